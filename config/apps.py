@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CorelabConfig(AppConfig):
+    name = "config"
+    verbose_name = "Corelab"

@@ -1,0 +1,62 @@
+"""What every request gets before a view sees it: a size cap and an actor."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from audit.actor import Actor
+
+Next = Callable[[HttpRequest], HttpResponse]
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+class RequestSizeMiddleware:
+    """Refuses a body over the cap before anything reads it; uploads travel in batches below it."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if int(request.headers.get("content-length") or 0) > settings.REQUEST_CAP:
+            return render(request, "413.html", {"cap": settings.REQUEST_CAP}, status=413)
+        return self.get_response(request)
+
+
+class ActorMiddleware:
+    """Gives the request its id and the actor that services take as `by`."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = _request_id(request)
+        request.request_id = request_id  # type: ignore[attr-defined]  requests carry it for the error pages
+        request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  ActorRequest in trials.http tells the type
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        if request.user.is_authenticated:
+            response.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+def _request_id(request: HttpRequest) -> str:
+    offered = request.headers.get("x-request-id", "")
+    return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _actor(request: HttpRequest, request_id: str) -> Actor | None:
+    user = request.user
+    if not user.is_authenticated:
+        return None
+    source = "api" if request.path.startswith("/api/") else "web"
+    return Actor(
+        id=user.get_username(),
+        name=user.get_full_name() or user.get_username(),
+        source=source,
+        request_id=request_id,
+        user_id=user.pk,
+    )

@@ -1,0 +1,22 @@
+"""De-identification of DICOM objects: a pure library, so that a site can run it before anything leaves the house."""
+
+from deid.engine import clean
+from deid.identity import IdentityTokens, identify
+from deid.keyed import map_uid, shift_days
+from deid.model import Cleaned, ClinicalTrial, Facts, Policy, Rejected, Rejection
+from deid.version import engine_version
+
+__all__ = [
+    "Cleaned",
+    "ClinicalTrial",
+    "Facts",
+    "IdentityTokens",
+    "Policy",
+    "Rejected",
+    "Rejection",
+    "clean",
+    "engine_version",
+    "identify",
+    "map_uid",
+    "shift_days",
+]

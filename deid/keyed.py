@@ -1,0 +1,45 @@
+"""Everything that is derived from the trial's secret: UIDs, date offset and identity tokens."""
+
+import hashlib
+import hmac
+import uuid
+
+from deid.vocabulary import is_well_known_uid
+
+KEY_BYTES = 32
+NEAREST_DAYS = 30
+FARTHEST_DAYS = 3650
+
+
+def require_key(key: bytes) -> bytes:
+    """Return the key, or raise ValueError when it is shorter than 32 bytes."""
+    if len(key) < KEY_BYTES:
+        raise ValueError("a trial key has at least 32 bytes")
+    return key
+
+
+def keyed_digest(*, key: bytes, domain: str, text: str) -> bytes:
+    """Return the 32 byte HMAC-SHA256 of a domain-prefixed text."""
+    return hmac.new(require_key(key), f"{domain}:{text}".encode(), hashlib.sha256).digest()
+
+
+def map_uid(key: bytes, uid: str) -> str:
+    """Return the trial's replacement of a UID: at most 44 characters under 2.25, the same for every call.
+
+    UIDs the standard itself defines (SOP classes, transfer syntaxes, coding schemes) stay as they are.
+    128 bits with the version 8 and variant bits of RFC 9562 keep 2.25 within its registered arc.
+    """
+    bare = uid.strip("\0 ")
+    if not bare or is_well_known_uid(bare):
+        return bare
+    digest = bytearray(keyed_digest(key=key, domain="uid", text=bare)[:16])
+    digest[6] = (digest[6] & 0x0F) | 0x80
+    digest[8] = (digest[8] & 0x3F) | 0x80
+    return f"2.25.{uuid.UUID(bytes=bytes(digest)).int}"
+
+
+def shift_days(key: bytes, subject_code: str) -> int:
+    """Return the whole days (-3650 to -30) that are added to every date of one subject."""
+    digest = keyed_digest(key=key, domain="date", text=subject_code)
+    span = FARTHEST_DAYS - NEAREST_DAYS + 1
+    return -(NEAREST_DAYS + int.from_bytes(digest[:8], "big") % span)

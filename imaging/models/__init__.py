@@ -1,0 +1,15 @@
+from imaging.models.archive import Instance, Series, Study
+from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
+from imaging.models.submissions import IncomingFile, Submission
+
+__all__ = [
+    "IncomingFile",
+    "Instance",
+    "QCCheck",
+    "QCDecision",
+    "Query",
+    "QueryMessage",
+    "Series",
+    "Study",
+    "Submission",
+]

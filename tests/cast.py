@@ -1,0 +1,133 @@
+"""The cast: one coordinator, two sites' staff, a QC analyst, two readers, a sponsor, a monitor, an operator, a stranger.
+
+The trial TUNDRA has sites 01 (Alba) and 02 (Brisa), an approved charter with baseline and two follow-ups, and one
+consented subject at each site.
+"""
+
+import datetime
+from dataclasses import dataclass
+
+import pytest
+
+from audit.actor import Actor
+from trials.models import Charter, ConsentForm, Subject, Trial, TrialSite, User
+from trials.roles import Role
+from trials.services import charters, members, subjects, trials
+
+PASSWORD = "seven quiet otters"
+TODAY = datetime.date.today()  # noqa: DTZ011  a calendar day, as the forms take it
+SCOPES = tuple(ConsentForm.Scope.values)
+
+
+def actor_for(user: User) -> Actor:
+    return Actor(id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk)
+
+
+def person(username: str, printed_name: str) -> User:
+    first, last = printed_name.split(" ", 1)
+    return User.objects.create_user(username, password=PASSWORD, first_name=first, last_name=last)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Everyone and everything on the stage; `actor(user)` speaks for a person."""
+
+    coordinator: User
+    alba: User
+    brisa: User
+    analyst: User
+    reader: User
+    second_reader: User
+    sponsor: User
+    monitor: User
+    officer: User
+    operator: User
+    stranger: User
+    trial: Trial
+    charter: Charter
+    site_a: TrialSite
+    site_b: TrialSite
+    form: ConsentForm
+    subject_a: Subject
+    subject_b: Subject
+
+
+def found_trial(coordinator: User, code: str = "TUNDRA") -> Trial:
+    User.objects.filter(pk=coordinator.pk).update(may_create_trials=True)
+    new = trials.NewTrial(code=code, title=f"The {code} trial", protocol_number=f"{code}-001", sponsor="Northlight")
+    return trials.create(by=actor_for(coordinator), new=new)
+
+
+def write_charter(trial: Trial, coordinator: User) -> Charter:
+    by = actor_for(coordinator)
+    draft = trial.charters.get()
+    for code, name, day in (("BL", "Baseline", 0), ("FU1", "Follow-up 1", 56), ("FU2", "Follow-up 2", 112)):
+        new = charters.NewTimePoint(code=code, name=name, day=day, window_before=7, window_after=7)
+        planned = charters.add_time_point(by=by, charter=draft, new=new)
+        series = charters.NewRequirement(name="CT chest", modality="CT", minimum_slices=4)
+        charters.add_requirement(by=by, planned=planned, new=series)
+    return charters.approve(by=by, charter=draft, password=PASSWORD)
+
+
+def add_site(trial: Trial, coordinator: User, *, code: str, number: str, ae_title: str) -> TrialSite:
+    new = trials.NewSite(code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title)
+    return trials.add_site(by=actor_for(coordinator), trial=trial, new=new)
+
+
+def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: TrialSite | None = None) -> None:
+    members.grant(
+        by=actor_for(coordinator), user=user, trial=cast_trial, role=role, trial_site=site, starts=TODAY, ends=None
+    )
+
+
+def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: datetime.date = TODAY) -> Subject:
+    consent = subjects.NewConsent(form=form, scopes=SCOPES, on=TODAY)
+    return subjects.register(by=actor_for(staff), trial_site=site, day_zero=day_zero, consent=consent)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    coordinator = person("clara", "Clara Coordinator")
+    others = {
+        "alba": person("alba", "Alba Sitestaff"),
+        "brisa": person("brisa", "Brisa Sitestaff"),
+        "analyst": person("quinn", "Quinn Analyst"),
+        "reader": person("rhea", "Rhea Reader"),
+        "second_reader": person("rolf", "Rolf Reader"),
+        "sponsor": person("sven", "Sven Sponsor"),
+        "monitor": person("mona", "Mona Monitor"),
+        "officer": person("dora", "Dora Officer"),
+        "stranger": person("stig", "Stig Stranger"),
+    }
+    trial = found_trial(coordinator)
+    charter = write_charter(trial, coordinator)
+    trials.open_trial(by=actor_for(coordinator), trial=trial)
+    site_a = add_site(trial, coordinator, code="alba", number="01", ae_title="ALBA_PACS")
+    site_b = add_site(trial, coordinator, code="brisa", number="02", ae_title="BRISA_PACS")
+    form = subjects.add_consent_form(
+        by=actor_for(coordinator), trial=trial, version="1.0", approved_on=TODAY, scopes=SCOPES
+    )
+    seat(trial, coordinator, others["alba"], Role.SITE_STAFF, site_a)
+    seat(trial, coordinator, others["brisa"], Role.SITE_STAFF, site_b)
+    for name, role in (
+        ("analyst", Role.QC_ANALYST),
+        ("reader", Role.READER),
+        ("second_reader", Role.READER),
+        ("sponsor", Role.SPONSOR),
+        ("monitor", Role.MONITOR),
+        ("officer", Role.DATA_PROTECTION_OFFICER),
+    ):
+        seat(trial, coordinator, others[name], role)
+    trial.refresh_from_db()
+    return Cast(
+        coordinator=coordinator,
+        operator=User.objects.create_superuser("root", password=PASSWORD),
+        trial=trial,
+        charter=charter,
+        site_a=site_a,
+        site_b=site_b,
+        form=form,
+        subject_a=register(others["alba"], site_a, form),
+        subject_b=register(others["brisa"], site_b, form),
+        **others,
+    )

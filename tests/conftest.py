@@ -1,0 +1,3 @@
+"""The fixed cast and the shared stage: every test that needs people, a trial or a database takes them from here."""
+
+from tests.cast import *  # noqa: F403  the cast's fixtures

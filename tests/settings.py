@@ -1,0 +1,17 @@
+"""The suite's settings: a home of its own, a fast password hash, and Celery tasks that are never sent by accident."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_scratch = tempfile.TemporaryDirectory(prefix="corelab-tests-")
+os.environ["CORELAB_HOME"] = str(Path(_scratch.name))
+
+from config.settings import *  # noqa: E402, F403  the home must be named first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Hashed names need collectstatic, which the stack tests run for real.
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

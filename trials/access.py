@@ -1,0 +1,117 @@
+"""Who may: two verbs over the table in `trials.roles`. Guardian's groups hold the right, memberships its dates.
+
+Being superuser is never asked here, so it opens no trial data (EMA A3.3).
+"""
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from trials.models import Membership
+from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
+from trials.roles import Act, Reach, Road, Role, Scope, reach_of
+
+M = TypeVar("M", bound=Model)
+
+
+def scopes(actor: Actor) -> tuple[Scope, ...]:
+    """Every role the actor holds today; empty for machines and strangers."""
+    if actor.user_id is None:
+        return ()
+    rows = current_memberships().filter(_granted(actor.user_id), user_id=actor.user_id)
+    return tuple(
+        Scope(role=Role(role), trial_id=trial, trial_site_id=site)
+        for role, trial, site in rows.values_list("role", "trial_id", "trial_site_id")
+    )
+
+
+def current_memberships() -> QuerySet[Membership]:
+    today = timezone.localdate()
+    return Membership.objects.filter(Q(ends__isnull=True) | Q(ends__gte=today), starts__lte=today)
+
+
+def _granted(user_id: int) -> Q:
+    right = {"group__user": user_id, "permission__codename": Concat(Value("as_"), OuterRef("role"))}
+    on_trial = TrialGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_id"), **right)
+    on_site = TrialSiteGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_site_id"), **right)
+    return Q(Exists(on_trial)) | Q(Exists(on_site))
+
+
+def visible(actor: Actor, queryset: QuerySet[M]) -> QuerySet[M]:
+    """The rows of `queryset` that the actor may see at all."""
+    road: Road = queryset.model.road  # type: ignore[attr-defined]  every model that is shown has a road
+    return within(actor, queryset, act=road.view)
+
+
+def within(actor: Actor, queryset: QuerySet[M], *, act: Act) -> QuerySet[M]:
+    """The rows of `queryset` on which the actor may do `act`."""
+    road: Road = queryset.model.road  # type: ignore[attr-defined]  every model that is shown has a road
+    allowed = Q(pk__in=())
+    for scope in scopes(actor):
+        allowed |= _covered(road, scope, act, actor)
+    return queryset.filter(allowed)
+
+
+def _covered(road: Road, scope: Scope, act: Act, actor: Actor) -> Q:
+    reach = reach_of(scope.role, act)
+    nothing = Q(pk__in=())
+    if reach is None:
+        return nothing
+    in_trial = Q(**{_lookup(road.trial): scope.trial_id})
+    if reach is Reach.TRIAL:
+        return in_trial
+    if reach is Reach.SITE:
+        return in_trial & Q(**{_lookup(road.site): scope.trial_site_id}) if road.site else nothing
+    return in_trial & Q(**{_lookup(road.owner): actor.user_id}) if road.owner else nothing
+
+
+def _lookup(path: str) -> str:
+    return "pk" if path == "self" else path
+
+
+def may(actor: Actor, act: Act, obj: Model) -> Role | None:
+    """The role in which the actor may do `act` on `obj`, or None."""
+    road: Road = obj.road  # type: ignore[attr-defined]  every model that is shown has a road
+    for scope in scopes(actor):
+        if _reaches(road, scope, act, obj, actor):
+            return scope.role
+    return None
+
+
+def _reaches(road: Road, scope: Scope, act: Act, obj: Model, actor: Actor) -> bool:
+    reach = reach_of(scope.role, act)
+    if reach is None or _follow(obj, road.trial) != scope.trial_id:
+        return False
+    if reach is Reach.SITE:
+        return bool(road.site) and _follow(obj, road.site) == scope.trial_site_id
+    if reach is Reach.OWN:
+        return bool(road.owner) and _follow(obj, road.owner) == actor.user_id
+    return True
+
+
+def _follow(obj: Any, path: str) -> Any:
+    if path == "self":
+        return obj.pk
+    *steps, last = path.split("__")
+    for step in steps:
+        obj = getattr(obj, step)
+    return getattr(obj, f"{last}_id")
+
+
+def require(actor: Actor, act: Act, obj: Model) -> Actor:
+    """The actor, stamped with the role in which it may do `act` on `obj`.
+
+    Raises Http404 where the object is foreign, so that guessing ids tells nothing, and PermissionDenied
+    where it is visible and only the right is lacking (C05).
+    """
+    if role := may(actor, act, obj):
+        return actor.acting_as(role)
+    if may(actor, obj.road.view, obj):  # type: ignore[attr-defined]  every model that is shown has a road
+        raise PermissionDenied(_("Your role in this trial does not include this."))
+    raise Http404

@@ -1,0 +1,62 @@
+"""People, the organisations behind trials, and who holds which role where and when."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from trials.roles import Act, Road, Role
+
+
+class User(AbstractUser):
+    """An account of one person. Being superuser opens the operator's pages and no trial data."""
+
+    may_create_trials = models.BooleanField(_("may create trials"), default=False)
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Sponsor(models.Model):
+    name = models.CharField(_("name"), max_length=120, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """One person's role on a trial or on one of its sites, from a day to a day (ICH E6(R3) 4.3.8)."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
+    trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="memberships")
+    trial_site = models.ForeignKey(
+        "trials.TrialSite", on_delete=models.PROTECT, related_name="memberships", null=True, blank=True
+    )
+    role = models.CharField(max_length=30, choices=[(role.value, role.name.replace("_", " ").lower()) for role in Role])
+    starts = models.DateField(_("from"))
+    # NULL: open-ended.
+    ends = models.DateField(_("until"), null=True, blank=True)
+
+    road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site")
+
+    class Meta:
+        ordering = ["trial_id", "role", "user_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role=Role.SITE_STAFF, trial_site__isnull=False)
+                | (~models.Q(role=Role.SITE_STAFF) & models.Q(trial_site__isnull=True)),
+                name="membership_stands_on_site_only_for_site_staff",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends__isnull=True) | models.Q(ends__gte=models.F("starts")),
+                name="membership_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user.get_username()}: {self.role}"

@@ -1,0 +1,110 @@
+"""Pseudonymised subjects, their consent and their time points. No name and no birth date has a field anywhere."""
+
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from trials.roles import Act, Road
+
+
+class Subject(models.Model):
+    """A person in a trial, known by a random code alone (GDPR 4(5))."""
+
+    class State(models.TextChoices):
+        ENROLLED = "enrolled", _("enrolled")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    trial_site = models.ForeignKey("trials.TrialSite", on_delete=models.PROTECT, related_name="subjects")
+    code = models.CharField(
+        max_length=9, unique=True, editable=False, validators=[RegexValidator(r"^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$")]
+    )
+    day_zero = models.DateField(_("day zero (enrolment or first treatment)"))
+    state = models.CharField(max_length=20, choices=State, default=State.ENROLLED)
+    # Keyed tokens that answer "same person?" and nothing else; empty until the first delivery.
+    patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
+    person_token = models.CharField(max_length=64, blank=True, editable=False)
+
+    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="trial_site__trial", site="trial_site")
+
+    class Meta:
+        ordering = ["trial_site_id", "code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ConsentForm(models.Model):
+    """One version of a trial's consent form; its text stays with the site."""
+
+    class Scope(models.TextChoices):
+        IMAGING = "imaging", _("images are sent to and read by the core laboratory")
+        COMPUTING = "computing", _("measures are computed from the images by software")
+        SPONSOR_EXPORT = "export", _("coded results and images go to the sponsor")
+        SECONDARY = "secondary", _("coded images may be used for other research")
+
+    trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="consent_forms")
+    version = models.CharField(_("version"), max_length=20)
+    approved_on = models.DateField(_("approved by the ethics committee on"))
+    scopes = models.JSONField(_("scopes it asks for"), default=list)
+
+    road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
+
+    class Meta:
+        ordering = ["trial_id", "-approved_on"]
+        constraints = [models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class Consent(models.Model):
+    """What a subject agreed to, or took back. Rows are added, never edited: the latest counts (GDPR 7(1), 7(3))."""
+
+    class Kind(models.TextChoices):
+        GIVEN = "given", _("given")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="consents")
+    form = models.ForeignKey(ConsentForm, on_delete=models.PROTECT, related_name="consents")
+    kind = models.CharField(max_length=20, choices=Kind)
+    scopes = models.JSONField(default=list)
+    on = models.DateField(_("date"))
+    recorded_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=150)
+
+    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+
+    class Meta:
+        ordering = ["subject_id", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.kind}"
+
+
+class TimePoint(models.Model):
+    """A subject's imaging visit, expected by the charter under which it was planned."""
+
+    class State(models.TextChoices):
+        EXPECTED = "expected", _("expected")
+        RECEIVED = "received", _("received, waits for quality control")
+        QUERIED = "queried", _("waits for the site")
+        ACCEPTED = "accepted", _("accepted")
+        REFUSED = "refused", _("refused by quality control")
+
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="time_points")
+    scheduled = models.ForeignKey("trials.ScheduledTimePoint", on_delete=models.PROTECT, related_name="time_points")
+    due_on = models.DateField(_("due on"))
+    state = models.CharField(max_length=20, choices=State, default=State.EXPECTED)
+
+    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+
+    class Meta:
+        ordering = ["subject_id", "due_on"]
+        constraints = [
+            models.UniqueConstraint(fields=["subject", "scheduled"], name="time_point_once_per_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.scheduled.code}"

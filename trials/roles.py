@@ -1,0 +1,145 @@
+"""The access policy as one table: role × act → reach. Pure data; `trials.access` is the only reader."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    COORDINATOR = "coordinator"
+    SITE_STAFF = "site_staff"
+    QC_ANALYST = "qc_analyst"
+    READER = "reader"
+    MONITOR = "monitor"
+    SPONSOR = "sponsor"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
+
+
+class Reach(StrEnum):
+    """How far an act goes: the whole trial, the member's own site in it, or what is assigned to the member."""
+
+    TRIAL = "trial"
+    SITE = "site"
+    OWN = "own"
+
+
+class Act(StrEnum):
+    """What a person may do. (Audited acts are other words, in the past tense.)"""
+
+    TRIAL_VIEW = "trial.view"
+    TRIAL_EDIT = "trial.edit"
+    CHARTER_VIEW = "charter.view"
+    CHARTER_APPROVE = "charter.approve"
+    SITE_VIEW = "site.view"
+    MEMBER_VIEW = "member.view"
+    MEMBER_GRANT = "member.grant"
+    SUBJECT_VIEW = "subject.view"
+    SUBJECT_REGISTER = "subject.register"
+    CONSENT_RECORD = "consent.record"
+    SUBMISSION_VIEW = "submission.view"
+    SUBMISSION_SEND = "submission.send"
+    SUBMISSION_ASSIGN = "submission.assign"
+    SUBMISSION_DISCARD = "submission.discard"
+    SCAN_VIEW = "scan.view"
+    QC_DECIDE = "qc.decide"
+    READ_ASSIGN = "read.assign"
+    READ_VIEW = "read.view"
+    READ_PERFORM = "read.perform"
+    RESULT_VIEW = "result.view"
+    REPORT_VIEW = "report.view"
+    REPORT_BUILD = "report.build"
+    AUDIT_VIEW = "audit.view"
+
+
+_EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
+
+TABLE: dict[Role, dict[Act, Reach]] = {
+    # The coordinator runs the trial, but neither sends, judges nor reads: those hands stay apart.
+    Role.COORDINATOR: {
+        act: reach
+        for act, reach in _EVERYWHERE.items()
+        if act not in {Act.SUBMISSION_SEND, Act.QC_DECIDE, Act.READ_PERFORM}
+    },
+    Role.SITE_STAFF: {
+        Act.TRIAL_VIEW: Reach.TRIAL,
+        Act.CHARTER_VIEW: Reach.TRIAL,
+        Act.SITE_VIEW: Reach.SITE,
+        Act.SUBJECT_VIEW: Reach.SITE,
+        Act.SUBJECT_REGISTER: Reach.SITE,
+        Act.CONSENT_RECORD: Reach.SITE,
+        Act.SUBMISSION_VIEW: Reach.SITE,
+        Act.SUBMISSION_SEND: Reach.SITE,
+        Act.SUBMISSION_ASSIGN: Reach.SITE,
+        Act.SUBMISSION_DISCARD: Reach.SITE,
+        Act.SCAN_VIEW: Reach.SITE,
+    },
+    Role.QC_ANALYST: {
+        Act.TRIAL_VIEW: Reach.TRIAL,
+        Act.CHARTER_VIEW: Reach.TRIAL,
+        Act.SITE_VIEW: Reach.TRIAL,
+        Act.SUBJECT_VIEW: Reach.TRIAL,
+        Act.SUBMISSION_VIEW: Reach.TRIAL,
+        Act.SCAN_VIEW: Reach.TRIAL,
+        Act.QC_DECIDE: Reach.TRIAL,
+    },
+    # A reader meets a case through an assignment and nothing else: no site, no subject, no other reader.
+    Role.READER: {Act.READ_VIEW: Reach.OWN, Act.READ_PERFORM: Reach.OWN},
+    Role.MONITOR: dict.fromkeys(
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.SITE_VIEW,
+            Act.MEMBER_VIEW,
+            Act.SUBJECT_VIEW,
+            Act.SCAN_VIEW,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.AUDIT_VIEW,
+        ),
+        Reach.TRIAL,
+    ),
+    Role.SPONSOR: dict.fromkeys(
+        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW), Reach.TRIAL
+    ),
+    Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.SITE_VIEW,
+            Act.MEMBER_VIEW,
+            Act.SUBJECT_VIEW,
+            Act.SUBMISSION_VIEW,
+            Act.SUBMISSION_DISCARD,
+            Act.AUDIT_VIEW,
+        ),
+        Reach.TRIAL,
+    ),
+}
+
+# Roles that stand on one site of a trial; every other role stands on the trial.
+SITE_ROLES = frozenset({Role.SITE_STAFF})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One right of one person: a role on a trial, or on one site of it."""
+
+    role: Role
+    trial_id: int
+    trial_site_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """How a model answers to Trial, TrialSite and owner: Django lookup paths ("" = no such path, "self" = itself).
+
+    `view` is the act that lets a person see its rows at all.
+    """
+
+    view: Act
+    trial: str
+    site: str = ""
+    owner: str = ""
+
+
+def reach_of(role: Role, act: Act) -> Reach | None:
+    return TABLE[role].get(act)

@@ -1,0 +1,185 @@
+"""Writing, freezing and amending charters."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.models import Signature
+from audit.services import record, sign
+from trials import access
+from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
+from trials.roles import Act
+from trials.selectors import charter_contents
+
+SETTINGS = (
+    "criteria",
+    "confirmation_required",
+    "confirmation_days",
+    "minimum_sd_days",
+    "volumetry",
+    "radiomics",
+    "retain_patient_characteristics",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTimePoint:
+    code: str
+    name: str
+    day: int
+    window_before: int
+    window_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequirement:
+    name: str
+    modality: str
+    body_part: str = ""
+    minimum_slices: int = 1
+    maximum_slice_thickness: Decimal | None = None
+    required: bool = True
+
+
+def _draft(by: Actor, charter: Charter) -> Actor:
+    by = access.require(by, Act.TRIAL_EDIT, charter)
+    if charter.state != Charter.State.DRAFT:
+        raise ValidationError(_("This charter is frozen. Start a new version to change it."), code="frozen")
+    return by
+
+
+@transaction.atomic
+def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any]) -> Charter:
+    """Set the draft's criteria and options; keys are SETTINGS."""
+    by = _draft(by, charter)
+    before = {name: getattr(charter, name) for name in SETTINGS}
+    for name in SETTINGS:
+        setattr(charter, name, settings[name])
+    charter.full_clean()
+    charter.save()
+    after = {name: settings[name] for name in SETTINGS}
+    record(by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after)
+    return charter
+
+
+@transaction.atomic
+def add_time_point(*, by: Actor, charter: Charter, new: NewTimePoint) -> ScheduledTimePoint:
+    by = _draft(by, charter)
+    planned = ScheduledTimePoint(
+        charter=charter,
+        code=new.code,
+        name=new.name,
+        day=new.day,
+        window_before=new.window_before,
+        window_after=new.window_after,
+    )
+    planned.full_clean()
+    planned.save()
+    after = {"code": new.code, "day": new.day, "window": [new.window_before, new.window_after]}
+    record(by=by, act="time_point.scheduled", obj=planned, trial_code=charter.trial.code, after=after)
+    return planned
+
+
+@transaction.atomic
+def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequirement) -> ImagingRequirement:
+    by = _draft(by, planned.charter)
+    requirement = ImagingRequirement(
+        scheduled=planned,
+        name=new.name,
+        modality=new.modality,
+        body_part=new.body_part,
+        minimum_slices=new.minimum_slices,
+        maximum_slice_thickness=new.maximum_slice_thickness,
+        required=new.required,
+    )
+    requirement.full_clean()
+    requirement.save()
+    after = {"time_point": planned.code, "name": new.name, "modality": new.modality}
+    record(by=by, act="series.required", obj=requirement, trial_code=planned.charter.trial.code, after=after)
+    return requirement
+
+
+@transaction.atomic
+def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
+    by = _draft(by, planned.charter)
+    before = {"code": planned.code, "day": planned.day}
+    record(by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before)
+    planned.delete()
+
+
+@transaction.atomic
+def approve(*, by: Actor, charter: Charter, password: str) -> Charter:
+    """Freeze and sign the draft; the approved version before it becomes superseded (I01).
+
+    Raises ValidationError where it plans no time point, a time point requires no series, or the password is wrong.
+    """
+    by = access.require(by, Act.CHARTER_APPROVE, charter)
+    _draft(by, charter)
+    _refuse_gaps(charter)
+    contents = charter_contents(charter)
+    signature = sign(
+        by=by,
+        password=password,
+        meaning=Signature.Meaning.APPROVAL,
+        obj=charter,
+        contents=contents,
+        trial_code=charter.trial.code,
+    )
+    charter.trial.charters.filter(state=Charter.State.APPROVED).update(state=Charter.State.SUPERSEDED)
+    charter.state = Charter.State.APPROVED
+    charter.document_sha256 = signature.record_sha256
+    charter.save()
+    record(by=by, act="charter.approved", obj=charter, trial_code=charter.trial.code, after=contents)
+    return charter
+
+
+def _refuse_gaps(charter: Charter) -> None:
+    planned = charter.time_points.all()
+    if not planned:
+        raise ValidationError(_("Plan at least one time point before approval."), code="no-time-point")
+    if bare := [point.code for point in planned if not point.requirements.exists()]:
+        raise ValidationError(
+            _("These time points require no series yet: %(codes)s."), code="no-requirement", params={"codes": ", ".join(bare)}
+        )
+
+
+@transaction.atomic
+def amend(*, by: Actor, charter: Charter, reason: str) -> Charter:
+    """Start the next version as a draft with the same contents."""
+    by = access.require(by, Act.TRIAL_EDIT, charter)
+    if not reason.strip():
+        raise ValidationError(_("Say why the charter changes."), code="no-reason")
+    if charter.trial.charters.filter(state=Charter.State.DRAFT).exists():
+        raise ValidationError(_("A draft is already open; finish that one."), code="draft-open")
+    draft = Charter(trial=charter.trial, version=charter.trial.charters.count() + 1)
+    for name in SETTINGS:
+        setattr(draft, name, getattr(charter, name))
+    draft.save()
+    for planned in charter.time_points.all():
+        _copy(planned, draft)
+    record(
+        by=by,
+        act="charter.amended",
+        obj=draft,
+        trial_code=charter.trial.code,
+        before={"version": charter.version},
+        after={"version": draft.version},
+        reason=reason,
+    )
+    return draft
+
+
+def _copy(planned: ScheduledTimePoint, draft: Charter) -> None:
+    requirements = list(planned.requirements.all())
+    planned.pk = None
+    planned.charter = draft
+    planned.save(force_insert=True)
+    for requirement in requirements:
+        requirement.pk = None
+        requirement.scheduled = planned
+        requirement.save(force_insert=True)

@@ -1,0 +1,121 @@
+"""Registering subjects and recording what they agreed to."""
+
+import datetime
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.services import record
+from trials import access
+from trials.codes import new_code
+from trials.models import Charter, Consent, ConsentForm, Subject, TimePoint, Trial, TrialSite
+from trials.roles import Act
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """What the signed form says: `scopes` are values of ConsentForm.Scope."""
+
+    form: ConsentForm
+    scopes: tuple[str, ...]
+    on: datetime.date
+
+
+@transaction.atomic
+def add_consent_form(
+    *, by: Actor, trial: Trial, version: str, approved_on: datetime.date, scopes: tuple[str, ...]
+) -> ConsentForm:
+    by = access.require(by, Act.TRIAL_EDIT, trial)
+    form = ConsentForm(trial=trial, version=version, approved_on=approved_on, scopes=list(scopes))
+    form.full_clean()
+    form.save()
+    after = {"version": version, "approved_on": approved_on, "scopes": list(scopes)}
+    record(by=by, act="consent_form.added", obj=form, trial_code=trial.code, after=after)
+    return form
+
+
+@transaction.atomic
+def register(*, by: Actor, trial_site: TrialSite, day_zero: datetime.date, consent: NewConsent) -> Subject:
+    """Register a consented person under a random code and plan the charter's time points.
+
+    Raises ValidationError where the trial or site is not open or the consent does not cover imaging.
+    """
+    by = access.require(by, Act.SUBJECT_REGISTER, trial_site)
+    charter = _open_charter(trial_site)
+    subject = Subject.objects.create(trial_site=trial_site, code=new_code(), day_zero=day_zero)
+    record(by=by, act="subject.registered", obj=subject, trial_code=trial_site.trial.code, after={"day_zero": day_zero})
+    _write_consent(by, subject, Consent.Kind.GIVEN, consent)
+    TimePoint.objects.bulk_create(
+        TimePoint(subject=subject, scheduled=planned, due_on=day_zero + datetime.timedelta(days=planned.day))
+        for planned in charter.time_points.all()
+    )
+    return subject
+
+
+def _open_charter(trial_site: TrialSite) -> Charter:
+    trial = trial_site.trial
+    if trial.state != Trial.State.OPEN or trial_site.state != TrialSite.State.OPEN:
+        raise ValidationError(_("This trial or site is not open for subjects."), code="not-open")
+    return trial.charters.get(state=Charter.State.APPROVED)
+
+
+@transaction.atomic
+def give_consent(*, by: Actor, subject: Subject, consent: NewConsent) -> Consent:
+    """Record a newly signed form; it replaces what was agreed before."""
+    by = access.require(by, Act.CONSENT_RECORD, subject)
+    return _write_consent(by, subject, Consent.Kind.GIVEN, consent)
+
+
+@transaction.atomic
+def withdraw_consent(*, by: Actor, subject: Subject, on: datetime.date, reason: str) -> Consent:
+    """Take consent back: from now on no door, task or read opens for this subject; what is stored stays (W3)."""
+    by = access.require(by, Act.CONSENT_RECORD, subject)
+    if not reason.strip():
+        raise ValidationError(_("Say why and how the subject withdrew."), code="no-reason")
+    latest = subject.consents.first()
+    if latest is None or latest.kind == Consent.Kind.WITHDRAWN:
+        raise ValidationError(_("There is no consent to withdraw."), code="wrong-state")
+    Subject.objects.filter(pk=subject.pk).update(state=Subject.State.WITHDRAWN)
+    taken_back = NewConsent(form=latest.form, scopes=(), on=on)
+    return _write_consent(by, subject, Consent.Kind.WITHDRAWN, taken_back, reason=reason)
+
+
+def _write_consent(by: Actor, subject: Subject, kind: Consent.Kind, new: NewConsent, reason: str = "") -> Consent:
+    _refuse_misfit(subject, kind, new)
+    before = subject.consents.first()
+    row = Consent.objects.create(
+        subject=subject,
+        form=new.form,
+        kind=kind,
+        scopes=sorted(new.scopes),
+        on=new.on,
+        recorded_at=timezone.now(),
+        recorded_by=by.id,
+    )
+    if kind == Consent.Kind.GIVEN:
+        Subject.objects.filter(pk=subject.pk).update(state=Subject.State.ENROLLED)
+    record(
+        by=by,
+        act=f"consent.{kind}",
+        obj=subject,
+        trial_code=subject.trial_site.trial.code,
+        before={"scopes": before.scopes} if before else {},
+        after={"form": new.form.version, "scopes": sorted(new.scopes), "on": new.on},
+        reason=reason,
+    )
+    return row
+
+
+def _refuse_misfit(subject: Subject, kind: Consent.Kind, new: NewConsent) -> None:
+    if new.form.trial_id != subject.trial_site.trial_id:
+        raise ValidationError(_("That consent form belongs to another trial."), code="foreign-form")
+    if not set(new.scopes) <= set(new.form.scopes):
+        raise ValidationError(_("The form does not ask for one of these scopes."), code="scope")
+    if kind == Consent.Kind.GIVEN and ConsentForm.Scope.IMAGING not in new.scopes:
+        raise ValidationError(_("Without consent to imaging a subject cannot take part here."), code="scope")
+    if new.on > timezone.localdate() + datetime.timedelta(days=1) or (kind == Consent.Kind.GIVEN and new.on < new.form.approved_on):
+        raise ValidationError(_("The date lies in the future, or before the form was approved."), code="date")
