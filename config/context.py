@@ -1,9 +1,79 @@
-"""What every page's frame needs."""
+"""What every page's frame needs: the trials a person may go to, and the tabs of the one they are in."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from trials import access
+from trials.models import Trial
+from trials.roles import Act, Role
+from trials.views.rights import acts_in
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of a trial: the act that shows it, the page it opens, and the pages that belong to it."""
+
+    label: Any
+    act: Act
+    view: str
+    members: frozenset[str] = frozenset()
+
+
+TABS = (
+    Tab(_("Overview"), Act.TRIAL_VIEW, "trial"),
+    Tab(_("Subjects"), Act.SUBJECT_VIEW, "subject-list", frozenset({"subject-register", "consent-form-add"})),
+    Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", frozenset({"site-add", "member-add"})),
+    Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
+    Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send"})),
+    Tab(_("Reads"), Act.READ_ASSIGN, "assignment-list"),
+    Tab(_("Results"), Act.RESULT_VIEW, "results"),
+    Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
+    Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The trial whose address is open, the tabs its visitor may see, and which of them is current."""
+
+    trial: Trial
+    tabs: tuple[Tab, ...]
+    current: str
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    return {"request_id": getattr(request, "request_id", "")}
+    """Give ids at once and everything that asks the database only if the page uses it."""
+    frame: dict[str, Any] = {"request_id": getattr(request, "request_id", "")}
+    actor: Actor | None = getattr(request, "actor", None)
+    if actor is None:
+        return frame
+    return frame | {
+        "nav_trials": SimpleLazyObject(lambda: _trials(actor)),
+        "nav_is_reader": SimpleLazyObject(
+            lambda: any(one.role == Role.READER for one in access.scopes(actor))
+        ),
+        "nav_here": SimpleLazyObject(lambda: _here(request, actor)),
+    }
+
+
+def _trials(actor: Actor) -> list[Trial]:
+    return list(access.visible(actor, Trial.objects.only("code", "title")))
+
+
+def _here(request: HttpRequest, actor: Actor) -> Here | None:
+    match = request.resolver_match
+    if match is None or not match.route.startswith("trials/<slug:code>/"):
+        return None
+    trial = access.visible(actor, Trial.objects.filter(code=match.kwargs["code"])).first()
+    if trial is None:
+        return None
+    acts = acts_in(actor, trial)
+    name = match.url_name or ""
+    tabs = tuple(tab for tab in TABS if tab.act in acts)
+    current = next((tab.view for tab in tabs if name == tab.view or name in tab.members), "")
+    return Here(trial=trial, tabs=tabs, current=current)

@@ -1,4 +1,4 @@
-"""De-identification of DICOM objects: a pure library, so that a site can run it before anything leaves the house."""
+"""De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
 from deid.engine import clean
 from deid.identity import IdentityTokens, identify

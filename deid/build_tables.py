@@ -1,4 +1,4 @@
-"""Maintainer's tool: compile the committed data files from the standard's tables and the installed libraries."""
+"""Maintainer's tool: compile the data files from the standard's tables and the installed libraries."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from pydicom.sr import _concepts_dict, _snomed_dict
 
 HERE = Path(__file__).parent / "data"
 BASE_EDITION = "2025b"
-# added by edition 2026c; the cells are ours and never weaker than removal, because that edition is not at hand
+# added by edition 2026c, whose cells are not at hand: ours keep no value
 ADDED_2026C = {
     "00181010": "X/D",
     "00181011": "X/D",

@@ -44,7 +44,7 @@ class Rejected(Exception):  # noqa: N818  the word of the domain; it is an outco
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one trial allows: PS3.15 Basic Profile with modified dates, and the patient option where needed."""
+    """What one trial allows: Basic Profile with modified dates, and the patient option where needed."""
 
     name: str = "basic"
     version: int = 1
@@ -60,7 +60,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class ClinicalTrial:
-    """The values of the Clinical Trial modules (PS3.3 C.7.1.3, C.7.2.3, C.7.3.2); raises ValueError if unfit."""
+    """The values of the Clinical Trial modules (PS3.3 C.7.1.3 to C.7.3.2); raises ValueError if unfit."""
 
     sponsor: str
     protocol_id: str
@@ -78,7 +78,9 @@ class ClinicalTrial:
             _require_plain(name, text, limit)
         for name in ("sponsor", "protocol_id", "subject_code"):
             if not getattr(self, name).strip():
-                raise ValueError(f"{name} is type 1 in the Clinical Trial Subject module and may not be empty")
+                raise ValueError(
+                    f"{name} is type 1 in the Clinical Trial Subject module and may not be empty"
+                )
         if _FORBIDDEN & set(self.subject_code):
             raise ValueError("a subject code may not contain ^ or =")
 

@@ -11,7 +11,11 @@ DERIVED = ("SEG", "RTSTRUCT", "SR", "PR", "KO", "REG", "RTPLAN", "RTDOSE")
 
 
 def series_of(time_point: TimePoint) -> QuerySet[Series]:
-    return Series.objects.filter(study__time_point=time_point).select_related("study").prefetch_related("instances")
+    return (
+        Series.objects.filter(study__time_point=time_point)
+        .select_related("study")
+        .prefetch_related("instances")
+    )
 
 
 def image_series_of(time_point: TimePoint) -> QuerySet[Series]:

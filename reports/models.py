@@ -39,7 +39,8 @@ class Report(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["trial", "number"], name="report_number_is_unique"),
             models.CheckConstraint(
-                condition=models.Q(state="built") | models.Q(signature_id__isnull=False), name="report_released_is_signed"
+                condition=models.Q(state="built") | models.Q(signature_id__isnull=False),
+                name="report_released_is_signed",
             ),
         ]
 

@@ -4,7 +4,7 @@ The trial TUNDRA has sites 01 (Alba) and 02 (Brisa), an approved charter with ba
 consented subject at each site.
 """
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 
 import pytest
@@ -15,12 +15,14 @@ from trials.roles import Role
 from trials.services import charters, members, subjects, trials
 
 PASSWORD = "seven quiet otters"
-TODAY = datetime.date.today()  # noqa: DTZ011  a calendar day, as the forms take it
+TODAY = dt.date.today()  # noqa: DTZ011  a calendar day, as the forms take it
 SCOPES = tuple(ConsentForm.Scope.values)
 
 
 def actor_for(user: User) -> Actor:
-    return Actor(id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk)
+    return Actor(
+        id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk
+    )
 
 
 def person(username: str, printed_name: str) -> User:
@@ -54,7 +56,9 @@ class Cast:
 
 def found_trial(coordinator: User, code: str = "TUNDRA") -> Trial:
     User.objects.filter(pk=coordinator.pk).update(may_create_trials=True)
-    new = trials.NewTrial(code=code, title=f"The {code} trial", protocol_number=f"{code}-001", sponsor="Northlight")
+    new = trials.NewTrial(
+        code=code, title=f"The {code} trial", protocol_number=f"{code}-001", sponsor="Northlight"
+    )
     return trials.create(by=actor_for(coordinator), new=new)
 
 
@@ -70,17 +74,25 @@ def write_charter(trial: Trial, coordinator: User) -> Charter:
 
 
 def add_site(trial: Trial, coordinator: User, *, code: str, number: str, ae_title: str) -> TrialSite:
-    new = trials.NewSite(code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title)
+    new = trials.NewSite(
+        code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title
+    )
     return trials.add_site(by=actor_for(coordinator), trial=trial, new=new)
 
 
 def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: TrialSite | None = None) -> None:
     members.grant(
-        by=actor_for(coordinator), user=user, trial=cast_trial, role=role, trial_site=site, starts=TODAY, ends=None
+        by=actor_for(coordinator),
+        user=user,
+        trial=cast_trial,
+        role=role,
+        trial_site=site,
+        starts=TODAY,
+        ends=None,
     )
 
 
-def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: datetime.date = TODAY) -> Subject:
+def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: dt.date = TODAY) -> Subject:
     consent = subjects.NewConsent(form=form, scopes=SCOPES, on=TODAY)
     return subjects.register(by=actor_for(staff), trial_site=site, day_zero=day_zero, consent=consent)
 

@@ -39,7 +39,9 @@ def current_memberships() -> QuerySet[Membership]:
 def _granted(user_id: int) -> Q:
     right = {"group__user": user_id, "permission__codename": Concat(Value("as_"), OuterRef("role"))}
     on_trial = TrialGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_id"), **right)
-    on_site = TrialSiteGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_site_id"), **right)
+    on_site = TrialSiteGroupObjectPermission.objects.filter(
+        content_object_id=OuterRef("trial_site_id"), **right
+    )
     return Q(Exists(on_trial)) | Q(Exists(on_site))
 
 
@@ -82,6 +84,17 @@ def may(actor: Actor, act: Act, obj: Model) -> Role | None:
         if _reaches(road, scope, act, obj, actor):
             return scope.role
     return None
+
+
+def require_in(actor: Actor, act: Act, trial: Model) -> Actor:
+    """The actor, stamped, where it may do `act` somewhere in the trial; which rows, `within` and `visible` tell.
+
+    Raises PermissionDenied: the page of a list is refused to a role that never has such rows.
+    """
+    for scope in scopes(actor):
+        if scope.trial_id == trial.pk and reach_of(scope.role, act) is not None:
+            return actor.acting_as(scope.role)
+    raise PermissionDenied(_("Your role in this trial does not include this."))
 
 
 def _reaches(road: Road, scope: Scope, act: Act, obj: Model, actor: Actor) -> bool:

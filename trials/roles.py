@@ -23,7 +23,7 @@ class Reach(StrEnum):
 
 
 class Act(StrEnum):
-    """What a person may do. (Audited acts are other words, in the past tense.)"""
+    """What a person may do. (Audited acts are other words, in the past tense.)."""
 
     TRIAL_VIEW = "trial.view"
     TRIAL_EDIT = "trial.edit"

@@ -8,7 +8,7 @@ from endpoints.criteria.confirmation import RESPONDERS, Point, find_confirming
 from endpoints.criteria.errors import CriteriaError
 from endpoints.criteria.findings import Response
 from endpoints.criteria.policy import CrThenReappears, NoVisit, Policy
-from endpoints.criteria.visits import VisitResponse
+from endpoints.criteria.responses import VisitResponse
 
 _STABLE = frozenset({Response.CR, Response.PR, Response.SD, Response.NON_CR_NON_PD})
 
@@ -46,10 +46,8 @@ def best_overall(
     )
 
 
-def progression_day(
-    responses: Sequence[VisitResponse], *, new_therapy_day: int | None = None
-) -> int | None:
-    """Return the day of the first PD, dated back where `assess` did so, or None (RECIST 1.1 section 4.3.5)."""
+def progression_day(responses: Sequence[VisitResponse], *, new_therapy_day: int | None = None) -> int | None:
+    """Return the day of the first PD, dated back where `assess` did so, or None (RECIST 1.1, 4.3.5)."""
     _check_order(responses)
     days = (response.day for response in responses if response.overall is Response.PD)
     return next((day for day in days if new_therapy_day is None or day <= new_therapy_day), None)
@@ -80,7 +78,8 @@ def _settle_cr(counted: tuple[VisitResponse, ...], policy: Policy) -> tuple[Visi
     *earlier, last = counted
     if not _shows_disease(last) or all(response.overall is not Response.CR for response in earlier):
         return counted
-    if policy.cr_then_reappears is CrThenReappears.PROGRESSION or _find_confirmed_cr(earlier, policy):
+    is_rereadable = last.overall is not Response.SD and not _find_confirmed_cr(earlier, policy)
+    if policy.cr_then_reappears is CrThenReappears.PROGRESSION or not is_rereadable:
         return (*earlier, replace(last, overall=Response.PD))
     reread = (
         replace(response, overall=Response.PR if response.target else Response.NON_CR_NON_PD)
@@ -125,7 +124,11 @@ def _find_confirmed(
     counted: Sequence[VisitResponse], points: Sequence[Point], wanted: frozenset[Response], policy: Policy
 ) -> BestOverall | None:
     for index, point in enumerate(points):
-        later = find_confirming(points, first=index, wanted=wanted, policy=policy) if point.response in wanted else None
+        later = (
+            find_confirming(points, first=index, wanted=wanted, policy=policy)
+            if point.response in wanted
+            else None
+        )
         if later is not None:
             response = Response.PR if Response.PR in wanted else Response.CR
             return BestOverall(
@@ -178,5 +181,3 @@ def _name_absence(policy: Policy) -> BestOverall:
         confirmed_by=None,
         explanation=f"No visit after baseline counts: {response.value}.",
     )
-
-

@@ -22,8 +22,8 @@ def find_confirming(
 ) -> int | None:
     """Return the index of the visit that confirms `points[first]`, or None (RECIST 1.1 section 4.6, table 3).
 
-    The confirming response is among `wanted`, at least `confirmation_days` later, with at most `max_ne_between`
-    NE and (for PR) `max_sd_between` SD in between and no PR after a CR, since that undoes the CR.
+    The confirming response is among `wanted`, at least `confirmation_days` later, with at most
+    `max_ne_between` NE and (for PR) `max_sd_between` SD in between and no PR after a CR, which undoes the CR.
     """
     spare = {Response.NE: policy.max_ne_between, Response.SD: policy.max_sd_between}
     if Response.PR not in wanted:

@@ -4,11 +4,18 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from endpoints.criteria.errors import CriteriaError
-from endpoints.criteria.findings import ZERO, LesionState, NonTargetFinding, NonTargetState, TargetFinding, Visit
+from endpoints.criteria.findings import (
+    ZERO,
+    LesionState,
+    NonTargetFinding,
+    NonTargetState,
+    TargetFinding,
+    Visit,
+)
 
 
 def check(visits: Sequence[Visit]) -> None:
-    """Raise CriteriaError unless `visits` is a baseline and later visits of the same lesions, in order of day."""
+    """Raise CriteriaError unless `visits` is a baseline and later visits of its lesions, in order of day."""
     if not visits:
         raise CriteriaError("There is no baseline visit, so no response can be derived.")
     _check_order(visits)
@@ -23,7 +30,9 @@ def check(visits: Sequence[Visit]) -> None:
 def _check_order(visits: Sequence[Visit]) -> None:
     for earlier, later in pairwise(visits):
         if later.day <= earlier.day:
-            raise CriteriaError(f"Visit {later.code} does not lie after visit {earlier.code}; order them by day.")
+            raise CriteriaError(
+                f"Visit {later.code} does not lie after visit {earlier.code}; order them by day."
+            )
     if len({visit.code for visit in visits}) < len(visits):
         raise CriteriaError("Two visits carry the same code.")
 
@@ -63,10 +72,10 @@ def _check_same_lesions(baseline: Visit, visit: Visit) -> None:
     ):
         if _identities(before) != _identities(now):
             raise CriteriaError(
-                f"The {kind} lesions at visit {visit.code} are not those of baseline. Give a finding for each "
-                f"baseline {kind} (not evaluated or absent where it applies) and list others as new lesions."
+                f"The {kind} lesions at visit {visit.code} are not those of baseline. Give a finding for "
+                f"each baseline {kind} (not evaluated or absent where it applies) and list the rest as new."
             )
-    known = {finding.label for finding in (*baseline.targets, *baseline.non_targets)}
+    known = {label for label, _ in _identities(baseline.targets) | _identities(baseline.non_targets)}
     if known & {finding.label for finding in visit.new_lesions}:
         raise CriteriaError(f"Visit {visit.code} lists a baseline lesion as new.")
 

@@ -8,9 +8,10 @@ def decide(
 ) -> Ruling:
     """Return the overall response (RECIST 1.1 tables 1 and 2; None: no such lesions at baseline).
 
-    Rows, first hit wins: 1 unequivocal new lesion PD; 2 target PD; 3 non-target PD, or non-target disease back
-    after a complete response that stands; 4 target NE; 5 target CR with non-target CR or none: CR; 6 target CR
-    with anything else: PR; 7 target PR or SD as it is; 8 no targets at baseline: the non-target response.
+    Rows, first hit wins: 1 unequivocal new lesion PD; 2 target PD; 3 non-target PD, or non-target disease
+    back after a complete response that stands; 4 target NE; 5 target CR with non-target CR or none: CR;
+    6 target CR with anything else: PR; 7 target PR or SD as it is; 8 no targets at baseline: the
+    non-target response.
     """
     return _progress(target, non_target, has_new_lesion=has_new_lesion, is_disease_back=is_disease_back) or (
         _respond_without_targets(non_target) if target is None else _respond(target, non_target)
@@ -43,7 +44,7 @@ def _respond(target: Response, non_target: Response | None) -> Ruling:
 
 def _respond_without_targets(non_target: Response | None) -> Ruling:
     if non_target is None:
-        return _rule(8, Response.NE, "neither target nor non-target disease at baseline, so only PD can be told")
+        return _rule(8, Response.NE, "no disease at baseline to compare with, so only PD can be told")
     return _rule(8, non_target, "no target lesions at baseline, so the non-target response decides")
 
 

@@ -1,4 +1,4 @@
-"""RECIST 1.1 (Eisenhauer 2009, EORTC clarifications): the public face of the criteria, decimal arithmetic only."""
+"""RECIST 1.1 (Eisenhauer 2009, EORTC clarifications): the public face of the criteria, in decimals only."""
 
 from endpoints.criteria.baseline import (
     BaselineNonTarget,
@@ -22,7 +22,8 @@ from endpoints.criteria.findings import (
     Visit,
 )
 from endpoints.criteria.policy import CrThenReappears, NoVisit, Policy, PrAfterPr
-from endpoints.criteria.visits import VisitResponse, assess, sum_of_diameters
+from endpoints.criteria.responses import VisitResponse
+from endpoints.criteria.visits import assess, sum_of_diameters
 
 VERSION = "recist11/1.0"
 

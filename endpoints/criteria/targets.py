@@ -25,7 +25,7 @@ class TargetSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPast:
-    """What earlier visits leave behind; `nadir_mm` is the smallest complete earlier sum, baseline included."""
+    """What earlier visits leave: `nadir_mm` is the smallest complete earlier sum, baseline included."""
 
     baseline_mm: Decimal
     nadir_mm: Decimal
@@ -73,7 +73,7 @@ def _row_1(now: TargetSum, _past: TargetPast) -> Ruling | None:
     rest = f" (normal nodes leave a sum of {mm(now.measured_mm)})" if now.measured_mm else ""
     return Ruling(
         response=Response.CR,
-        reason=f"Target row 1: every non-nodal target is gone and every nodal target is below 10 mm{rest}: CR.",
+        reason=f"Target row 1: every non-nodal target is gone, every nodal one below 10 mm{rest}: CR.",
     )
 
 
@@ -81,7 +81,8 @@ def _row_2(now: TargetSum, past: TargetPast) -> Ruling | None:
     if not (past.does_cr_stand and now.is_disease_seen):
         return None
     return Ruling(
-        response=Response.PD, reason="Target row 2: target disease is seen again after a complete response: PD."
+        response=Response.PD,
+        reason="Target row 2: target disease is seen again after a complete response: PD.",
     )
 
 
@@ -102,7 +103,7 @@ def _row_4(now: TargetSum, _past: TargetPast) -> Ruling | None:
         return None
     return Ruling(
         response=Response.NE,
-        reason=f"Target row 4: not evaluated: {', '.join(now.missing)}; progression is not certain without: NE.",
+        reason=f"Target row 4: not evaluated: {', '.join(now.missing)}; PD is not certain without: NE.",
     )
 
 

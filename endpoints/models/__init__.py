@@ -1,5 +1,5 @@
 from endpoints.models.reads import Assignment, Lesion, Measurement, Read
-from endpoints.models.results import EndpointResult, RadiomicsRun, Response, Segmentation
+from endpoints.models.results import EndpointResult, RadiomicsRun, Response, Segmentation, SegmentationRun
 
 __all__ = [
     "Assignment",
@@ -10,4 +10,5 @@ __all__ = [
     "Read",
     "Response",
     "Segmentation",
+    "SegmentationRun",
 ]

@@ -46,15 +46,58 @@ class Segmentation(models.Model):
         return f"segment {self.number}"
 
 
+class SegmentationRun(models.Model):
+    """The measuring of one SEG or RTSTRUCT object: its state is the queue, its sentence says why nothing was measured.
+
+    A refusal stands for one software version, so that a better one tries again.
+    """
+
+    class State(models.TextChoices):
+        MEASURING = "measuring", _("being measured")
+        MEASURED = "measured", _("measured")
+        REFUSED = "refused", _("could not be measured")
+
+    instance = models.OneToOneField(
+        "imaging.Instance", on_delete=models.PROTECT, related_name="segmentation_run"
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.MEASURING)
+    # A worker's claim; past it, another may take over.
+    leased_until = models.DateTimeField()
+    cause = models.CharField(max_length=40, blank=True)
+    refusal = models.TextField(blank=True)
+    software_version = models.CharField(max_length=40)
+
+    road: ClassVar[Road] = Road(
+        view=Act.RESULT_VIEW,
+        trial="instance__series__study__time_point__subject__trial_site__trial",
+        site="instance__series__study__time_point__subject__trial_site",
+    )
+
+    class Meta:
+        ordering = ["instance_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="refused") | ~models.Q(refusal=""), name="segmentation_refused_says_why"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"measuring of {self.instance_id}"
+
+
 class RadiomicsRun(models.Model):
-    """Features of one segmentation, with the settings' hash and the versions beside the values."""
+    """Features of one segmentation, with the settings' hash and the versions beside the values.
+
+    `refusal` says why there are no values, where there are none.
+    """
 
     segmentation = models.ForeignKey(Segmentation, on_delete=models.PROTECT, related_name="radiomics_runs")
     settings_sha256 = models.CharField(max_length=64)
     settings = models.JSONField()
     input_sha256 = models.CharField(max_length=64)
     versions = models.JSONField()
-    values = models.JSONField()
+    values = models.JSONField(default=dict)
+    refusal = models.TextField(blank=True)
     computed_at = models.DateTimeField()
 
     road: ClassVar[Road] = Road(

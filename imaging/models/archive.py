@@ -15,7 +15,9 @@ class Study(models.Model):
     study_day = models.IntegerField(null=True, blank=True)
 
     road: ClassVar[Road] = Road(
-        view=Act.SCAN_VIEW, trial="time_point__subject__trial_site__trial", site="time_point__subject__trial_site"
+        view=Act.SCAN_VIEW,
+        trial="time_point__subject__trial_site__trial",
+        site="time_point__subject__trial_site",
     )
 
     class Meta:

@@ -27,7 +27,9 @@ class QCCheck(models.Model):
     at = models.DateTimeField()
 
     road: ClassVar[Road] = Road(
-        view=Act.SCAN_VIEW, trial="time_point__subject__trial_site__trial", site="time_point__subject__trial_site"
+        view=Act.SCAN_VIEW,
+        trial="time_point__subject__trial_site__trial",
+        site="time_point__subject__trial_site",
     )
 
     class Meta:
@@ -53,7 +55,9 @@ class QCDecision(models.Model):
     at = models.DateTimeField()
 
     road: ClassVar[Road] = Road(
-        view=Act.SCAN_VIEW, trial="time_point__subject__trial_site__trial", site="time_point__subject__trial_site"
+        view=Act.SCAN_VIEW,
+        trial="time_point__subject__trial_site__trial",
+        site="time_point__subject__trial_site",
     )
 
     class Meta:
@@ -76,7 +80,9 @@ class Query(models.Model):
     opened_at = models.DateTimeField()
 
     road: ClassVar[Road] = Road(
-        view=Act.SCAN_VIEW, trial="time_point__subject__trial_site__trial", site="time_point__subject__trial_site"
+        view=Act.SCAN_VIEW,
+        trial="time_point__subject__trial_site__trial",
+        site="time_point__subject__trial_site",
     )
 
     class Meta:

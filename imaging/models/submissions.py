@@ -42,6 +42,10 @@ class Submission(models.Model):
     wrapped_key = models.BinaryField(editable=False)
     sent_by = models.CharField(max_length=150)
     refusal = models.TextField(blank=True)
+    # Keyed tokens of the one person in this delivery, and how they compare with the subject's.
+    patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
+    person_token = models.CharField(max_length=64, blank=True, editable=False)
+    identity = models.CharField(max_length=20, blank=True)
     received_at = models.DateTimeField(null=True, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.SUBMISSION_VIEW, trial="trial_site__trial", site="trial_site")
@@ -88,7 +92,9 @@ class IncomingFile(models.Model):
 
     class Meta:
         ordering = ["submission_id", "number"]
-        constraints = [models.UniqueConstraint(fields=["submission", "number"], name="incoming_file_number_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "number"], name="incoming_file_number_is_unique")
+        ]
 
     def __str__(self) -> str:
         return f"file {self.number}"

@@ -35,11 +35,11 @@ class Member:
 
     def _unpack(self) -> bytes:
         entry = copy.copy(self._archive.infolist()[self.index])
-        # zipfile silently cuts a member at its declared size; asking for one byte more shows the lie.
-        entry.file_size = self.size + 1
+        # zipfile silently cuts a member at its declared size; room for more (it reads ahead) shows the lie.
+        entry.file_size = self.size + _CHUNK
         plain = bytearray()
         with self._archive.open(entry) as packed:
-            while len(plain) <= self.size and (chunk := packed.read(_CHUNK)):
+            while len(plain) <= self.size and (chunk := packed.read(min(_CHUNK, self.size + 1 - len(plain)))):
                 plain += chunk
         return bytes(plain)
 

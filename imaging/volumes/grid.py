@@ -37,8 +37,8 @@ class Volume:
     """One series as a box of voxels.
 
     `array` (k, j, i) = (slice, row, column) in rescaled units (HU, Bq/ml ...), int16 where that is exact,
-    else float32, read-only; `affine` 4 x 4 maps (k, j, i, 1) to LPS mm; `spacing` mm in the same order. The two
-    tuples name the instance and its frame (from 1) behind each slice k.
+    else float32, read-only; `affine` 4 x 4 maps (k, j, i, 1) to LPS mm; `spacing` mm in the same order.
+    The two tuples name the instance and its frame (from 1) behind each slice k.
     """
 
     array: npt.NDArray[Any]

@@ -119,7 +119,9 @@ def _is_same_spacing(one: tuple[float, float], other: tuple[float, float]) -> bo
 
 def _fault(stack: Stack) -> VolumeRefused | None:
     if len(stack.places) < _SHORTEST:
-        return VolumeRefused(Cause.NOT_A_VOLUME, "The images lie at one single place, so they make no volume.")
+        return VolumeRefused(
+            Cause.NOT_A_VOLUME, "The images lie at one single place, so they make no volume."
+        )
     if stack.has_duplicates:
         return VolumeRefused(Cause.DUPLICATE, _describe_duplicates(stack))
     if stack.is_tilted:
@@ -133,7 +135,9 @@ def _fault(stack: Stack) -> VolumeRefused | None:
 
 def _describe_duplicates(stack: Stack) -> str:
     doubled = sum(count > 1 for count in stack.copies)
-    return f"{doubled} of {len(stack.places)} slice positions hold more than one image; one each was expected."
+    return (
+        f"{doubled} of {len(stack.places)} slice positions hold more than one image; one each was expected."
+    )
 
 
 def _describe_tilt(stack: Stack) -> str:

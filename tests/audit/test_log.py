@@ -16,17 +16,33 @@ pytestmark = pytest.mark.django_db
 def test_every_step_of_founding_a_trial_left_an_event_with_actor_role_and_request(cast: Cast) -> None:
     acts = list(AuditEvent.objects.filter(trial_code="TUNDRA").values_list("act", flat=True))
     assert acts[0] == "trial.created"
-    assert {"charter.approved", "record.signed", "trial.opened", "site.added", "role.granted", "consent.given"} <= set(acts)
+    assert {
+        "charter.approved",
+        "record.signed",
+        "trial.opened",
+        "site.added",
+        "role.granted",
+        "consent.given",
+    } <= set(acts)
     assert not AuditEvent.objects.filter(role="").exists()
     assert set(AuditEvent.objects.values_list("request_id", flat=True)) == {"test-request"}
 
 
 @pytest.mark.req("R-AUD-02")
 @pytest.mark.parametrize(
-    "sql", ["UPDATE audit_auditevent SET reason = 'x'", "DELETE FROM audit_auditevent", "DELETE FROM trials_consent"]
+    "sql",
+    [
+        "UPDATE audit_auditevent SET reason = 'x'",
+        "DELETE FROM audit_auditevent",
+        "DELETE FROM trials_consent",
+    ],
 )
 def test_the_database_refuses_to_change_evidence(cast: Cast, sql: str) -> None:
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql)
     assert AuditEvent.objects.exists()
 
@@ -43,7 +59,10 @@ def test_a_good_log_verifies_and_the_command_says_so(cast: Cast, capsys: pytest.
     [
         ("UPDATE audit_auditevent SET reason = 'forged' WHERE sequence = {middle}", "edited"),
         ("DELETE FROM audit_auditevent WHERE sequence = {middle}", "deleted, inserted or moved"),
-        ("UPDATE audit_auditevent SET sequence = 999999 WHERE sequence = {middle}", "deleted, inserted or moved"),
+        (
+            "UPDATE audit_auditevent SET sequence = 999999 WHERE sequence = {middle}",
+            "deleted, inserted or moved",
+        ),
     ],
 )
 def test_verify_names_the_first_bad_record(cast: Cast, tampering: str, word: str) -> None:

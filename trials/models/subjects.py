@@ -18,7 +18,10 @@ class Subject(models.Model):
 
     trial_site = models.ForeignKey("trials.TrialSite", on_delete=models.PROTECT, related_name="subjects")
     code = models.CharField(
-        max_length=9, unique=True, editable=False, validators=[RegexValidator(r"^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$")]
+        max_length=9,
+        unique=True,
+        editable=False,
+        validators=[RegexValidator(r"^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$")],
     )
     day_zero = models.DateField(_("day zero (enrolment or first treatment)"))
     state = models.CharField(max_length=20, choices=State, default=State.ENROLLED)
@@ -53,7 +56,9 @@ class ConsentForm(models.Model):
 
     class Meta:
         ordering = ["trial_id", "-approved_on"]
-        constraints = [models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")
+        ]
 
     def __str__(self) -> str:
         return self.version
@@ -74,7 +79,9 @@ class Consent(models.Model):
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=150)
 
-    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+    road: ClassVar[Road] = Road(
+        view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site"
+    )
 
     class Meta:
         ordering = ["subject_id", "-id"]
@@ -94,11 +101,15 @@ class TimePoint(models.Model):
         REFUSED = "refused", _("refused by quality control")
 
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="time_points")
-    scheduled = models.ForeignKey("trials.ScheduledTimePoint", on_delete=models.PROTECT, related_name="time_points")
+    scheduled = models.ForeignKey(
+        "trials.ScheduledTimePoint", on_delete=models.PROTECT, related_name="time_points"
+    )
     due_on = models.DateField(_("due on"))
     state = models.CharField(max_length=20, choices=State, default=State.EXPECTED)
 
-    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+    road: ClassVar[Road] = Road(
+        view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site"
+    )
 
     class Meta:
         ordering = ["subject_id", "due_on"]

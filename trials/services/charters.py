@@ -63,7 +63,9 @@ def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any]) ->
     charter.full_clean()
     charter.save()
     after = {name: settings[name] for name in SETTINGS}
-    record(by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after)
+    record(
+        by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after
+    )
     return charter
 
 
@@ -108,7 +110,9 @@ def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequireme
 def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
     by = _draft(by, planned.charter)
     before = {"code": planned.code, "day": planned.day}
-    record(by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before)
+    record(
+        by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before
+    )
     planned.delete()
 
 
@@ -144,7 +148,9 @@ def _refuse_gaps(charter: Charter) -> None:
         raise ValidationError(_("Plan at least one time point before approval."), code="no-time-point")
     if bare := [point.code for point in planned if not point.requirements.exists()]:
         raise ValidationError(
-            _("These time points require no series yet: %(codes)s."), code="no-requirement", params={"codes": ", ".join(bare)}
+            _("These time points require no series yet: %(codes)s."),
+            code="no-requirement",
+            params={"codes": ", ".join(bare)},
         )
 
 

@@ -1,6 +1,6 @@
 """Granting and ending roles: a dated membership and guardian's group, in one transaction."""
 
-import datetime
+import datetime as dt
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -24,8 +24,8 @@ def grant(  # noqa: PLR0913  a grant is who, where, which role, from when to whe
     trial: Trial,
     role: Role,
     trial_site: TrialSite | None,
-    starts: datetime.date,
-    ends: datetime.date | None,
+    starts: dt.date,
+    ends: dt.date | None,
 ) -> Membership:
     """Give a person a role. Raises ValidationError where the role needs a site and has none, or the reverse."""
     by = access.require(by, Act.MEMBER_GRANT, trial)
@@ -39,20 +39,30 @@ def seat(  # noqa: PLR0913  see grant
     trial: Trial,
     trial_site: TrialSite | None,
     role: Role,
-    starts: datetime.date,
-    ends: datetime.date | None = None,
+    starts: dt.date,
+    ends: dt.date | None = None,
 ) -> Membership:
     """Write the membership for an actor who was already asked; only services of this floor call it."""
     if (role in SITE_ROLES) != (trial_site is not None):
-        raise ValidationError(_("Site staff stand on a site; every other role stands on the trial."), code="role-place")
+        raise ValidationError(
+            _("Site staff stand on a site; every other role stands on the trial."), code="role-place"
+        )
     if trial_site is not None and trial_site.trial_id != trial.pk:
         raise ValidationError(_("That site belongs to another trial."), code="role-place")
     _refuse_second_hat(user, trial, role)
-    membership = Membership(user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
+    membership = Membership(
+        user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends
+    )
     membership.full_clean()
     membership.save()
     _group(trial, trial_site, role).user_set.add(user)
-    after = {"user": user.get_username(), "role": role, "site": str(trial_site or ""), "starts": starts, "ends": ends}
+    after = {
+        "user": user.get_username(),
+        "role": role,
+        "site": str(trial_site or ""),
+        "starts": starts,
+        "ends": ends,
+    }
     record(by=by, act="role.granted", obj=membership, trial_code=trial.code, after=after)
     return membership
 
@@ -79,10 +89,12 @@ def end(*, by: Actor, membership: Membership, reason: str) -> None:
     if not reason.strip():
         raise ValidationError(_("Say why this role ends."), code="no-reason")
     before = {"ends": membership.ends}
-    membership.ends = max(timezone.localdate() - datetime.timedelta(days=1), membership.starts)
+    membership.ends = max(timezone.localdate() - dt.timedelta(days=1), membership.starts)
     membership.save(update_fields=["ends"])
     if not _still_seated(membership):
-        _group(membership.trial, membership.trial_site, Role(membership.role)).user_set.remove(membership.user)
+        _group(membership.trial, membership.trial_site, Role(membership.role)).user_set.remove(
+            membership.user
+        )
     record(
         by=by,
         act="role.ended",

@@ -1,6 +1,6 @@
 """Registering subjects and recording what they agreed to."""
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -22,12 +22,12 @@ class NewConsent:
 
     form: ConsentForm
     scopes: tuple[str, ...]
-    on: datetime.date
+    on: dt.date
 
 
 @transaction.atomic
 def add_consent_form(
-    *, by: Actor, trial: Trial, version: str, approved_on: datetime.date, scopes: tuple[str, ...]
+    *, by: Actor, trial: Trial, version: str, approved_on: dt.date, scopes: tuple[str, ...]
 ) -> ConsentForm:
     by = access.require(by, Act.TRIAL_EDIT, trial)
     form = ConsentForm(trial=trial, version=version, approved_on=approved_on, scopes=list(scopes))
@@ -39,7 +39,7 @@ def add_consent_form(
 
 
 @transaction.atomic
-def register(*, by: Actor, trial_site: TrialSite, day_zero: datetime.date, consent: NewConsent) -> Subject:
+def register(*, by: Actor, trial_site: TrialSite, day_zero: dt.date, consent: NewConsent) -> Subject:
     """Register a consented person under a random code and plan the charter's time points.
 
     Raises ValidationError where the trial or site is not open or the consent does not cover imaging.
@@ -47,10 +47,16 @@ def register(*, by: Actor, trial_site: TrialSite, day_zero: datetime.date, conse
     by = access.require(by, Act.SUBJECT_REGISTER, trial_site)
     charter = _open_charter(trial_site)
     subject = Subject.objects.create(trial_site=trial_site, code=new_code(), day_zero=day_zero)
-    record(by=by, act="subject.registered", obj=subject, trial_code=trial_site.trial.code, after={"day_zero": day_zero})
+    record(
+        by=by,
+        act="subject.registered",
+        obj=subject,
+        trial_code=trial_site.trial.code,
+        after={"day_zero": day_zero},
+    )
     _write_consent(by, subject, Consent.Kind.GIVEN, consent)
     TimePoint.objects.bulk_create(
-        TimePoint(subject=subject, scheduled=planned, due_on=day_zero + datetime.timedelta(days=planned.day))
+        TimePoint(subject=subject, scheduled=planned, due_on=day_zero + dt.timedelta(days=planned.day))
         for planned in charter.time_points.all()
     )
     return subject
@@ -71,7 +77,7 @@ def give_consent(*, by: Actor, subject: Subject, consent: NewConsent) -> Consent
 
 
 @transaction.atomic
-def withdraw_consent(*, by: Actor, subject: Subject, on: datetime.date, reason: str) -> Consent:
+def withdraw_consent(*, by: Actor, subject: Subject, on: dt.date, reason: str) -> Consent:
     """Take consent back: from now on no door, task or read opens for this subject; what is stored stays (W3)."""
     by = access.require(by, Act.CONSENT_RECORD, subject)
     if not reason.strip():
@@ -84,7 +90,9 @@ def withdraw_consent(*, by: Actor, subject: Subject, on: datetime.date, reason: 
     return _write_consent(by, subject, Consent.Kind.WITHDRAWN, taken_back, reason=reason)
 
 
-def _write_consent(by: Actor, subject: Subject, kind: Consent.Kind, new: NewConsent, reason: str = "") -> Consent:
+def _write_consent(
+    by: Actor, subject: Subject, kind: Consent.Kind, new: NewConsent, reason: str = ""
+) -> Consent:
     _refuse_misfit(subject, kind, new)
     before = subject.consents.first()
     row = Consent.objects.create(
@@ -117,5 +125,7 @@ def _refuse_misfit(subject: Subject, kind: Consent.Kind, new: NewConsent) -> Non
         raise ValidationError(_("The form does not ask for one of these scopes."), code="scope")
     if kind == Consent.Kind.GIVEN and ConsentForm.Scope.IMAGING not in new.scopes:
         raise ValidationError(_("Without consent to imaging a subject cannot take part here."), code="scope")
-    if new.on > timezone.localdate() + datetime.timedelta(days=1) or (kind == Consent.Kind.GIVEN and new.on < new.form.approved_on):
+    if new.on > timezone.localdate() + dt.timedelta(days=1) or (
+        kind == Consent.Kind.GIVEN and new.on < new.form.approved_on
+    ):
         raise ValidationError(_("The date lies in the future, or before the form was approved."), code="date")

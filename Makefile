@@ -1,0 +1,50 @@
+# Two commands: `make run` and `make test`. Both make the environment from the hash-pinned lock first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint types check-layers suite suite-postgresql lock soak clean
+
+run: .venv/run.ok
+	@exec $(BIN)/python manage.py run
+
+test: .venv/test.ok lint types suite suite-postgresql
+
+.tools/bin/uv: bootstrap.lock
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	touch $@
+
+.venv/bin/python: .tools/bin/uv
+	.tools/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv
+	touch $@
+
+.venv/run.ok: requirements.lock .venv/bin/python
+	.tools/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	touch $@
+
+.venv/test.ok: requirements-test.lock .venv/run.ok
+	.tools/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-test.lock
+	touch $@
+
+lint: .venv/test.ok
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/lint-imports
+
+types: .venv/test.ok
+	$(BIN)/mypy
+
+suite: .venv/test.ok
+	$(BIN)/python -m pytest
+
+# The database tests a second time on PostgreSQL, where one is reachable.
+suite-postgresql: .venv/test.ok
+	$(BIN)/python -m tests.postgresql
+
+lock: .tools/bin/uv
+	.tools/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	.tools/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+
+clean:
+	rm -rf .venv .tools .mypy_cache .ruff_cache .hypothesis

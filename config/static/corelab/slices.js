@@ -1,0 +1,25 @@
+// Walks through a series slice by slice without loading the page again.
+
+const box = document.querySelector("[data-slices]");
+if (box) setUp(box);
+
+function setUp(box) {
+  const picture = box.querySelector("img");
+  const field = box.querySelector("input[name=slice]");
+  const preset = box.querySelector("select[name=window]");
+  const last = Number(box.dataset.last);
+  const show = (index) => {
+    field.value = Math.min(Math.max(index, 0), last);
+    const url = box.dataset.url.replace("/0.png", `/${field.value}.png`);
+    picture.src = `${url}?window=${preset.value}`;
+    picture.alt = `Slice ${field.value} of ${last}`;
+  };
+  const steps = { PageDown: 1, PageUp: -1 };
+  document.addEventListener("keydown", (event) => {
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    show(Number(field.value) + steps[event.key]);
+  });
+  field.addEventListener("input", () => show(Number(field.value)));
+  preset.addEventListener("change", () => show(Number(field.value)));
+}

@@ -1,0 +1,105 @@
+"""One command, three children: web server, worker with beat, DICOM node; a killed child comes back."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+
+from django.conf import settings
+
+log = logging.getLogger("corelab.supervisor")
+
+STOP_SECONDS = 20.0
+# A child that dies at once, again and again, must not eat the machine.
+RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+HEALTHY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A process in a group of its own, so that its children go with it."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    falls: int = 0
+    due: float = field(default=0.0)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603  our own commands
+        self.started = time.monotonic()
+
+    def signal_group(self, number: int) -> None:
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+    def is_down(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def note_fall(self) -> None:
+        """Sweep what the dead process left in its group, and wait longer after each quick fall."""
+        self.signal_group(signal.SIGKILL)
+        self.falls = 0 if time.monotonic() - self.started > HEALTHY_SECONDS else self.falls + 1
+        self.due = time.monotonic() + RESTART_PAUSES[min(self.falls, len(RESTART_PAUSES) - 1)]
+        self.process = None
+
+
+def children() -> list[Child]:
+    python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
+    worker = [python, "-m", "celery", "-A", "config", "worker", "-B", "--concurrency", "2", "--loglevel", "WARNING"]
+    schedule = ["-s", str(settings.HOME / "beat-schedule"), "--without-gossip", "--without-mingle"]
+    return [
+        Child("web", [python, manage, "serve"]),
+        Child("worker", worker + schedule),
+        Child("dicom", [python, manage, "dicom_node"]),
+    ]
+
+
+class Supervisor:
+    """Keeps the children alive until it is told to stop."""
+
+    def __init__(self, family: list[Child]) -> None:
+        self.family = family
+        self.stopping = False
+
+    def start(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        for child in self.family:
+            child.start()
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def watch(self) -> None:
+        """Return once stopped; every child has then ended."""
+        while not self.stopping:
+            for child in self.family:
+                self._tend(child)
+            time.sleep(0.2)
+        self.end()
+
+    def _tend(self, child: Child) -> None:
+        if child.process is not None and child.is_down():
+            log.warning("%s ended and is started again", child.name)
+            child.note_fall()
+        if child.process is None and time.monotonic() >= child.due:
+            child.start()
+
+    def end(self) -> None:
+        for child in self.family:
+            if child.process is not None:
+                child.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and not all(child.is_down() for child in self.family):
+            time.sleep(0.1)
+        for child in self.family:
+            child.signal_group(signal.SIGKILL)

@@ -1,0 +1,26 @@
+"""My work, the pulse, and the page for our own faults."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from config.desk import desks, reads_waiting
+from trials.http import ActorRequest
+
+
+def home(request: ActorRequest) -> HttpResponse:
+    context = {"desks": desks(request.actor), "reads": reads_waiting(request.actor)}
+    return render(request, "home.html", context)
+
+
+@login_not_required
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Answer that this process serves pages; it asks nothing else."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Render without request and database, either of which may be what failed."""
+    page = render_to_string("500.html", {"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(page, status=500)

@@ -1,0 +1,197 @@
+"""The one recursive walk that turns a parsed object into a cleaned one, by the plan, failing closed."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deid.codes import MACRO, clean_code, is_code_item, unknown_code
+from deid.content import is_kept_content
+from deid.dictionary import allowed_vrs
+from deid.dummies import dummy
+from deid.elements import PIXEL_TAGS, STRING_VRS, Element, Item, number_of, values_of
+from deid.model import Rejected, Rejection
+from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
+from deid.residue import Suspects
+from deid.values import (
+    cap_age,
+    check_binary,
+    check_blob,
+    check_numbers,
+    check_terms,
+    check_texts,
+    check_times,
+    map_uids,
+    shift_dates,
+)
+from deid.vocabulary import admits_coded
+
+IMAGE_TYPE, VERIFICATION, CHARACTER_SET = 0x00080008, 0x0040A493, 0x00080005
+_PIXEL_REPRESENTATION = 0x00280103
+_Check = Callable[[], bytes | None]
+_CHECKED = frozenset(
+    {Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE}
+)
+
+
+def _unusable() -> Rejected:
+    return Rejected(
+        Rejection.MALFORMED,
+        "A number that this kind of image cannot do without is damaged. Nothing of it was kept. "
+        "Please export the series again and send the new copy.",
+    )
+
+
+@dataclass(slots=True)
+class Cleaner:
+    """Carries one object's key, offset and counts through the walk; used once."""
+
+    plan: Plan
+    key: bytes
+    days: int
+    is_explicit: bool
+    is_signed: bool = False
+    suspects: Suspects = field(default_factory=Suspects)
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def clean(self, item: Item) -> Item:
+        """Return the cleaned data set without pixel data."""
+        self.is_signed = number_of(item.get(_PIXEL_REPRESENTATION)) == 1
+        return self._clean_item(item, self.plan.root)
+
+    def _clean_item(self, item: Item, place: Place) -> Item:
+        cleaned: Item = {}
+        for tag, element in item.items():
+            if tag in PIXEL_TAGS or tag == CHARACTER_SET:
+                continue
+            kept = self._clean_element(element, self.plan.rule(place, tag), item)
+            if kept is not None:
+                cleaned[tag] = kept
+        return cleaned
+
+    def _clean_element(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
+        if rule.deed is Deed.REMOVE or element.fragments is not None:
+            self._remove(element)
+            return None
+        if (element.items is not None) != (rule.vr == "SQ") or not _is_readable(element):
+            return self._fail(element, rule, siblings)
+        if rule.deed is Deed.RECURSE:
+            return self._clean_sequence(element, rule)
+        if rule.deed is Deed.KEEP:
+            return self._keep(element, rule, siblings)
+        if rule.deed in _CHECKED:
+            return self._check(element, rule, siblings)
+        return self._replace(element, rule.deed, rule, siblings)
+
+    def _count(self, deed: Deed, element: Element) -> Element:
+        self.actions[deed] += 1
+        return element
+
+    def _keep(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
+        vr = self._number_vr(element, rule)
+        is_blob = vr in BINARIES
+        value = check_blob(element.value) if is_blob else check_binary(element.value, tag=element.tag, vr=vr)
+        if value is None:
+            return self._fail(element, rule, siblings)
+        return self._count(Deed.KEEP, Element(element.tag, vr, value))
+
+    def _number_vr(self, element: Element, rule: Rule) -> str:
+        """Return the VR; where the encoding does not tell US from SS, Pixel Representation does."""
+        allowed = allowed_vrs(element.tag)
+        if self.is_explicit and element.vr in allowed:
+            return element.vr
+        return "SS" if "SS" in allowed and rule.vr == "US" and self.is_signed else rule.vr
+
+    def _remove(self, element: Element) -> None:
+        self.suspects.add(element, vr=_suspect_vr(element))
+        self.actions[Deed.REMOVE] += 1
+
+    def _replace(self, element: Element, deed: Deed, rule: Rule, siblings: Item) -> Element | None:
+        self.suspects.add(element, vr=_suspect_vr(element))
+        if deed is Deed.REMOVE:
+            self.actions[Deed.REMOVE] += 1
+            return None
+        items = () if rule.vr == "SQ" else None
+        empty = Element(element.tag, rule.vr, items=items)
+        is_empty = (deed is Deed.EMPTY and element.tag not in _NAMED) or rule.vr == "SQ"
+        return self._count(deed, empty if is_empty else dummy(element.tag, rule.vr, siblings=siblings))
+
+    def _fail(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
+        """Handle a value that may not stay: gone, empty or a stand-in, as the object's type allows."""
+        if rule.need is Need.VALUE and rule.vr in NUMBERS:
+            raise _unusable()
+        deed = {Need.VALUE: Deed.DUMMY, Need.PRESENCE: Deed.EMPTY, Need.NOTHING: Deed.REMOVE}[rule.need]
+        return self._replace(element, deed, rule, siblings)
+
+    def _check(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
+        value = self._checked_value(element, rule)
+        if value is None or (not value and len(element.value) and rule.need is Need.VALUE):
+            return self._fail(element, rule, siblings)
+        if not value and rule.need is Need.NOTHING:
+            self._remove(element)
+            return None
+        return self._count(rule.deed, Element(element.tag, rule.vr, value))
+
+    def _checked_value(self, element: Element, rule: Rule) -> bytes | None:
+        value, tag = element.value, element.tag
+        checks: dict[Deed, _Check] = {
+            Deed.MAP: lambda: map_uids(value, key=self.key),
+            Deed.SHIFT: lambda: shift_dates(value, days=self.days),
+            Deed.CHECK_TIME: lambda: check_times(value),
+            Deed.CHECK_NUMBER: lambda: check_numbers(value, tag=tag),
+            Deed.CHECK_TEXT: lambda: check_texts(value, tag=tag),
+            Deed.CHECK_TERM: lambda: self._checked_terms(element),
+            Deed.CAP_AGE: lambda: cap_age(value),
+        }
+        return checks[rule.deed]()
+
+    def _checked_terms(self, element: Element) -> bytes | None:
+        if element.tag == VERIFICATION:
+            return b"UNVERIFIED"
+        terms = check_terms(element.value)
+        if terms is None and element.tag == IMAGE_TYPE:
+            self.suspects.add(element, vr="CS")
+            return "\\".join(term if admits_coded(term) else "OTHER" for term in values_of(element)).encode()
+        return terms
+
+    def _clean_sequence(self, element: Element, rule: Rule) -> Element | None:
+        kept = [self._clean_nested(item, element.tag, rule) for item in element.items or ()]
+        items = [item for item in kept if item is not None]
+        if not items and element.items and rule.need is Need.VALUE and element.tag != CONTENT_SEQUENCE:
+            items = [unknown_code()] if any(map(is_code_item, element.items)) else [{}]
+        if (not any(items) and rule.need is Need.NOTHING) or (element.tag == CONTENT_SEQUENCE and not items):
+            self.actions[Deed.REMOVE] += 1
+            return None
+        return self._count(Deed.RECURSE, Element(element.tag, "SQ", items=tuple(items)))
+
+    def _clean_nested(self, item: Item, tag: int, rule: Rule) -> Item | None:
+        if tag == CONTENT_SEQUENCE and not is_kept_content(item):
+            self._drop(item)
+            return None
+        if not is_code_item(item):
+            return self._clean_item(item, rule.place)
+        code = clean_code(item)
+        if code is None:
+            self._drop(item)
+            return None
+        rest = {inner: element for inner, element in item.items() if inner not in MACRO}
+        return self._clean_item(rest, rule.place) | code
+
+    def _drop(self, item: Item) -> None:
+        for element in item.values():
+            self._remove(element)
+
+
+_NAMED = frozenset({0x30060026})
+
+
+def _suspect_vr(element: Element) -> str:
+    allowed = allowed_vrs(element.tag)
+    return allowed[0] if allowed else element.vr
+
+
+def _is_readable(element: Element) -> bool:
+    """Whether the sender's VR can stand for the standard's: the same, or unknown, or text for text."""
+    allowed = allowed_vrs(element.tag)
+    if element.vr in allowed or element.vr == "UN" or element.items is not None:
+        return True
+    return (element.vr in STRING_VRS and allowed[0] in STRING_VRS) or {element.vr, allowed[0]} <= {"OB", "OW"}

@@ -1,0 +1,60 @@
+"""The engine's own small picture of a data set: values stay raw bytes in little endian order."""
+
+from dataclasses import dataclass
+
+Item = dict[int, "Element"]
+UNDEFINED = 0xFFFFFFFF
+PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+TEXT_VRS = frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN", "UR", "AE", "UN"})
+LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OW", "OV", "SQ", "UC", "UN", "UR", "UT", "SV", "UV"})
+STRING_VRS = frozenset(
+    {"LO", "SH", "LT", "ST", "UT", "UC", "PN", "UR", "AE", "CS", "IS", "DS", "DA", "DT", "TM", "AS", "UI"}
+)
+WORD_SIZES = {
+    "US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4,
+    "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: a raw value, or the items of a sequence, or the fragments of encapsulated pixels."""
+
+    tag: int
+    vr: str
+    value: bytes | memoryview = b""
+    items: tuple[Item, ...] | None = None
+    fragments: tuple[memoryview, ...] | None = None
+
+    @property
+    def is_private(self) -> bool:
+        return bool((self.tag >> 16) & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One parsed file: its data set and how it was encoded."""
+
+    item: Item
+    transfer_syntax: str
+    is_explicit: bool
+
+
+def text_of(element: Element | None) -> str:
+    """Return the value as text without padding; bytes outside ASCII are kept as Latin-1 characters."""
+    if element is None or element.items is not None or element.fragments is not None:
+        return ""
+    return bytes(element.value).decode("latin-1").strip("\0 ")
+
+
+def values_of(element: Element | None) -> tuple[str, ...]:
+    """Return the values of a multi-valued text element, without padding."""
+    text = text_of(element)
+    return tuple(part.strip("\0 ") for part in text.split("\\")) if text else ()
+
+
+def number_of(element: Element | None) -> int:
+    """Return the first value of a US element, 0 when absent."""
+    if element is None or len(element.value) < WORD_SIZES["US"] or element.items is not None:
+        return 0
+    return int.from_bytes(element.value[:2], "little")

@@ -1,0 +1,118 @@
+"""The engine's one verb: parse, judge, clean, write, and search what was written."""
+
+import struct
+from dataclasses import astuple
+
+from deid.cleaning import Cleaner
+from deid.codes import MEANING
+from deid.elements import Item, text_of
+from deid.facts import has_contrast, read_facts
+from deid.keyed import require_key, shift_days
+from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
+from deid.parser import EXPLICIT, parse
+from deid.pixels import clean_pixels
+from deid.plan import plan_for
+from deid.provenance import write_provenance
+from deid.residue import require_no_residue
+from deid.risk import require_low_risk
+from deid.vocabulary import admits_coded
+from deid.writer import encode_file, encode_item
+
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
+    0x00080016,
+    0x00080018,
+    0x0020000D,
+    0x0020000E,
+    0x00080060,
+)
+_PHOTOMETRIC = 0x00280004
+
+
+def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
+    """Return the cleaned copy of one DICOM file (PS3.15 Basic Profile with modified dates).
+
+    `key` is the trial's secret of at least 32 bytes; same input, key, trial and policy give the same bytes.
+    Raises Rejected, with a reason for the uploader, for everything that cannot be cleaned with certainty.
+    """
+    require_key(key)
+    try:
+        return _clean(data, key=key, trial=trial, policy=policy)
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, ValueError, struct.error):
+        raise _unreadable() from None  # the original error may quote a header value
+
+
+def _unreadable() -> Rejected:
+    return Rejected(
+        Rejection.MALFORMED,
+        "The file is damaged in a way that the cleaning could not follow. Nothing of it was kept. "
+        "Please export it again from the scanner or archive and send the new copy.",
+    )
+
+
+def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
+    source = parse(data)
+    sop_class = text_of(source.item.get(_SOP_CLASS))
+    require_low_risk(source.item, sop_class_uid=sop_class)
+    _require_complete(source.item)
+    cleaner = Cleaner(
+        plan=plan_for(sop_class, policy),
+        key=key,
+        days=shift_days(key, trial.subject_code),
+        is_explicit=source.is_explicit,
+    )
+    pixels = clean_pixels(source.item, transfer_syntax=source.transfer_syntax)
+    item = cleaner.clean(source.item)
+    _require_described(item)
+    bare = dict(item)
+    applied = write_provenance(item, trial=trial, policy=policy)
+    header = encode_item(item)
+    require_no_residue(bare, header=header, suspects=cleaner.suspects, own=_own_text(item, trial))
+    syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
+    if pixels is not None:
+        item[pixels.tag] = pixels
+    return Cleaned(
+        data=encode_file(item, header=header, transfer_syntax=syntax),
+        facts=read_facts(
+            item,
+            transfer_syntax=syntax,
+            is_contrasted=has_contrast(source.item),
+            has_pixels=pixels is not None,
+        ),
+        actions={str(deed): count for deed, count in sorted(cleaner.actions.items())},
+        method_codes=tuple(method.code for method in applied),
+        policy_digest=policy.digest,
+    )
+
+
+def _incomplete() -> Rejected:
+    return Rejected(
+        Rejection.INCOMPLETE,
+        "The file does not say which series or kind of image it belongs to. Nothing of it was kept. "
+        "Please export the complete study from the scanner or archive and send it again.",
+    )
+
+
+def _require_complete(item: Item) -> None:
+    """Raise Rejected when one of the four UIDs or the modality is missing."""
+    if not all(text_of(item.get(tag)) for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY)):
+        raise _incomplete()
+
+
+def _require_described(item: Item) -> None:
+    """Refuse an object whose modality or pixel description did not survive the vocabulary."""
+    for tag in (_MODALITY, _PHOTOMETRIC):
+        if (tag in item and not admits_coded(text_of(item[tag]))) or text_of(item.get(tag)) == "OTHER":
+            raise _incomplete()
+
+
+def _own_text(item: Item, trial: ClinicalTrial) -> str:
+    """Return what the engine itself writes: the trial's texts and standard code meanings."""
+    return "\n".join((*astuple(trial), *sorted(_meanings(item))))
+
+
+def _meanings(item: Item) -> set[str]:
+    found = {text_of(item[MEANING])} if MEANING in item else set()
+    for element in item.values():
+        for inner in element.items or ():
+            found |= _meanings(inner)
+    return found

@@ -1,0 +1,100 @@
+"""Pictures and papers a machine must not wave through: text burned into pixels, faces, documents."""
+
+from deid.elements import Item, number_of, text_of, values_of
+from deid.model import Rejected, Rejection
+from deid.tables import objects
+
+BURNED_IN, VISUAL_FEATURES, CONVERSION_TYPE = 0x00280301, 0x00280302, 0x00080064
+IMAGE_TYPE, SAMPLES = 0x00080008, 0x00280002
+_DOCUMENTS = ("encapsulated-",)
+_ALWAYS_REVIEW = (
+    "secondary-capture",
+    "vl-",
+    "video-",
+    "ophthalmic-photography",
+    "wide-field-ophthalmic",
+    "dermoscopic",
+    "photoacoustic",
+    "confocal",
+    "general-audio",
+    "basic-voice-audio",
+)
+_REVIEW_UNLESS_DECLARED = ("ultrasound", "enhanced-us-volume", "intravascular-optical")
+_NOT_A_SCAN = frozenset({"raw-data", "basic-directory", "hanging-protocol", "color-palette", "inventory"})
+_CAPTURES = frozenset({"DV", "DF", "WSD", "SD", "SI"})
+_SCREEN_WORDS = ("SCREEN", "CAPTURE", "DOSE", "PROTOCOL", "REPORT", "VXTL", "SNAPSHOT", "PASTED", "TEXT")
+_PLAIN_COLOURLESS = frozenset({"ct-image", "mr-image", "positron-emission-tomography-image"})
+_PATIENT = "patient"
+_DIRECTORY_GROUP = 0x0004
+_OVERLAY_DATA = 0x3000
+_OVERLAY_BITS = 0x60000100  # Overlay Bits Allocated of every overlay group
+
+
+def _needs_review() -> Rejected:
+    return Rejected(
+        Rejection.PIXELS_NEED_REVIEW,
+        "This picture may show a name or a face in the image itself, and that cannot be cleaned by machine. "
+        "Nothing of it was kept. Please send the original scan series without screen captures, "
+        "or ask the core laboratory whether this picture is needed.",
+    )
+
+
+def _document() -> Rejected:
+    return Rejected(
+        Rejection.DOCUMENT_REFUSED,
+        "This object is a document (PDF, CDA or model file) and may carry a name anywhere. "
+        "Nothing of it was kept. Please leave documents out and send the images only.",
+    )
+
+
+def _not_a_scan() -> Rejected:
+    return Rejected(
+        Rejection.UNKNOWN_OBJECT,
+        "This object is not a scan of a person (a directory, raw or settings file). Nothing of it was kept. "
+        "Please send the images themselves.",
+    )
+
+
+def require_low_risk(item: Item, *, sop_class_uid: str) -> None:
+    """Raise Rejected for kinds of objects whose pixels or content no rule can clean.
+
+    Secondary captures are never waved through: whoever makes a screenshot also makes its flags.
+    Ultrasound passes only when the sender set Burned In Annotation to exactly NO.
+    """
+    iod = objects().iods.get(sop_class_uid, "")
+    if any(tag >> 16 == _DIRECTORY_GROUP for tag in item) and not iod:
+        raise _not_a_scan()
+    if iod.startswith(_DOCUMENTS):
+        raise _document()
+    if iod in _NOT_A_SCAN or (iod and _PATIENT not in objects().modules[iod]):
+        raise _not_a_scan()
+    flag = text_of(item.get(BURNED_IN))
+    if any(mark in iod for mark in _ALWAYS_REVIEW) or flag == "YES" or _shows_features(item):
+        raise _needs_review()
+    if any(mark in iod for mark in _REVIEW_UNLESS_DECLARED) and flag != "NO":
+        raise _needs_review()
+    if _looks_captured(item, iod) or _has_embedded_overlay(item):
+        raise _needs_review()
+
+
+def _shows_features(item: Item) -> bool:
+    return text_of(item.get(VISUAL_FEATURES)) == "YES"
+
+
+def _looks_captured(item: Item, iod: str) -> bool:
+    """Whether an ordinary image class is used for a screenshot or a dose sheet, as scanners do."""
+    if text_of(item.get(CONVERSION_TYPE)) in _CAPTURES:
+        return True
+    is_coloured = iod in _PLAIN_COLOURLESS and number_of(item.get(SAMPLES)) > 1
+    kinds = " ".join(values_of(item.get(IMAGE_TYPE)))
+    return is_coloured or any(word in kinds for word in _SCREEN_WORDS)
+
+
+def _has_embedded_overlay(item: Item) -> bool:
+    """Whether drawings sit in unused bits of the pixels (PS3.3 C.9.2, retired): they cannot be taken out."""
+    wide = {
+        tag & 0xFFFF0000
+        for tag, element in item.items()
+        if tag & 0xFF01FFFF == _OVERLAY_BITS and number_of(element) > 1
+    }
+    return any(group | _OVERLAY_DATA not in item for group in wide)

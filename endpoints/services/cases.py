@@ -1,0 +1,38 @@
+"""What every act on a case asks first: is it the reader's own, does consent cover it now, is it still a draft?"""
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from endpoints.models import Assignment, Read
+from trials import access
+from trials.models import ConsentForm
+from trials.roles import Act
+from trials.services import consent
+
+
+def require_own(by: Actor, assignment: Assignment) -> Actor:
+    """Return the actor in its role. Raises Http404 or PermissionDenied, or ValidationError (`no-consent`)."""
+    by = access.require(by, Act.READ_PERFORM, assignment)
+    # The general sentence names the subject, which a blinded reader must not learn.
+    if not consent.covers(assignment.time_point.subject, ConsentForm.Scope.IMAGING):
+        raise ValidationError(
+            _("This case may not be read any more. Nothing was changed; ask the coordinator."), code="no-consent"
+        )
+    return by
+
+
+def require_draft(by: Actor, read: Read) -> tuple[Actor, Read]:
+    """Return actor and read, its row held until the transaction ends, so that nothing slips in beside a signature.
+
+    Raises ValidationError (`locked`) for a read that is evidence already (C08), and what `require_own` raises.
+    """
+    by = require_own(by, read.assignment)
+    held = Read.objects.select_for_update(of=("self",)).select_related("assignment__time_point__subject").get(pk=read.pk)
+    if held.state != Read.State.DRAFT:
+        raise ValidationError(_("This read is locked and signed; it cannot be changed."), code="locked")
+    return by, held
+
+
+def trial_code(assignment: Assignment) -> str:
+    return assignment.time_point.subject.trial_site.trial.code

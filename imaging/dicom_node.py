@@ -1,0 +1,130 @@
+"""The C-STORE door: known senders only, and success is answered only once the bytes are sealed and recorded."""
+
+import logging
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from pydicom.uid import AllTransferSyntaxes
+from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.sop_class import Verification
+
+from imaging.models import Submission
+from imaging.services import doors, submissions
+
+log = logging.getLogger("corelab.dicom")
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700
+CANNOT_UNDERSTAND = 0xC000
+MAXIMUM_PDU = 131_072
+# No AE title can hold a NUL: an empty list would mean "everybody" to pynetdicom.
+_NOBODY = "\0"
+
+
+class CorelabAE(AE):  # type: ignore[misc]  pynetdicom ships no types
+    """An AE that knows its callers from the trials' sites, at the moment they call."""
+
+    @property
+    def require_calling_aet(self) -> list[str]:
+        close_old_connections()
+        try:
+            return doors.known_ae_titles() or [_NOBODY]
+        finally:
+            connection.close()
+
+
+def make_ae() -> CorelabAE:
+    """Offer verification and storage of every class in every transfer syntax, to known callers, under limits (S02, S04)."""
+    ae = CorelabAE(ae_title=settings.DICOM_AE_TITLE)
+    ae.require_called_aet = True
+    ae.maximum_pdu_size = MAXIMUM_PDU
+    ae.maximum_associations = 25
+    ae.acse_timeout = ae.dimse_timeout = 15
+    ae.network_timeout = 60
+    ae.add_supported_context(Verification)
+    for context in AllStoragePresentationContexts:
+        ae.add_supported_context(context.abstract_syntax, AllTransferSyntaxes)
+    return ae
+
+
+class Reception:
+    """One association's delivery: opened by its first object, closed with the association."""
+
+    def __init__(self, ae_title: str) -> None:
+        self.by = doors.node(ae_title=ae_title, request_id=uuid.uuid4().hex)
+        self.ae_title = ae_title
+        self.submission: Submission | None = None
+        self.count = 0
+
+    def take(self, data: bytes) -> int:
+        """Seal and record one object; returns the DIMSE status."""
+        submission = self._open()
+        if submission is None:
+            return OUT_OF_RESOURCES
+        pieces = submissions.cut(number=self.count, data=data)
+        submissions.receive(by=self.by, submission=submission, pieces=pieces)
+        self.count += 1
+        return SUCCESS
+
+    def _open(self) -> Submission | None:
+        site = doors.sender(self.ae_title)
+        if self.submission is None and site is not None:
+            self.submission = submissions.start_unassigned(by=self.by, trial_site=site)
+        return self.submission if site is not None else None
+
+    def close(self) -> None:
+        if self.submission is not None:
+            submissions.close_association(by=self.by, submission=self.submission)
+            self.submission = None
+
+
+def handle_store(event: Any) -> int:
+    """Answer a C-STORE request: 0000 only for bytes that survive a power cut."""
+    reception: Reception = _reception(event)
+    try:
+        return reception.take(event.encoded_dataset())
+    except OSError:
+        log.exception("no room for an object")
+        return OUT_OF_RESOURCES
+    except Exception:
+        log.exception("an object could not be taken")
+        return CANNOT_UNDERSTAND
+    finally:
+        connection.close()
+
+
+def _reception(event: Any) -> Reception:
+    association = event.assoc
+    if not hasattr(association, "reception"):
+        association.reception = Reception(association.requestor.ae_title.strip())
+    reception: Reception = association.reception
+    return reception
+
+
+def handle_end(event: Any) -> None:
+    """Close the delivery when the association ends, however it ends."""
+    try:
+        if hasattr(event.assoc, "reception"):
+            event.assoc.reception.close()
+    except Exception:
+        # The sweep closes it later; what was acknowledged is sealed and recorded.
+        log.exception("a delivery could not be closed")
+    finally:
+        connection.close()
+
+
+HANDLERS = [
+    (evt.EVT_C_ECHO, lambda _event: SUCCESS),
+    (evt.EVT_C_STORE, handle_store),
+    (evt.EVT_RELEASED, handle_end),
+    (evt.EVT_ABORTED, handle_end),
+]
+
+
+def serve(*, block: bool) -> Any:
+    """Listen on CORELAB_DICOM_PORT; returns pynetdicom's server when not blocking."""
+    return make_ae().start_server(
+        (settings.BIND_ADDRESS, settings.DICOM_PORT), block=block, evt_handlers=HANDLERS
+    )

@@ -1,0 +1,55 @@
+"""Shapes of what people type on the imaging pages; rules live in the services."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from imaging.models import QCDecision
+from trials.models import TimePoint
+
+
+class SendForm(forms.Form):
+    """Whose scan, and which visit; `files` serves browsers without JavaScript."""
+
+    time_point = forms.ModelChoiceField(TimePoint.objects.none(), label=_("Subject and time point"))
+
+    def __init__(self, *args: Any, time_points: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["time_point"]
+        field.queryset = time_points
+        field.label_from_instance = _visit
+
+
+def _visit(time_point: TimePoint) -> str:
+    return f"{time_point.subject.code} · {time_point.scheduled.name} ({time_point.due_on:%d %b %Y})"
+
+
+class AssignForm(SendForm):
+    """The same choice for a delivery that came without."""
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class DecisionForm(forms.Form):
+    verdict = forms.ChoiceField(
+        label=_("Verdict"), choices=QCDecision.Verdict.choices, widget=forms.RadioSelect
+    )
+    comment = forms.CharField(
+        label=_("Comment"),
+        help_text=_("What the site reads when you ask or refuse."),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    password = forms.CharField(
+        label=_("Your password, as signature"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class AnswerForm(forms.Form):
+    text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))

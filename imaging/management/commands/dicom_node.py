@@ -1,0 +1,19 @@
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from imaging import dicom_node
+
+
+class Command(BaseCommand):
+    help = "Run the DICOM node (C-STORE and C-ECHO) until told to stop."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        server = dicom_node.serve(block=False)
+        stop.wait()
+        server.shutdown()

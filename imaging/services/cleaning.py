@@ -1,0 +1,114 @@
+"""De-identifying a delivery inside the quarantine: cleaned bytes are sealed again until consent is asked anew."""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from pydicom import dcmread
+
+from audit.actor import Actor
+from audit.services import canonical, record
+from deid import Cleaned, ClinicalTrial, Policy, Rejected, engine_version
+from deid import clean as clean_object
+from imaging import quarantine
+from imaging.models import IncomingFile, Submission
+from imaging.services import intake, road
+from imaging.vault import QuarantineDamaged, Stage
+from trials.keys import trial_key
+from trials.models import Charter, TimePoint
+from trials.selectors import approved_charter
+
+CENTRE = "Corelab"
+State = IncomingFile.State
+
+
+def clean(by: Actor, submission: Submission) -> None:
+    """Stage OPENED → CLEANED. Raises ValidationError where no file could be de-identified."""
+    time_point = _time_point(submission)
+    trial = submission.trial_site.trial
+    key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    for file in submission.files.filter(state=State.RECEIVED):
+        _clean_one(file, key=key, policy=policy, context=context)
+        road.renew(submission)
+    cleaned = submission.files.filter(state=State.CLEANED).count()
+    if not cleaned:
+        raise ValidationError(_none_left(submission), code="nothing-clean")
+    with transaction.atomic():
+        road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CLEANED)
+        after = {
+            "cleaned": cleaned,
+            "refused": submission.files.filter(state=State.REFUSED).count(),
+            "policy": policy.digest,
+            "engine": engine_version(),
+        }
+        record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
+
+
+def _time_point(submission: Submission) -> TimePoint:
+    if submission.time_point is None:
+        raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
+    return submission.time_point
+
+
+def policy_of(charter: Charter) -> Policy:
+    return Policy(
+        version=charter.version, retain_patient_characteristics=charter.retain_patient_characteristics
+    )
+
+
+def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
+    """What goes into the Clinical Trial modules (PS3.3 C.7.1.3); the site by its number, never its name."""
+    site = time_point.subject.trial_site
+    return ClinicalTrial(
+        sponsor=site.trial.sponsor.name[:64],
+        protocol_id=site.trial.protocol_number,
+        protocol_name=site.trial.title[:64],
+        site_id=site.number,
+        site_name="",
+        subject_code=time_point.subject.code,
+        time_point_id=time_point.scheduled.code,
+        time_point_description=time_point.scheduled.name,
+        coordinating_center=CENTRE,
+    )
+
+
+def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: ClinicalTrial) -> None:
+    try:
+        cleaned = clean_object(quarantine.read_whole(file), key=key, trial=context, policy=policy)
+    except Rejected as rejected:
+        intake.refuse(file, rejected.code, rejected.reason)
+        return
+    except QuarantineDamaged:
+        intake.refuse(
+            file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again."))
+        )
+        return
+    file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
+    file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
+    file.facts = _facts(cleaned)
+    file.state = State.CLEANED
+    file.save(update_fields=["cleaned_parts", "cleaned_sha256", "facts", "state"])
+
+
+def _facts(cleaned: Cleaned) -> dict[str, Any]:
+    # Through JSON once, so that what is stored is what is later read.
+    facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
+    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": _pixel_sha256(cleaned)}
+
+
+def _pixel_sha256(cleaned: Cleaned) -> str:
+    if not cleaned.facts.has_pixels:
+        return ""
+    dataset = dcmread(io.BytesIO(cleaned.data))
+    pixels = dataset.get("PixelData") or dataset.get("FloatPixelData") or dataset.get("DoubleFloatPixelData")
+    return hashlib.sha256(pixels).hexdigest() if isinstance(pixels, bytes) else ""
+
+
+def _none_left(submission: Submission) -> str:
+    reasons = submission.files.filter(state=State.REFUSED).values_list("refusal", flat=True).distinct()[:3]
+    return str(_("No file of this delivery could be taken. All is kept encrypted.")) + " " + " ".join(reasons)

@@ -1,0 +1,189 @@
+"""Filing cleaned objects under their content hash, after consent was asked again; then the intake key is destroyed."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.services import record
+from deid import engine_version, shift_days
+from imaging import archive, quarantine
+from imaging.models import IncomingFile, Instance, Series, Study, Submission
+from imaging.services import road
+from imaging.vault import Stage
+from trials.keys import trial_key
+from trials.models import ConsentForm, Subject, TimePoint
+from trials.services import consent, timepoints
+
+State = IncomingFile.State
+# Rows a transaction: many enough to be quick, few enough that other writers wait milliseconds.
+_BATCH = 50
+
+
+def file(by: Actor, submission: Submission) -> None:
+    """Stage CLEANED → FILED. Raises ValidationError (`no-consent`) where consent was taken back meanwhile."""
+    time_point = submission.time_point
+    if time_point is None:
+        raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
+    waiting = list(submission.files.filter(state=State.CLEANED))
+    for batch in _batches(waiting):
+        consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+        _file_batch(submission, time_point, batch)
+        road.renew(submission)
+    _finish(by, submission, time_point)
+
+
+def _batches(files: Sequence[IncomingFile]) -> Iterator[Sequence[IncomingFile]]:
+    for start in range(0, len(files), _BATCH):
+        yield files[start : start + _BATCH]
+
+
+def _file_batch(submission: Submission, time_point: TimePoint, batch: Sequence[IncomingFile]) -> None:
+    # Bytes first, rows after: a row always has its file; a file without a row is swept, never served.
+    stored = {each.pk: _store(each) for each in batch}
+    with transaction.atomic():
+        for each in batch:
+            _enter(submission, time_point, each, size=stored[each.pk])
+            each.save(update_fields=["state", "refusal_code", "refusal"])
+
+
+def _store(incoming: IncomingFile) -> int:
+    data = quarantine.read_whole(incoming, stage=Stage.CLEANED)
+    if archive.store(data) != incoming.cleaned_sha256:
+        raise archive.ArchiveDamaged("cleaned bytes changed inside the quarantine")
+    return len(data)
+
+
+def _enter(submission: Submission, time_point: TimePoint, incoming: IncomingFile, *, size: int) -> None:
+    facts = incoming.facts
+    known = Instance.objects.filter(uid=facts["sop_instance_uid"]).select_related("series__study").first()
+    if known is not None:
+        _meet(known, time_point, incoming)
+        return
+    series = _series(_study(time_point, facts), facts)
+    if series is None:
+        _refuse_elsewhere(incoming)
+        return
+    Instance.objects.create(
+        series=series,
+        submission=submission,
+        uid=facts["sop_instance_uid"],
+        sop_class_uid=facts["sop_class_uid"],
+        number=facts["instance_number"],
+        sha256=incoming.cleaned_sha256,
+        received_sha256=incoming.sha256,
+        size=size,
+        facts=facts,
+        engine_version=engine_version(),
+        policy_digest=facts["policy_digest"],
+    )
+    incoming.state = State.FILED
+
+
+def _meet(known: Instance, time_point: TimePoint, incoming: IncomingFile) -> None:
+    """Receive an object whose SOP Instance UID is filed: equal is harmless, anything else a conflict (S14)."""
+    if known.series.study.time_point_id != time_point.pk:
+        _refuse_elsewhere(incoming)
+    elif known.sha256 == incoming.cleaned_sha256 or known.received_sha256 == incoming.sha256:
+        incoming.state = State.FILED
+    else:
+        incoming.state, incoming.refusal_code = State.REFUSED, "conflict"
+        incoming.refusal = str(
+            _(
+                "Another image with the same SOP Instance UID is filed already, with different content. The filed one "
+                "stays; this one is kept encrypted. Tell the coordinator which of the two is right."
+            )
+        )
+
+
+def _refuse_elsewhere(incoming: IncomingFile) -> None:
+    incoming.state, incoming.refusal_code = State.REFUSED, "other-time-point"
+    incoming.refusal = str(
+        _(
+            "This image belongs to a study that is filed under another time point or subject. It is kept encrypted "
+            "and was not filed. Check subject and time point, then discard it and send the right scan."
+        )
+    )
+
+
+def _study(time_point: TimePoint, facts: dict[str, object]) -> Study | None:
+    study, _made = Study.objects.get_or_create(
+        uid=str(facts["study_instance_uid"]),
+        defaults={
+            "time_point": time_point,
+            "study_day": study_day(time_point.subject, str(facts["study_date"] or "")),
+        },
+    )
+    return study if study.time_point_id == time_point.pk else None
+
+
+def study_day(subject: Subject, shifted: str) -> int | None:
+    """Return true days from the subject's day zero to the scan, from the shifted date; None where there is no date."""
+    if not shifted:
+        return None
+    moved = shift_days(trial_key(subject.trial_site.trial), subject.code)
+    return (dt.date.fromisoformat(shifted) - dt.timedelta(days=moved) - subject.day_zero).days
+
+
+def _series(study: Study | None, facts: dict[str, object]) -> Series | None:
+    if study is None:
+        return None
+    series, _made = Series.objects.get_or_create(
+        uid=str(facts["series_instance_uid"]),
+        defaults={
+            "study": study,
+            "modality": facts["modality"],
+            "number": facts["series_number"],
+            "body_part": str(facts["body_part"])[:16],
+            "frame_of_reference_uid": facts["frame_of_reference_uid"],
+        },
+    )
+    return series if series.study_id == study.pk else None
+
+
+@transaction.atomic
+def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
+    filed = submission.files.filter(state=State.FILED).count()
+    refused = submission.files.filter(state=State.REFUSED).count()
+    if not filed:
+        raise ValidationError(_no_file(submission), code="nothing-filed")
+    _remember_person(submission, time_point.subject)
+    time_point.refresh_from_db()
+    if time_point.state != TimePoint.State.ACCEPTED:
+        timepoints.move(by=by, time_point=time_point, to=TimePoint.State.RECEIVED)
+    after = {"filed": filed, "refused": refused, "time_point": time_point.scheduled.code}
+    record(by=by, act="scan.filed", obj=submission, trial_code=submission.trial_site.trial.code, after=after)
+    if not refused:
+        Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
+    road.move(submission, expected=Submission.State.CLEANED, to=Submission.State.FILED)
+    transaction.on_commit(lambda: empty(submission))
+
+
+def _no_file(submission: Submission) -> str:
+    reasons = submission.files.filter(state=State.REFUSED).values_list("refusal", flat=True).distinct()[:3]
+    return (
+        str(_("No image of this delivery could be filed. All is kept encrypted.")) + " " + " ".join(reasons)
+    )
+
+
+def _remember_person(submission: Submission, subject: Subject) -> None:
+    known = Subject.objects.get(pk=subject.pk)
+    known.patient_id_token = known.patient_id_token or submission.patient_id_token
+    known.person_token = known.person_token or submission.person_token
+    known.save(update_fields=["patient_id_token", "person_token"])
+
+
+def empty(submission: Submission) -> None:
+    """Remove what is filed from the quarantine; refused files stay, encrypted, until a person discards them."""
+    kept = submission.files.filter(state=State.REFUSED)
+    if not kept.exists():
+        quarantine.vault().destroy(str(submission.pk))
+        return
+    for done in submission.files.filter(state=State.FILED):
+        quarantine.vault().drop(str(submission.pk), done.number, Stage.RECEIVED)
+        quarantine.vault().drop(str(submission.pk), done.number, Stage.CLEANED)
+    for held in kept:
+        quarantine.vault().drop(str(submission.pk), held.number, Stage.CLEANED)

@@ -1,0 +1,193 @@
+"""Opening a delivery: archives into files, hashes, and whether all of it is one person, the right one."""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.services import record
+from deid import IdentityTokens, Rejected, identify
+from imaging import quarantine
+from imaging.models import IncomingFile, Submission
+from imaging.qc import IdentityMatch
+from imaging.services import road
+from imaging.unpacking import (
+    ArchiveRefused,
+    MemberRefused,
+    RefusedMember,
+    ZipPlan,
+    is_archive,
+    members,
+    plan_zip,
+)
+from imaging.vault import QuarantineDamaged, Stage
+from trials.keys import trial_key
+from trials.models import Subject
+
+# Members of archive n are numbered from here on, so that doing it again writes the same places.
+_ROOM = 100_000
+State = IncomingFile.State
+
+
+def open_files(by: Actor, submission: Submission) -> None:
+    """Stage RECEIVED → OPENED. Raises ValidationError where the delivery as a whole must stop."""
+    for file in submission.files.filter(state=State.RECEIVED, inside__isnull=True):
+        _look_at(file)
+        road.renew(submission)
+    tokens = _one_person(submission)
+    match = compare(_subject(submission), tokens)
+    if match is IdentityMatch.DIFFERS:
+        raise ValidationError(
+            _(
+                "These images are of another person than the earlier scans of this subject. Nothing was filed; "
+                "all is kept encrypted. Check the subject code, then discard this delivery and send the right scan."
+            ),
+            code="another-person",
+        )
+    with transaction.atomic():
+        Submission.objects.filter(pk=submission.pk).update(
+            patient_id_token=tokens.patient_id, person_token=tokens.person, identity=match
+        )
+        road.move(submission, expected=Submission.State.RECEIVED, to=Submission.State.OPENED)
+        counts = {
+            state: submission.files.filter(state=state).count() for state in (State.RECEIVED, State.REFUSED)
+        }
+        record(
+            by=by,
+            act="delivery.opened",
+            obj=submission,
+            trial_code=submission.trial_site.trial.code,
+            after=counts,
+        )
+
+
+def _subject(submission: Submission) -> Subject:
+    if submission.time_point is None:
+        raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
+    return submission.time_point.subject
+
+
+def _look_at(file: IncomingFile) -> None:
+    try:
+        with quarantine.reader(file) as sealed:
+            head = sealed.read(512)
+    except QuarantineDamaged:
+        refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
+        return
+    if not head:
+        refuse(file, "empty", str(_("This file is empty. Export it again.")))
+    elif is_archive(head):
+        _expand(file)
+    elif not file.sha256:
+        _hash(file)
+
+
+def refuse(file: IncomingFile, code: str, sentence: str) -> None:
+    """Keep one file in quarantine with its reason; the others go on."""
+    file.state, file.refusal_code, file.refusal = State.REFUSED, code, sentence
+    file.save(update_fields=["state", "refusal_code", "refusal"])
+
+
+def _hash(file: IncomingFile) -> None:
+    with quarantine.reader(file) as sealed:
+        file.sha256 = hashlib.file_digest(sealed, "sha256").hexdigest()
+    file.save(update_fields=["sha256"])
+
+
+def _expand(archive: IncomingFile) -> None:
+    with quarantine.reader(archive) as sealed:
+        try:
+            plan = plan_zip(sealed)
+        except ArchiveRefused as refusal:
+            refuse(archive, refusal.code, refusal.reason)
+            return
+        unpacked = [*_sealed_members(archive, plan), *_refused_members(archive, plan.refused)]
+    with transaction.atomic():
+        IncomingFile.objects.bulk_create(unpacked, ignore_conflicts=True, batch_size=200)
+        archive.state = State.EXPANDED
+        archive.save(update_fields=["state"])
+    quarantine.vault().drop(str(archive.submission_id), archive.number, Stage.RECEIVED)
+
+
+def _sealed_members(archive: IncomingFile, plan: ZipPlan) -> list[IncomingFile]:
+    made = []
+    for member in members(plan):
+        file = _member_file(archive, member.index, member.size)
+        try:
+            data = member.read()
+        except MemberRefused as refusal:
+            made.extend(_refused_members(archive, (refusal.member,)))
+            continue
+        file.parts = quarantine.seal_whole(file, data, stage=Stage.RECEIVED)
+        file.sha256 = hashlib.sha256(data).hexdigest()
+        made.append(file)
+        road.renew(archive.submission)
+    return made
+
+
+def _refused_members(archive: IncomingFile, refused: tuple[RefusedMember, ...]) -> list[IncomingFile]:
+    made = []
+    for member in refused:
+        file = _member_file(archive, member.index, 0)
+        file.state, file.refusal_code, file.refusal = State.REFUSED, member.code, member.reason
+        made.append(file)
+    return made
+
+
+def _member_file(archive: IncomingFile, index: int, size: int) -> IncomingFile:
+    number = (archive.number + 1) * _ROOM + index
+    return IncomingFile(submission=archive.submission, number=number, inside=archive.number, size=size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Everything the delivery's headers say of who this is, as keyed tokens."""
+
+    patient_ids: frozenset[str]
+    persons: frozenset[str]
+
+
+def _one_person(submission: Submission) -> IdentityTokens:
+    key = trial_key(submission.trial_site.trial)
+    patient_ids, persons = set(), set()
+    for file in submission.files.filter(state=State.RECEIVED):
+        try:
+            tokens = identify(quarantine.read_whole(file), key=key)
+        except Rejected as rejected:
+            refuse(file, rejected.code, rejected.reason)
+            continue
+        patient_ids.add(tokens.patient_id)
+        persons.add(tokens.person)
+        road.renew(submission)
+    return _sole(_Person(frozenset(patient_ids - {""}), frozenset(persons - {""})))
+
+
+def _sole(person: _Person) -> IdentityTokens:
+    # One person may carry a second number, or a name spelt twice; where neither is the same, they are several.
+    if len(person.patient_ids) != 1 and len(person.persons) != 1 and (person.patient_ids or person.persons):
+        raise ValidationError(
+            _(
+                "This delivery holds images of more than one person. Nothing was filed; all is kept encrypted. "
+                "Send each subject's scan on its own, then discard this delivery."
+            ),
+            code="several-persons",
+        )
+    return IdentityTokens(patient_id=_only(person.patient_ids), person=_only(person.persons))
+
+
+def _only(tokens: frozenset[str]) -> str:
+    return next(iter(tokens)) if len(tokens) == 1 else ""
+
+
+def compare(subject: Subject, tokens: IdentityTokens) -> IdentityMatch:
+    """Answer “same person?” from keyed tokens: both differ, one differs, none can be compared, or the same."""
+    pairs = ((subject.patient_id_token, tokens.patient_id), (subject.person_token, tokens.person))
+    answers = [known == told for known, told in pairs if known and told]
+    if not answers:
+        return IdentityMatch.NOT_COMPARABLE
+    if all(answers):
+        return IdentityMatch.SAME
+    return IdentityMatch.DIFFERS_IN_ONE if any(answers) else IdentityMatch.DIFFERS

@@ -1,0 +1,194 @@
+"""What the machine finds, what a person decides and signs, and the question to the site."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.models import Signature
+from audit.services import record, sign
+from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Study, Submission
+from imaging.qc import (
+    Finding,
+    IdentityMatch,
+    InstanceFacts,
+    SeriesRequirement,
+    TimePointWindow,
+    examine,
+)
+from imaging.selectors import DERIVED, latest_findings
+from imaging.services import road
+from trials import access
+from trials.models import TimePoint
+from trials.roles import Act
+from trials.services import timepoints
+
+State = Submission.State
+
+
+@transaction.atomic
+def check(by: Actor, submission: Submission) -> None:
+    """Stage FILED → CHECKED: examine everything filed for the time point and store the findings."""
+    time_point = submission.time_point
+    if time_point is None:
+        raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
+    now = timezone.now()
+    findings = _examine(time_point, submission)
+    QCCheck.objects.bulk_create(_row(time_point, submission, finding, now) for finding in findings)
+    road.move(submission, expected=State.FILED, to=State.CHECKED)
+    after = {"findings": len(findings), "errors": sum(finding.severity == "error" for finding in findings)}
+    record(
+        by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after
+    )
+
+
+def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ...]:
+    planned = time_point.scheduled
+    instances = Instance.objects.filter(series__study__time_point=time_point)
+    return examine(
+        instances=[instance_facts(instance) for instance in instances],
+        requirements=[
+            SeriesRequirement(
+                name=series.name,
+                modality=series.modality,
+                body_part=series.body_part,
+                min_slices=series.minimum_slices,
+                max_slice_thickness_mm=float(series.maximum_slice_thickness)
+                if series.maximum_slice_thickness
+                else None,
+                required=series.required,
+            )
+            for series in planned.requirements.all()
+        ],
+        window=TimePointWindow(
+            target_day=planned.day, before=planned.window_before, after=planned.window_after
+        ),
+        study_day=_study_day(time_point),
+        identity=IdentityMatch(submission.identity) if submission.identity else None,
+    )
+
+
+def _study_day(time_point: TimePoint) -> int | None:
+    images = Study.objects.filter(time_point=time_point, study_day__isnull=False).exclude(
+        series__modality__in=DERIVED
+    )
+    return images.values_list("study_day", flat=True).order_by("study_day").first()
+
+
+def instance_facts(instance: Instance) -> InstanceFacts:
+    """Facts of a filed instance as the pure checks take them."""
+    facts: dict[str, Any] = instance.facts
+    return InstanceFacts(
+        sop_instance_uid=instance.uid,
+        series_instance_uid=facts["series_instance_uid"],
+        study_instance_uid=facts["study_instance_uid"],
+        modality=facts["modality"],
+        frame_of_reference_uid=facts["frame_of_reference_uid"],
+        series_number=facts["series_number"],
+        instance_number=facts["instance_number"],
+        acquisition_number=facts["acquisition_number"],
+        body_part=facts["body_part"],
+        image_type=tuple(facts["image_type"]),
+        rows=facts["rows"],
+        columns=facts["columns"],
+        frames=facts["frames"],
+        orientation=_vector(facts["orientation"], 6),
+        position=_vector(facts["position"], 3),
+        pixel_spacing=_vector(facts["pixel_spacing"], 2),
+        slice_thickness=facts["slice_thickness"],
+        kvp=facts["kvp"],
+        has_pixels=facts["has_pixels"],
+        sha256=instance.sha256,
+        pixel_sha256=facts["pixel_sha256"],
+    )
+
+
+def _vector(values: list[float], length: int) -> Any:
+    return tuple(values) if len(values) == length else None
+
+
+def _row(time_point: TimePoint, submission: Submission, finding: Finding, now: Any) -> QCCheck:
+    return QCCheck(
+        time_point=time_point,
+        submission=submission,
+        rule=finding.rule,
+        severity=finding.severity,
+        series_uid=finding.series_instance_uid,
+        value=finding.value[:120],
+        limit=finding.limit[:120],
+        sentence=finding.sentence,
+        at=now,
+    )
+
+
+@transaction.atomic
+def decide(
+    *, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str
+) -> QCDecision:
+    """Judge a received time point and sign (S01); a question to the site opens a query.
+
+    Raises ValidationError without a comment where one is due, while a delivery is on its way, or out of order.
+    """
+    by = access.require(by, Act.QC_DECIDE, time_point)
+    if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
+        raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
+    if time_point.submissions.filter(state__in=road.WORKING).exists():
+        raise ValidationError(
+            _("A delivery for this time point is still on its way. Wait for its checks."), code="busy"
+        )
+    signature = sign(
+        by=by,
+        password=password,
+        meaning=Signature.Meaning.REVIEW,
+        obj=time_point,
+        contents=decision_contents(time_point, verdict, comment),
+        trial_code=time_point.subject.trial_site.trial.code,
+    )
+    decision = QCDecision.objects.create(
+        time_point=time_point,
+        verdict=verdict,
+        comment=comment,
+        decided_by=by.id,
+        signature_id=signature.pk,
+        at=signature.at,
+    )
+    timepoints.move(by=by, time_point=time_point, to=TimePoint.State(verdict), reason=comment)
+    if verdict == QCDecision.Verdict.QUERIED:
+        _ask(by, time_point, comment)
+    return decision
+
+
+def decision_contents(time_point: TimePoint, verdict: str, comment: str) -> dict[str, Any]:
+    """Return what the analyst signs: the images by hash, the findings, the verdict."""
+    instances = Instance.objects.filter(series__study__time_point=time_point).order_by("uid")
+    return {
+        "time_point": str(time_point),
+        "verdict": verdict,
+        "comment": comment,
+        "instances": dict(instances.values_list("uid", "sha256")),
+        "findings": list(latest_findings(time_point).values_list("rule", "severity", "sentence")),
+    }
+
+
+def _ask(by: Actor, time_point: TimePoint, text: str) -> None:
+    query = Query.objects.create(time_point=time_point, opened_at=timezone.now())
+    QueryMessage.objects.create(query=query, author=by.name, text=text, at=timezone.now())
+    trial = time_point.subject.trial_site.trial
+    record(by=by, act="query.opened", obj=query, trial_code=trial.code, after={"text": text})
+
+
+@transaction.atomic
+def answer(*, by: Actor, query: Query, text: str) -> QueryMessage:
+    """Answer as the site; the scan itself, where it must come again, comes as a new delivery."""
+    by = access.require(by, Act.SUBMISSION_SEND, query.time_point)
+    if not text.strip():
+        raise ValidationError(_("Write an answer."), code="no-text")
+    if not Query.objects.filter(pk=query.pk, state=Query.State.OPEN).update(state=Query.State.ANSWERED):
+        raise ValidationError(_("This query does not wait for an answer."), code="wrong-state")
+    message = QueryMessage.objects.create(query=query, author=by.name, text=text, at=timezone.now())
+    trial = query.time_point.subject.trial_site.trial
+    record(by=by, act="query.answered", obj=query, trial_code=trial.code, after={"text": text})
+    return message

@@ -1,0 +1,278 @@
+"""Receiving: who may send what for whom, bytes sealed before anything looks at them, and what people do with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.services import record
+from imaging.models import IncomingFile, Submission
+from imaging.quarantine import vault
+from imaging.services import road
+from imaging.vault import PART_SIZE, SealedPart
+from trials import access
+from trials.models import ConsentForm, TimePoint, Trial, TrialSite
+from trials.roles import Act
+from trials.services import consent
+
+MAXIMUM_FILES = 20_000
+MAXIMUM_BYTES = 8 * 1024**3
+
+State = Submission.State
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part `part` of file `number`; a file is cut into parts of at most PART_SIZE bytes, sent in order."""
+
+    number: int
+    part: int
+    data: bytes
+
+
+@transaction.atomic
+def start(*, by: Actor, time_point: TimePoint) -> Submission:
+    """Open a delivery from the browser for one time point.
+
+    Raises ValidationError where the trial is not open, consent does not cover imaging, or a scan was accepted already.
+    """
+    by = access.require(by, Act.SUBMISSION_SEND, time_point)
+    _refuse_closed(time_point)
+    site = time_point.subject.trial_site
+    submission = _open(by=by, trial_site=site, time_point=time_point, door=Submission.Door.BROWSER)
+    record(
+        by=by,
+        act="delivery.started",
+        obj=submission,
+        trial_code=site.trial.code,
+        after={"subject": time_point.subject.code, "time_point": time_point.scheduled.code},
+    )
+    return submission
+
+
+@transaction.atomic
+def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
+    """Open a delivery from a known DICOM sender; a person names subject and time point later."""
+    submission = _open(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
+    record(
+        by=by,
+        act="delivery.started",
+        obj=submission,
+        trial_code=trial_site.trial.code,
+        after={"door": "dicom"},
+    )
+    return submission
+
+
+def _open(
+    *, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, door: Submission.Door
+) -> Submission:
+    return Submission.objects.create(
+        trial_site=trial_site,
+        time_point=time_point,
+        door=door,
+        state_since=timezone.now(),
+        wrapped_key=vault().new_wrapped_key(),
+        sent_by=by.id,
+    )
+
+
+def _refuse_closed(time_point: TimePoint) -> None:
+    site = time_point.subject.trial_site
+    if site.trial.state != Trial.State.OPEN or site.state != TrialSite.State.OPEN:
+        raise ValidationError(
+            _("This trial or site does not take scans now. Nothing was sent."), code="not-open"
+        )
+    if time_point.state == TimePoint.State.ACCEPTED:
+        raise ValidationError(
+            _("A scan for this time point was accepted already. Ask the coordinator if it must be replaced."),
+            code="accepted",
+        )
+    consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+
+
+def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece]) -> int:
+    """Seal the pieces durably, then record them; returns how many were new. Safe to repeat after a cut line.
+
+    Raises ValidationError where the delivery takes no more, or a piece is out of order or over a limit.
+    """
+    _refuse_sender(by, submission)
+    for piece in pieces:
+        _refuse_size(piece)
+    # Outside the transaction: a slow disk must not hold the database's only writer.
+    sealed = {(piece.number, piece.part): _seal(submission, piece) for piece in pieces}
+    with transaction.atomic():
+        return _note(submission, sealed)
+
+
+def _refuse_sender(by: Actor, submission: Submission) -> None:
+    if by.user_id is not None:
+        access.require(by, Act.SUBMISSION_SEND, submission)
+    if submission.sent_by != by.id or submission.state != State.RECEIVING:
+        raise ValidationError(
+            _("This delivery does not take more files. Start a new one."), code="wrong-state"
+        )
+
+
+def _refuse_size(piece: Piece) -> None:
+    if not 0 <= piece.number < MAXIMUM_FILES:
+        raise ValidationError(_("Too many files in one delivery. Divide it."), code="too-many")
+    if not 0 <= piece.part <= MAXIMUM_BYTES // PART_SIZE or len(piece.data) > PART_SIZE:
+        raise ValidationError(_("A piece of a file is larger than agreed."), code="too-large")
+
+
+def _seal(submission: Submission, piece: Piece) -> SealedPart:
+    return vault().seal(
+        submission=str(submission.pk),
+        number=piece.number,
+        part=piece.part,
+        data=piece.data,
+        wrapped_key=bytes(submission.wrapped_key),
+    )
+
+
+def _note(submission: Submission, sealed: dict[tuple[int, int], SealedPart]) -> int:
+    numbers = {number for number, _part in sealed}
+    known = {file.number: file for file in submission.files.filter(number__in=numbers)}
+    fresh = 0
+    for (number, part), piece in sorted(sealed.items()):
+        file = known.setdefault(number, IncomingFile(submission=submission, number=number, size=0, parts=[]))
+        fresh += _append(file, part, piece)
+    made = [file for file in known.values() if file.pk is None]
+    IncomingFile.objects.bulk_create(made)
+    kept = [file for file in known.values() if file not in made]
+    IncomingFile.objects.bulk_update(kept, ["size", "parts", "sha256"])
+    return fresh
+
+
+def _append(file: IncomingFile, part: int, piece: SealedPart) -> int:
+    if part < len(file.parts):
+        if file.parts[part] != piece.size:
+            raise ValidationError(
+                _("A file changed while it was sent. Start the delivery anew."), code="changed"
+            )
+        return 0
+    if part > len(file.parts):
+        raise ValidationError(_("A piece of a file is missing. Send it again."), code="out-of-order")
+    file.parts.append(piece.size)
+    file.size += piece.size
+    # Of a file in several parts the hash is taken when it is opened.
+    file.sha256 = piece.sha256 if part == 0 else ""
+    return 1
+
+
+@transaction.atomic
+def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Submission:
+    """Close the delivery: all `files` and `size` bytes must have arrived; then the road begins.
+
+    Raises ValidationError (`incomplete`) naming how many are missing; nothing is lost, they can still be sent.
+    """
+    _refuse_sender(by, submission)
+    arrived = list(submission.files.values_list("number", "size"))
+    if (
+        sorted(number for number, _size in arrived) != list(range(files))
+        or sum(each for _n, each in arrived) != size
+    ):
+        raise ValidationError(
+            _(
+                "Of %(files)s files %(arrived)s arrived whole. Send the missing ones again; what arrived is kept."
+            ),
+            code="incomplete",
+            params={"files": files, "arrived": len(arrived)},
+        )
+    if not files:
+        raise ValidationError(_("There was no file to send."), code="empty")
+    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
+
+
+def send_whole(*, by: Actor, time_point: TimePoint, files: Sequence[bytes]) -> Submission:
+    """Start, receive and complete in one go: for a form without JavaScript and for the demo."""
+    submission = start(by=by, time_point=time_point)
+    for number, data in enumerate(files):
+        receive(by=by, submission=submission, pieces=cut(number=number, data=data))
+    return complete(by=by, submission=submission, files=len(files), size=sum(map(len, files)))
+
+
+def cut(*, number: int, data: bytes) -> list[Piece]:
+    """A whole file as the pieces in which it is sealed; an empty file is one empty piece."""
+    starts = range(0, len(data), PART_SIZE) if data else (0,)
+    return [Piece(number=number, part=part, data=data[at : at + PART_SIZE]) for part, at in enumerate(starts)]
+
+
+@transaction.atomic
+def close_association(*, by: Actor, submission: Submission) -> Submission:
+    """End a DICOM delivery when its association ended, whole or not; what was acknowledged is all there."""
+    if not submission.files.exists():
+        return _close(by, submission, State.DISCARDED)
+    return _close(by, submission, State.UNASSIGNED)
+
+
+def _close(by: Actor, submission: Submission, to: Submission.State) -> Submission:
+    road.move(submission, expected=State.RECEIVING, to=to)
+    Submission.objects.filter(pk=submission.pk).update(received_at=timezone.now())
+    if by.user_id is not None:
+        by = access.require(by, Act.SUBMISSION_SEND, submission)
+    record(
+        by=by,
+        act="delivery.received",
+        obj=submission,
+        trial_code=submission.trial_site.trial.code,
+        after={"files": submission.files.count(), "state": to},
+    )
+    submission.refresh_from_db()
+    return submission
+
+
+@transaction.atomic
+def assign(*, by: Actor, submission: Submission, time_point: TimePoint) -> Submission:
+    """Name subject and time point of a delivery that came without; then the road begins."""
+    by = access.require(by, Act.SUBMISSION_ASSIGN, submission)
+    access.require(by, Act.SUBJECT_VIEW, time_point)
+    if time_point.subject.trial_site_id != submission.trial_site_id:
+        raise ValidationError(
+            _("That subject belongs to another site than this delivery."), code="foreign-site"
+        )
+    _refuse_closed(time_point)
+    Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
+    road.move(submission, expected=State.UNASSIGNED, to=State.RECEIVED)
+    record(
+        by=by,
+        act="delivery.assigned",
+        obj=submission,
+        trial_code=submission.trial_site.trial.code,
+        after={"subject": time_point.subject.code, "time_point": time_point.scheduled.code},
+    )
+    submission.refresh_from_db()
+    return submission
+
+
+@transaction.atomic
+def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
+    """Destroy what lies refused or unassigned in quarantine, with its key; what was filed stays filed."""
+    by = access.require(by, Act.SUBMISSION_DISCARD, submission)
+    if not reason.strip():
+        raise ValidationError(_("Say why these files are discarded."), code="no-reason")
+    waiting = (State.UNASSIGNED, State.QUARANTINED, State.RECEIVING)
+    if submission.state not in (*waiting, State.CHECKED):
+        raise ValidationError(
+            _("This delivery is on its way now; wait until it has ended."), code="wrong-state"
+        )
+    if submission.state in waiting:
+        road.move(submission, expected=Submission.State(submission.state), to=State.DISCARDED)
+    gone = submission.files.exclude(state=IncomingFile.State.FILED).update(state=IncomingFile.State.DISCARDED)
+    Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
+    record(
+        by=by,
+        act="delivery.discarded",
+        obj=submission,
+        trial_code=submission.trial_site.trial.code,
+        after={"files": gone},
+        reason=reason,
+    )
+    transaction.on_commit(lambda: vault().destroy(str(submission.pk)))
+    submission.refresh_from_db()
+    return submission

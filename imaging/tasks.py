@@ -1,0 +1,31 @@
+"""The worker's way along the road: one stage a task, ids only; the sweep finds what a lost broker forgot."""
+
+import logging
+
+from celery import shared_task
+
+from imaging.services import road, stages
+from imaging.services.doors import close_abandoned
+
+log = logging.getLogger("corelab.road")
+
+
+@shared_task(name="imaging.tasks.advance")
+def advance(submission_id: str) -> None:
+    """Claim the submission, run its next stage; the stage's move queues the one after."""
+    submission = road.claim(submission_id)
+    if submission is None:
+        return
+    try:
+        stages.run(submission)
+    except Exception:
+        # Transient until proven otherwise: the lease runs out and the sweep tries again, a bounded number of times.
+        log.exception("stage failed for submission %s in state %s", submission_id, submission.state)
+
+
+@shared_task(name="imaging.tasks.resume")
+def resume() -> None:
+    """Queue again what stands without a living claim, and close DICOM deliveries whose node died."""
+    close_abandoned()
+    for submission_id in road.standing():
+        advance.delay(submission_id)

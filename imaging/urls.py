@@ -1,0 +1,23 @@
+from django.urls import path
+
+from imaging import api, views
+
+urlpatterns = [
+    path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
+    path("trials/<slug:code>/send/", views.send, name="send"),
+    path("deliveries/<uuid:pk>/", views.submission, name="submission"),
+    path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),
+    path("deliveries/<uuid:pk>/receipt/", views.submission_receipt, name="submission-receipt"),
+    path("deliveries/<uuid:pk>/assign/", views.submission_assign, name="submission-assign"),
+    path("deliveries/<uuid:pk>/discard/", views.submission_discard, name="submission-discard"),
+    path("time-points/<int:pk>/", views.time_point, name="time-point"),
+    path("time-points/<int:pk>/decide/", views.qc_decide, name="qc-decide"),
+    path("queries/<int:pk>/answer/", views.query_answer, name="query-answer"),
+    path("series/<int:pk>/", views.series, name="series"),
+    path("series/<int:pk>/frames/<int:index>.png", views.series_frame, name="series-frame"),
+    path("api/deliveries/", api.DeliveryListView.as_view(), name="api-delivery-list"),
+    path("api/deliveries/<uuid:pk>/", api.DeliveryDetailView.as_view(), name="api-delivery"),
+    path("api/deliveries/<uuid:pk>/pieces/", api.PiecesView.as_view(), name="api-delivery-pieces"),
+    path("api/deliveries/<uuid:pk>/complete/", api.CompleteView.as_view(), name="api-delivery-complete"),
+    path("api/deliveries/<uuid:pk>/receipt/", api.ReceiptView.as_view(), name="api-delivery-receipt"),
+]

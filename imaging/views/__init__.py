@@ -1,0 +1,26 @@
+from imaging.views.deliveries import (
+    send,
+    submission,
+    submission_assign,
+    submission_discard,
+    submission_list,
+    submission_receipt,
+    submission_state,
+)
+from imaging.views.quality import qc_decide, query_answer, time_point
+from imaging.views.scans import series, series_frame
+
+__all__ = [
+    "qc_decide",
+    "query_answer",
+    "send",
+    "series",
+    "series_frame",
+    "submission",
+    "submission_assign",
+    "submission_discard",
+    "submission_list",
+    "submission_receipt",
+    "submission_state",
+    "time_point",
+]

@@ -1,0 +1,169 @@
+"""Sending a scan, following it, and what people do with deliveries that wait."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from imaging import progress
+from imaging.forms import AssignForm, ReasonForm, SendForm
+from imaging.models import Submission
+from imaging.selectors import submissions_of
+from imaging.services import submissions
+from trials import access
+from trials.http import ActorRequest
+from trials.models import TimePoint, Trial
+from trials.roles import Act
+
+# htmx stops polling on this status.
+STOP_POLLING = 286
+
+
+def _trial(request: ActorRequest, code: str) -> Trial:
+    return get_object_or_404(access.visible(request.actor, Trial.objects.all()), code=code)
+
+
+def _delivery(request: ActorRequest, pk: UUID) -> Submission:
+    rows = Submission.objects.select_related(
+        "trial_site__trial", "trial_site__site", "time_point__subject", "time_point__scheduled"
+    )
+    return get_object_or_404(access.visible(request.actor, rows), pk=pk)
+
+
+@require_GET
+def submission_list(request: ActorRequest, code: str) -> HttpResponse:
+    trial = _trial(request, code)
+    access.require_in(request.actor, Act.SUBMISSION_VIEW, trial)
+    rows = access.visible(request.actor, submissions_of(trial))
+    waiting = rows.filter(state__in=(Submission.State.UNASSIGNED, Submission.State.QUARANTINED))
+    return render(
+        request,
+        "submission_list.html",
+        {"trial": trial, "waiting": waiting, "deliveries": rows.exclude(pk__in=waiting)[:200]},
+    )
+
+
+def _open_time_points(request: ActorRequest, trial: Trial) -> QuerySet[TimePoint]:
+    """The visits a scan may still come for, of the sites the person sends for."""
+    rows = TimePoint.objects.filter(subject__trial_site__trial=trial).exclude(state=TimePoint.State.ACCEPTED)
+    mine = access.within(request.actor, rows, act=Act.SUBMISSION_SEND)
+    return mine.select_related("subject", "scheduled").order_by("due_on", "subject__code")
+
+
+def send(request: ActorRequest, code: str) -> HttpResponse:
+    """The page that sends a folder or ZIP; its POST serves browsers without JavaScript."""
+    trial = _trial(request, code)
+    access.require_in(request.actor, Act.SUBMISSION_SEND, trial)
+    asked = request.GET.get("time_point", "")
+    form = SendForm(
+        request.POST or None,
+        time_points=_open_time_points(request, trial),
+        initial={"time_point": asked if asked.isdecimal() else ""},
+    )
+    if request.method == "POST" and form.is_valid():
+        return _send_plainly(request, trial, form)
+    return render(request, "send.html", {"trial": trial, "form": form})
+
+
+def _send_plainly(request: ActorRequest, trial: Trial, form: SendForm) -> HttpResponse:
+    uploads = [upload.read() for upload in request.FILES.getlist("files")]
+    try:
+        delivery = submissions.send_whole(
+            by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+        return render(request, "send.html", {"trial": trial, "form": form}, status=400)
+    return redirect("submission", pk=delivery.pk)
+
+
+def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, Any]:
+    may_assign = access.may(request.actor, Act.SUBMISSION_ASSIGN, delivery)
+    may_discard = access.may(request.actor, Act.SUBMISSION_DISCARD, delivery)
+    told = progress.describe(delivery)
+    kept = delivery.state in (
+        Submission.State.UNASSIGNED,
+        Submission.State.QUARANTINED,
+        Submission.State.RECEIVING,
+    )
+    return {
+        "delivery": delivery,
+        "trial": delivery.trial_site.trial,
+        "progress": told,
+        "assign_form": _assign_form(request, delivery)
+        if may_assign and delivery.state == "unassigned"
+        else None,
+        "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
+    }
+
+
+def _assign_form(request: ActorRequest, delivery: Submission) -> AssignForm:
+    rows = TimePoint.objects.filter(subject__trial_site=delivery.trial_site).exclude(
+        state=TimePoint.State.ACCEPTED
+    )
+    visits = access.visible(request.actor, rows).select_related("subject", "scheduled").order_by("due_on")
+    return AssignForm(request.POST or None, time_points=visits)
+
+
+@require_GET
+def submission(request: ActorRequest, pk: UUID) -> HttpResponse:
+    return render(request, "submission.html", _delivery_context(request, _delivery(request, pk)))
+
+
+@require_GET
+def submission_state(request: ActorRequest, pk: UUID) -> HttpResponse:
+    """The fragment that polls; it stops by itself once nothing moves any more."""
+    context = _delivery_context(request, _delivery(request, pk))
+    if not context["progress"]["working"]:
+        response = render(request, "_submission_state.html", context, status=STOP_POLLING)
+        response["HX-Refresh"] = "true"
+        return response
+    return render(request, "_submission_state.html", context)
+
+
+@require_GET
+def submission_receipt(request: ActorRequest, pk: UUID) -> HttpResponse:
+    delivery = _delivery(request, pk)
+    context = {
+        "delivery": delivery,
+        "trial": delivery.trial_site.trial,
+        "receipt": progress.receipt(delivery),
+    }
+    return render(request, "submission_receipt.html", context)
+
+
+@require_POST
+def submission_assign(request: ActorRequest, pk: UUID) -> HttpResponse:
+    delivery = _delivery(request, pk)
+    form = _assign_form(request, delivery)
+    if form.is_valid():
+        try:
+            submissions.assign(
+                by=request.actor, submission=delivery, time_point=form.cleaned_data["time_point"]
+            )
+            return redirect("submission", pk=pk)
+        except ValidationError as error:
+            form.add_error(None, error)
+    context = _delivery_context(request, delivery) | {"assign_form": form}
+    return render(request, "submission.html", context, status=400)
+
+
+@require_POST
+def submission_discard(request: ActorRequest, pk: UUID) -> HttpResponse:
+    delivery = _delivery(request, pk)
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        try:
+            submissions.discard(by=request.actor, submission=delivery, reason=form.cleaned_data["reason"])
+            messages.success(request, _("The files that lay in quarantine were destroyed with their key."))
+            return redirect("submission", pk=pk)
+        except ValidationError as error:
+            form.add_error(None, error)
+    context = _delivery_context(request, delivery) | {"discard_form": form}
+    return render(request, "submission.html", context, status=400)

@@ -1,0 +1,72 @@
+"""Looking at filed scans, for the people who check them; readers have their own page."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from imaging.archive import load
+from imaging.frames import FrameRefused, Preset
+from imaging.frames import render as render_frame
+from imaging.models import Instance, Series
+from imaging.selectors import DERIVED, instances_of
+from trials import access
+from trials.http import ActorRequest
+
+
+def _series(request: ActorRequest, pk: int) -> Series:
+    rows = Series.objects.select_related(
+        "study__time_point__subject__trial_site__trial", "study__time_point__scheduled"
+    )
+    return get_object_or_404(access.visible(request.actor, rows), pk=pk)
+
+
+def frame_of(instances: list[Instance], index: int) -> tuple[Instance, int]:
+    """The instance and its own frame (from 1) behind position `index` (from 0) in a series. Raises Http404 past the end."""
+    for instance in instances:
+        frames = max(int(instance.facts.get("frames") or 1), 1)
+        if index < frames:
+            return instance, index + 1
+        index -= frames
+    raise Http404
+
+
+def count_frames(instances: list[Instance]) -> int:
+    return sum(max(int(instance.facts.get("frames") or 1), 1) for instance in instances)
+
+
+@require_GET
+def series(request: ActorRequest, pk: int) -> HttpResponse:
+    """Show one slice at a time; without JavaScript the links still walk through."""
+    shown = _series(request, pk)
+    total = count_frames(instances_of(shown)) if shown.modality not in DERIVED else 0
+    asked = request.GET.get("slice", "")
+    index = min(int(asked), max(total - 1, 0)) if asked.isdecimal() and len(asked) < 7 else total // 2  # noqa: PLR2004  no series has a million slices
+    context = {
+        "series": shown,
+        "time_point": shown.study.time_point,
+        "trial": shown.study.time_point.subject.trial_site.trial,
+        "total": total,
+        "last": max(total - 1, 0),
+        "index": index,
+        "presets": list(Preset),
+        "window": _preset(request),
+    }
+    return render(request, "series.html", context)
+
+
+def _preset(request: ActorRequest) -> Preset | None:
+    asked = request.GET.get("window", "")
+    return Preset(asked) if asked in set(Preset) else None
+
+
+@require_GET
+def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
+    """One slice as PNG, rendered here from the archived bytes."""
+    instance, frame = frame_of(instances_of(_series(request, pk)), index)
+    try:
+        picture = render_frame(load(instance.sha256), frame=frame, window=_preset(request))
+    except FrameRefused as refused:
+        return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
+    return HttpResponse(
+        picture.png, content_type="image/png", headers={"Cache-Control": "private, max-age=300"}
+    )

@@ -1,0 +1,238 @@
+"""Reading what a report says, and which reports a person may see."""
+
+import datetime as dt
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from audit.actor import Actor
+from audit.selectors import head, signatures
+from audit.version import VERSION
+from endpoints.selectors import BestRow, SegmentRow, SubjectRow, TimePointRow, subject_rows
+from reports.contents import (
+    FORMAT,
+    AuditHead,
+    Best,
+    CharterFacts,
+    Contents,
+    Counts,
+    Exclusion,
+    PlannedVisit,
+    Reading,
+    SignatureFacts,
+    TrialFacts,
+    Version,
+    Visit,
+    Volume,
+    Withdrawal,
+)
+from reports.methods import describe
+from reports.models import Report
+from trials import access
+from trials.models import Charter, Consent, ConsentForm, Subject, Trial
+from trials.roles import Act
+from trials.selectors import approved_charter, subjects_of
+from trials.services.consent import covers
+
+_LIBRARIES = ("Django", "highdicom", "numpy", "pydicom", "pyradiomics", "reportlab", "scipy", "SimpleITK")
+WITHDRAWN = "consent was withdrawn"
+NOT_COVERED = "consent does not cover giving results to the sponsor"
+
+
+def freeze(trial: Trial, *, cut_off: dt.date, number: int) -> Contents:
+    """Return everything a report of the trial says at the end of the UTC day `cut_off`.
+
+    Subjects whose consent does not cover giving results to the sponsor now are left out and listed by code.
+    Raises Charter.DoesNotExist before the first approval.
+    """
+    audit = head()
+    facts = _charter(approved_charter(trial))
+    rows = subject_rows(trial, cut_off)
+    shown = [row for row in rows if row.may_be_exported]
+    readings = tuple(_reading(row) for row in shown if row.time_points)
+    withdrawn = _withdrawals(trial)
+    excluded = _exclusions(rows, withdrawn)
+    unread = tuple(sorted({row.subject_code for row in shown} - {reading.subject for reading in readings}))
+    return Contents(
+        format=FORMAT,
+        number=number,
+        frozen_at=timezone.now(),
+        cut_off=cut_off,
+        trial=_trial(trial),
+        charter=facts,
+        counts=_count(rows, readings=readings, unread=unread, excluded=excluded, withdrawn=withdrawn),
+        methods=describe(facts),
+        readings=readings,
+        volumes=_volumes(shown),
+        unread=unread,
+        withdrawn=withdrawn,
+        excluded=excluded,
+        software=_software(readings),
+        audit=AuditHead(sequence=audit.sequence, hash=audit.hash),
+    )
+
+
+def _trial(trial: Trial) -> TrialFacts:
+    return TrialFacts(
+        code=trial.code,
+        title=trial.title,
+        protocol_number=trial.protocol_number,
+        sponsor=trial.sponsor.name,
+    )
+
+
+def _charter(charter: Charter) -> CharterFacts:
+    approval = signatures(charter).last()
+    if approval is None:
+        raise Charter.DoesNotExist("an approved charter carries a signature")
+    return CharterFacts(
+        version=charter.version,
+        document_sha256=charter.document_sha256,
+        approval=SignatureFacts(
+            printed_name=approval.printed_name,
+            at=approval.at,
+            meaning=approval.get_meaning_display(),
+            record_sha256=approval.record_sha256,
+        ),
+        criteria=charter.criteria,
+        confirmation_required=charter.confirmation_required,
+        confirmation_days=charter.confirmation_days,
+        minimum_sd_days=charter.minimum_sd_days,
+        schedule=tuple(
+            PlannedVisit(
+                code=planned.code,
+                name=planned.name,
+                day=planned.day,
+                window_before=planned.window_before,
+                window_after=planned.window_after,
+            )
+            for planned in charter.time_points.all()
+        ),
+    )
+
+
+def _reading(row: SubjectRow) -> Reading:
+    return Reading(
+        subject=row.subject_code,
+        site=row.site_number,
+        reader=f"Reader {row.reader.removeprefix('R')}",
+        best=_best(row.best) if row.best else None,
+        visits=tuple(_visit(point) for point in row.time_points),
+    )
+
+
+def _best(best: BestRow) -> Best:
+    return Best(
+        value=best.value,
+        explanation=best.explanation,
+        charter_version=best.charter_version,
+        criteria_version=best.criteria_version,
+        input_sha256=best.input_sha256,
+    )
+
+
+def _visit(point: TimePointRow) -> Visit:
+    """Leave the reader's free comment behind: nobody can promise what a free text holds."""
+    return Visit(
+        code=point.code,
+        day=point.day,
+        is_day_planned=point.is_day_planned,
+        sum_mm=point.sum_mm,
+        nadir_mm=point.nadir_mm,
+        change_pct=point.change_pct,
+        target=point.target,
+        non_target=point.non_target,
+        new_lesion=point.new_lesion,
+        overall=point.overall,
+        explanation=point.explanation,
+        criteria_version=point.criteria_version,
+        input_sha256=point.input_sha256,
+        read_sha256=point.record_sha256,
+    )
+
+
+def _volumes(rows: Iterable[SubjectRow]) -> tuple[Volume, ...]:
+    """Each segment once, whoever read the time point."""
+    found = {
+        (row.subject_code, point.day, point.code, segment.instance_uid, segment.number): _volume(
+            row, point, segment
+        )
+        for row in rows
+        for point in row.time_points
+        for segment in point.segments
+    }
+    return tuple(found[key] for key in sorted(found))
+
+
+def _volume(row: SubjectRow, point: TimePointRow, segment: SegmentRow) -> Volume:
+    return Volume(
+        subject=row.subject_code,
+        time_point=point.code,
+        label=segment.label,
+        voxels=segment.voxels,
+        volume_ml=segment.volume_ml,
+        longest_axial_mm=segment.longest_axial_mm,
+        short_axis_mm=segment.short_axis_mm,
+        software=tuple(
+            Version(name=name, version=version) for name, version in sorted(segment.software.items())
+        ),
+        input_sha256=segment.input_sha256,
+    )
+
+
+def _withdrawals(trial: Trial) -> tuple[Withdrawal, ...]:
+    rows = Consent.objects.filter(
+        subject__trial_site__trial=trial, subject__state=Subject.State.WITHDRAWN, kind=Consent.Kind.WITHDRAWN
+    )
+    latest = dict(rows.order_by("id").values_list("subject__code", "on"))
+    return tuple(Withdrawal(subject=code, on=latest[code]) for code in sorted(latest))
+
+
+def _exclusions(rows: Iterable[SubjectRow], withdrawn: Iterable[Withdrawal]) -> tuple[Exclusion, ...]:
+    gone = {withdrawal.subject for withdrawal in withdrawn}
+    codes = sorted({row.subject_code for row in rows if not row.may_be_exported})
+    return tuple(Exclusion(subject=code, reason=WITHDRAWN if code in gone else NOT_COVERED) for code in codes)
+
+
+def _count(
+    rows: Iterable[SubjectRow],
+    *,
+    readings: tuple[Reading, ...],
+    unread: tuple[str, ...],
+    excluded: tuple[Exclusion, ...],
+    withdrawn: tuple[Withdrawal, ...],
+) -> Counts:
+    return Counts(
+        registered=len({row.subject_code for row in rows}),
+        reported=len({reading.subject for reading in readings}),
+        unread=len(unread),
+        excluded=len(excluded),
+        withdrawn=len(withdrawn),
+        locked_reads=sum(len(reading.visits) for reading in readings),
+    )
+
+
+def _software(readings: Iterable[Reading]) -> tuple[Version, ...]:
+    criteria = sorted({visit.criteria_version for reading in readings for visit in reading.visits} - {""})
+    return (
+        Version(name="Corelab", version=VERSION),
+        *(Version(name="Response criteria", version=version) for version in criteria),
+        Version(name="Python", version=platform.python_version()),
+        *(Version(name=name, version=metadata.version(name)) for name in _LIBRARIES),
+    )
+
+
+def shown_reports(actor: Actor) -> QuerySet[Report]:
+    """The reports a person may see: who cannot build them sees the released ones alone."""
+    built = access.within(actor, Report.objects.all(), act=Act.REPORT_BUILD)
+    released = access.visible(actor, Report.objects.all()).filter(state=Report.State.RELEASED)
+    return (built | released).select_related("trial__sponsor", "charter")
+
+
+def without_consent(trial: Trial, codes: Iterable[str]) -> tuple[str, ...]:
+    """Those of the subjects `codes` whose consent no longer covers giving results to the sponsor."""
+    subjects = subjects_of(trial).filter(code__in=list(codes)).order_by("code")
+    return tuple(s.code for s in subjects if not covers(s, ConsentForm.Scope.SPONSOR_EXPORT))

@@ -1,0 +1,260 @@
+"""The shape of what is typed; whether it may be done is for the services."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as __
+
+from audit.selectors import Wanted
+from trials.codes import normalise
+from trials.models import (
+    Charter,
+    ConsentForm,
+    ImagingRequirement,
+    ScheduledTimePoint,
+    Subject,
+    Trial,
+    TrialSite,
+    User,
+)
+from trials.roles import Role
+from trials.services.charters import SETTINGS
+
+ROLE_NAMES = {
+    Role.COORDINATOR: __("coordinator"),
+    Role.SITE_STAFF: __("site staff"),
+    Role.QC_ANALYST: __("QC analyst"),
+    Role.READER: __("blinded reader"),
+    Role.MONITOR: __("monitor"),
+    Role.SPONSOR: __("sponsor"),
+    Role.DATA_PROTECTION_OFFICER: __("data protection officer"),
+}
+# Words of our own addresses that a trial code would shadow.
+RESERVED_CODES = frozenset({"new"})
+_TIME_ZONES = sorted(zoneinfo.available_timezones())
+_AE_TITLE = RegexValidator(r"^[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]*[\x21-\x5b\x5d-\x7e])?$")
+
+
+class Day(forms.DateField):
+    """A calendar day, picked or typed as 2025-03-31."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+class Scopes(forms.MultipleChoiceField):
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=ConsentForm.Scope.choices, **kwargs)
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        return tuple(super().clean(value))
+
+
+class SiteChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
+    def label_from_instance(self, obj: TrialSite) -> str:
+        return f"{obj.number} · {obj.site.name}"
+
+
+class Password(forms.CharField):
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        super().__init__(widget=widget, strip=False, max_length=1024, **kwargs)
+
+
+def _offer(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  only such fields are offered rows
+    field.queryset = rows
+
+
+class SignInForm(forms.Form):
+    username = forms.CharField(
+        label=__("Name"),
+        max_length=150,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
+        ),
+    )
+    password = Password(label=__("Password"))
+
+
+class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    sponsor_name = forms.CharField(label=__("Sponsor"), max_length=120)
+
+    class Meta:
+        model = Trial
+        fields = ["code", "title", "protocol_number"]
+        help_texts = {"code": __("Short and lasting: it stands in addresses, reports and the audit trail.")}
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if code.lower() in RESERVED_CODES:
+            raise forms.ValidationError(
+                _("This word is an address of ours. Choose another code."), code="reserved"
+            )
+        return code
+
+
+class CharterSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    class Meta:
+        model = Charter
+        fields = SETTINGS
+
+
+class TimePointForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    class Meta:
+        model = ScheduledTimePoint
+        fields = ["code", "name", "day", "window_before", "window_after"]
+
+
+class RequirementForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    class Meta:
+        model = ImagingRequirement
+        fields = ["name", "modality", "body_part", "minimum_slices", "maximum_slice_thickness", "required"]
+
+    def clean_modality(self) -> str:
+        return str(self.cleaned_data["modality"]).upper()
+
+    def clean_body_part(self) -> str:
+        return str(self.cleaned_data["body_part"]).upper()
+
+
+class ApproveForm(forms.Form):
+    """The password again, and the digest of what the signer saw."""
+
+    digest = forms.CharField(widget=forms.HiddenInput)
+    password = Password(label=__("Your password, to sign"))
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class SiteForm(forms.Form):
+    number = forms.CharField(label=__("Number in this trial"), max_length=10)
+    code = forms.SlugField(
+        label=__("Site code"),
+        max_length=20,
+        help_text=__("A hospital this installation knows already keeps its name and time zone."),
+    )
+    name = forms.CharField(label=__("Hospital"), max_length=120)
+    time_zone = forms.ChoiceField(
+        label=__("Time zone"), choices=[(name, name) for name in _TIME_ZONES], initial="UTC"
+    )
+    ae_title = forms.CharField(
+        label=__("DICOM AE title of the sender"),
+        max_length=16,
+        required=False,
+        validators=[_AE_TITLE],
+        help_text=__("Only if the hospital sends from its PACS; leave empty for the browser alone."),
+    )
+
+
+class MemberForm(forms.Form):
+    user = forms.CharField(
+        label=__("Account name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    role = forms.TypedChoiceField(label=__("Role"), choices=list(ROLE_NAMES.items()), coerce=Role)
+    trial_site = SiteChoice(
+        label=__("Site"),
+        queryset=TrialSite.objects.none(),
+        required=False,
+        help_text=__("For site staff only."),
+    )
+    starts = Day(label=__("From"))
+    ends = Day(label=__("Until"), required=False, help_text=__("Leave empty if no end is agreed."))
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "trial_site", trial.sites.select_related("site"))
+
+    def clean_user(self) -> User:
+        user = User.objects.filter(username=self.cleaned_data["user"], is_active=True).first()
+        if user is None:
+            raise forms.ValidationError(
+                _("No open account has this name. The operator of this installation makes accounts."),
+                code="unknown",
+            )
+        return user
+
+
+class ConsentVersionForm(forms.Form):
+    version = forms.CharField(label=__("Version"), max_length=20)
+    approved_on = Day(label=__("Approved by the ethics committee on"))
+    scopes = Scopes(label=__("What this version asks for"))
+
+
+class ConsentGivenForm(forms.Form):
+    """What a signed form says."""
+
+    form = forms.ModelChoiceField(
+        label=__("Version of the consent form"), queryset=ConsentForm.objects.none(), empty_label=None
+    )
+    scopes = Scopes(label=__("What the subject agreed to"))
+    on = Day(label=__("Signed on"))
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "form", trial.consent_forms.all())
+
+
+class RegisterForm(ConsentGivenForm):
+    trial_site = SiteChoice(label=__("Site"), queryset=TrialSite.objects.none(), empty_label=None)
+    day_zero = Day(
+        label=__("Day zero"), help_text=__("Enrolment or first treatment: the planned days count from it.")
+    )
+    field_order = ["trial_site", "day_zero", "form", "scopes", "on"]
+
+    def __init__(self, *args: Any, trial: Trial, sites: QuerySet[TrialSite], **kwargs: Any) -> None:
+        super().__init__(*args, trial=trial, **kwargs)
+        _offer(self, "trial_site", sites)
+
+
+class WithdrawForm(ReasonForm):
+    on = Day(label=__("Withdrawn on"))
+    code = forms.CharField(
+        label=__("Type the subject's code to confirm"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["on", "reason", "code"]
+
+    def __init__(self, *args: Any, subject: Subject, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.subject = subject
+
+    def clean_code(self) -> str:
+        if normalise(self.cleaned_data["code"]) != self.subject.code:
+            raise forms.ValidationError(
+                _("This is not the code of this subject. Nothing was done."), code="code"
+            )
+        return self.subject.code
+
+
+class TrailForm(forms.Form):
+    """The filter of the audit page; `wanted` is what it asks for."""
+
+    act = forms.ChoiceField(label=__("Act"), required=False)
+    person = forms.ChoiceField(label=__("Who"), required=False)
+    since = Day(label=__("From"), required=False)
+    until = Day(label=__("Until"), required=False)
+
+    def __init__(self, *args: Any, acts: list[str], people: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, words in (("act", acts), ("person", people)):
+            self.fields[name] = forms.ChoiceField(
+                label=self.fields[name].label,
+                required=False,
+                choices=[("", _("any")), *((word, word) for word in words)],
+            )
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return the filter; raises KeyError before validation."""
+        told = self.cleaned_data
+        return Wanted(act=told["act"], person=told["person"], since=told["since"], until=told["until"])

@@ -1,0 +1,200 @@
+"""The charter on one page: read it, write the draft, sign it, start the next version."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.forms import BaseForm, model_to_dict
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from audit.selectors import signatures
+from audit.services import canonical
+from trials import access
+from trials.forms import ApproveForm, CharterSettingsForm, ReasonForm, RequirementForm, TimePointForm
+from trials.http import ActorRequest
+from trials.models import Charter, ScheduledTimePoint
+from trials.roles import Act
+from trials.selectors import charter_contents
+from trials.services import charters
+from trials.views.pages import attempt
+from trials.views.rights import acts_in, trial_for
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A scheduled time point beside the form that adds a series to it (None once the charter is frozen)."""
+
+    point: ScheduledTimePoint
+    form: BaseForm | None
+
+
+def show(request: ActorRequest, code: str) -> HttpResponse:
+    """Show the version asked for, else the draft, else the newest."""
+    trial = trial_for(request.actor, code, Act.CHARTER_VIEW)
+    versions = trial.charters.select_related("trial")
+    asked = request.GET.get("version", "")
+    if asked.isdecimal():
+        return _page(request, get_object_or_404(versions, version=int(asked)))
+    charter = versions.first()
+    if charter is None:
+        raise Http404
+    return _page(request, charter)
+
+
+def _page(request: ActorRequest, charter: Charter, **refused: BaseForm) -> HttpResponse:
+    acts = acts_in(request.actor, charter.trial)
+    is_draft = charter.state == Charter.State.DRAFT
+    may_write = Act.TRIAL_EDIT in acts and is_draft
+    digest = _digest(charter)
+    context: dict[str, Any] = {
+        "trial": charter.trial,
+        "charter": charter,
+        "versions": charter.trial.charters.all(),
+        "digest": digest,
+        "signatures": signatures(charter),
+        "may_write": may_write,
+        "may_approve": Act.CHARTER_APPROVE in acts and is_draft,
+        "may_amend": Act.TRIAL_EDIT in acts
+        and charter.state == Charter.State.APPROVED
+        and not _has_draft(charter),
+        "planned": [
+            _planned(point, refused) if may_write else Planned(point, None) for point in _points(charter)
+        ],
+        "settings": CharterSettingsForm(prefix="settings", initial=model_to_dict(charter)),
+        "visit": TimePointForm(prefix="visit"),
+        "approve": ApproveForm(prefix="approve", initial={"digest": digest}),
+        "amend": ReasonForm(prefix="amend"),
+    }
+    context |= refused
+    return render(request, "charter.html", context, status=400 if refused else 200)
+
+
+def _points(charter: Charter) -> list[ScheduledTimePoint]:
+    return list(charter.time_points.prefetch_related("requirements"))
+
+
+def _planned(point: ScheduledTimePoint, refused: dict[str, BaseForm]) -> Planned:
+    prefix = f"series-{point.pk}"
+    return Planned(point=point, form=refused.get(prefix) or RequirementForm(prefix=prefix))
+
+
+def _has_draft(charter: Charter) -> bool:
+    return charter.trial.charters.filter(state=Charter.State.DRAFT).exists()
+
+
+def _digest(charter: Charter) -> str:
+    """Return the SHA-256 that a signature of this version binds."""
+    return (
+        charter.document_sha256 or hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
+    )
+
+
+def _charter(request: ActorRequest, code: str, version: int) -> Charter:
+    seen = access.visible(request.actor, Charter.objects.select_related("trial"))
+    return get_object_or_404(seen, trial__code=code, version=version)
+
+
+def _point(request: ActorRequest, code: str, pk: int) -> ScheduledTimePoint:
+    seen = access.visible(request.actor, ScheduledTimePoint.objects.select_related("charter__trial"))
+    return get_object_or_404(seen, charter__trial__code=code, pk=pk)
+
+
+def _write(
+    request: ActorRequest, charter: Charter, form: BaseForm, call: Callable[[], object], done: str
+) -> HttpResponse:
+    if attempt(form, call) is None:
+        charter.refresh_from_db()
+        return _page(request, charter, **{str(form.prefix): form})
+    messages.success(request, done)
+    return redirect("charter", charter.trial.code)
+
+
+@require_POST
+def change_settings(request: ActorRequest, code: str, version: int) -> HttpResponse:
+    charter = _charter(request, code, version)
+    # No instance: the service compares the stored charter with what was typed.
+    form = CharterSettingsForm(request.POST, prefix="settings")
+    return _write(
+        request,
+        charter,
+        form,
+        lambda: charters.change_settings(by=request.actor, charter=charter, settings=form.cleaned_data),
+        _("The settings are saved."),
+    )
+
+
+@require_POST
+def add_time_point(request: ActorRequest, code: str, version: int) -> HttpResponse:
+    charter = _charter(request, code, version)
+    form = TimePointForm(request.POST, prefix="visit")
+    return _write(
+        request,
+        charter,
+        form,
+        lambda: charters.add_time_point(
+            by=request.actor, charter=charter, new=charters.NewTimePoint(**form.cleaned_data)
+        ),
+        _("The time point is planned. Now add the series it must bring."),
+    )
+
+
+@require_POST
+def add_requirement(request: ActorRequest, code: str, pk: int) -> HttpResponse:
+    point = _point(request, code, pk)
+    form = RequirementForm(request.POST, prefix=f"series-{point.pk}")
+    return _write(
+        request,
+        point.charter,
+        form,
+        lambda: charters.add_requirement(
+            by=request.actor, planned=point, new=charters.NewRequirement(**form.cleaned_data)
+        ),
+        _("The series is required."),
+    )
+
+
+@require_POST
+def remove_time_point(request: ActorRequest, code: str, pk: int) -> HttpResponse:
+    point = _point(request, code, pk)
+    try:
+        charters.remove_time_point(by=request.actor, planned=point)
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    else:
+        messages.success(request, _("The time point is out of the draft."))
+    return redirect("charter", code)
+
+
+@require_POST
+def approve(request: ActorRequest, code: str, version: int) -> HttpResponse:
+    charter = _charter(request, code, version)
+    form = ApproveForm(request.POST, prefix="approve")
+    if form.is_valid() and form.cleaned_data["digest"] != _digest(charter):
+        messages.error(request, _("The draft changed after you opened this page. Read it again, then sign."))
+        return redirect("charter", code)
+    return _write(
+        request,
+        charter,
+        form,
+        lambda: charters.approve(by=request.actor, charter=charter, password=form.cleaned_data["password"]),
+        _("The charter is approved and frozen."),
+    )
+
+
+@require_POST
+def amend(request: ActorRequest, code: str, version: int) -> HttpResponse:
+    charter = _charter(request, code, version)
+    form = ReasonForm(request.POST, prefix="amend")
+    return _write(
+        request,
+        charter,
+        form,
+        lambda: charters.amend(by=request.actor, charter=charter, reason=form.cleaned_data["reason"]),
+        _("The next version is open as a draft. The approved one stays in force until you sign this one."),
+    )

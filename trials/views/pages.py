@@ -1,0 +1,53 @@
+"""The page that is one form, and how a service's refusal becomes words on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from trials.models import Trial
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """What stands around the form; `back` is the address that cancels."""
+
+    heading: str
+    intro: str
+    submit: str
+    back: str
+    trial: Trial | None = None
+
+
+def attempt(form: BaseForm, call: Callable[[], T]) -> T | None:
+    """Return what the service gave, or None with its refusal (or the form's own) told by `form`."""
+    if not form.is_valid():
+        return None
+    try:
+        return call()
+    except ValidationError as refusal:
+        tell(form, refusal)
+        return None
+
+
+def tell(form: BaseForm, refusal: ValidationError) -> None:
+    """Put each error beside its field, and those of fields the form does not show above it."""
+    if not hasattr(refusal, "error_dict"):
+        form.add_error(None, refusal)
+        return
+    for name, errors in refusal.error_dict.items():
+        shown = name != NON_FIELD_ERRORS and name in form.fields
+        form.add_error(name if shown else None, errors)
+
+
+def show_form(request: HttpRequest, *, form: BaseForm, page: FormPage) -> HttpResponse:
+    status = 400 if form.is_bound else 200
+    return render(
+        request, "trial_form.html", {"form": form, "page": page, "trial": page.trial}, status=status
+    )

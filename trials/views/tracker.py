@@ -1,0 +1,157 @@
+"""The tracker: subjects by time points, site by site, each cell a word and never a colour alone."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.actor import Actor
+from trials import access
+from trials.models import Subject, TimePoint, Trial, TrialSite
+
+State = TimePoint.State
+# Badge variants of the stylesheet; the word beside it says the same.
+_BADGES = {State.RECEIVED: "info", State.QUERIED: "warn", State.ACCEPTED: "ok", State.REFUSED: "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a time point stands today: `badge` is ok, warn, bad, info or idle; `word` is its short text."""
+
+    badge: str
+    word: str
+    overdue_days: int = 0
+    is_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A time point with its standing and the days on which its scan is in the window."""
+
+    time_point: TimePoint
+    standing: Standing
+    opens: dt.date
+    closes: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A subject and its visits in the order of the grid's columns; None where none was planned for it."""
+
+    subject: Subject
+    cells: tuple[Visit | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One site's part of the grid."""
+
+    site: TrialSite
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The grid in numbers: the sentence above it."""
+
+    subjects: int
+    overdue: int
+    due: int
+    waiting: int
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`codes` are the columns: the planned time points by day."""
+
+    codes: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    summary: Summary
+
+
+def visit_of(time_point: TimePoint, *, today: dt.date) -> Visit:
+    """Judge a time point whose `scheduled` and `subject` are loaded."""
+    opens = time_point.due_on - dt.timedelta(days=time_point.scheduled.window_before)
+    closes = time_point.due_on + dt.timedelta(days=time_point.scheduled.window_after)
+    standing = _standing(time_point, opens, closes, today)
+    return Visit(time_point=time_point, standing=standing, opens=opens, closes=closes)
+
+
+def _standing(
+    time_point: TimePoint, opens: dt.date, closes: dt.date, today: dt.date
+) -> Standing:
+    if time_point.state != State.EXPECTED:
+        return Standing(badge=_BADGES[State(time_point.state)], word=_word(State(time_point.state)))
+    if time_point.subject.state == Subject.State.WITHDRAWN:
+        return Standing(badge="idle", word=_("stopped"))
+    if today > closes:
+        late = (today - closes).days
+        return Standing(badge="bad", word=_("overdue %(days)s d") % {"days": late}, overdue_days=late)
+    if today >= opens:
+        return Standing(badge="warn", word=_("due"), is_due=True)
+    return Standing(badge="idle", word=_("planned"))
+
+
+def _word(state: State) -> str:
+    return {
+        State.RECEIVED: _("received"),
+        State.QUERIED: _("query"),
+        State.ACCEPTED: _("accepted"),
+        State.REFUSED: _("refused"),
+    }[state]
+
+
+def visits(actor: Actor, trial: Trial) -> list[Visit]:
+    """Return what the actor may see of the trial's time points, earliest first."""
+    rows = access.visible(actor, TimePoint.objects.filter(subject__trial_site__trial=trial))
+    return judge(rows.order_by("due_on", "pk"))
+
+
+def judge(rows: QuerySet[TimePoint]) -> list[Visit]:
+    today = timezone.localdate()
+    full = rows.select_related("scheduled", "subject__trial_site__site", "subject__trial_site__trial")
+    return [visit_of(row, today=today) for row in full]
+
+
+def grid(actor: Actor, trial: Trial) -> Grid:
+    """Return subjects by time points per site, as far as the actor may see them."""
+    seen = visits(actor, trial)
+    subjects = access.visible(actor, Subject.objects.filter(trial_site__trial=trial))
+    rows = list(subjects.select_related("trial_site__site").order_by("trial_site__number", "code"))
+    codes = _columns(seen)
+    return Grid(codes=codes, blocks=_blocks(rows, seen, codes), summary=_summary(rows, seen))
+
+
+def _columns(seen: Iterable[Visit]) -> tuple[str, ...]:
+    days = {visit.time_point.scheduled.code: visit.time_point.scheduled.day for visit in seen}
+    return tuple(sorted(days, key=lambda code: days[code]))
+
+
+def _blocks(subjects: list[Subject], seen: list[Visit], codes: tuple[str, ...]) -> tuple[Block, ...]:
+    by_place = {(visit.time_point.subject_id, visit.time_point.scheduled.code): visit for visit in seen}
+    sites = {subject.trial_site_id: subject.trial_site for subject in subjects}
+    return tuple(
+        Block(
+            site=site,
+            rows=tuple(
+                Row(subject=subject, cells=tuple(by_place.get((subject.pk, code)) for code in codes))
+                for subject in subjects
+                if subject.trial_site_id == key
+            ),
+        )
+        for key, site in sites.items()
+    )
+
+
+def _summary(subjects: list[Subject], seen: list[Visit]) -> Summary:
+    return Summary(
+        subjects=len(subjects),
+        overdue=sum(visit.standing.overdue_days > 0 for visit in seen),
+        due=sum(visit.standing.is_due for visit in seen),
+        waiting=sum(visit.time_point.state == State.RECEIVED for visit in seen),
+        accepted=sum(visit.time_point.state == State.ACCEPTED for visit in seen),
+    )
