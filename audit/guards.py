@@ -25,10 +25,11 @@ def remove(execute: Callable[[str], object], *, vendor: str, table: str) -> None
         execute(f"DROP TRIGGER IF EXISTS {table}_no_{name}{suffix}")
 
 
+_EXECUTE = " EXECUTE FUNCTION corelab_append_only()"
 _POSTGRESQL = (
     _FUNCTION,
-    "CREATE TRIGGER {table}_no_row BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION corelab_append_only()",
-    "CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION corelab_append_only()",
+    "CREATE TRIGGER {table}_no_row BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW" + _EXECUTE,
+    "CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT" + _EXECUTE,
 )
 _SQLITE = tuple(
     f"CREATE TRIGGER {{table}}_no_{verb.lower()} BEFORE {verb} ON {{table}} "

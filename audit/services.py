@@ -29,7 +29,7 @@ def canonical(record: Mapping[str, Any]) -> str:
     )
 
 
-def record(  # noqa: PLR0913  an event has this many facts; each is named at the call
+def record(
     *,
     by: Actor,
     act: str,
@@ -88,7 +88,7 @@ def _head_locked() -> str:
 
 
 @transaction.atomic
-def sign(  # noqa: PLR0913  what is signed, by whom, with which meaning and proof
+def sign(
     *, by: Actor, password: str, meaning: str, obj: Model, contents: Mapping[str, Any], trial_code: str
 ) -> Signature:
     """Sign the frozen `contents` of `obj` after the password was given again (21 CFR 11.50, 11.70, 11.200).

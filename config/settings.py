@@ -87,7 +87,7 @@ FORM_RENDERER = "config.forms.CorelabRenderer"
 
 
 def _database() -> dict[str, Any]:
-    """PostgreSQL where CORELAB_DATABASE_URL names one, else SQLite that survives a power cut (WAL, synchronous FULL)."""
+    """PostgreSQL where CORELAB_DATABASE_URL names one, else SQLite that survives a power cut (WAL, sync FULL)."""
     if url := os.environ.get("CORELAB_DATABASE_URL"):
         told = conninfo_to_dict(url)
         return {

@@ -54,7 +54,19 @@ class Child:
 
 def children() -> list[Child]:
     python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
-    worker = [python, "-m", "celery", "-A", "config", "worker", "-B", "--concurrency", "2", "--loglevel", "WARNING"]
+    worker = [
+        python,
+        "-m",
+        "celery",
+        "-A",
+        "config",
+        "worker",
+        "-B",
+        "--concurrency",
+        "2",
+        "--loglevel",
+        "WARNING",
+    ]
     schedule = ["-s", str(settings.HOME / "beat-schedule"), "--without-gossip", "--without-mingle"]
     return [
         Child("web", [python, manage, "serve"]),

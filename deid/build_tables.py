@@ -96,9 +96,10 @@ def _fold(tree: dict[int, Any], seen: dict[Node, int]) -> int:
 
 def _codes() -> dict[str, dict[str, str]]:
     """Code meanings by scheme and value, with the retired SRT codes under their SNOMED CT meaning."""
+    concepts: Any = _concepts_dict.concepts
     known = {
         scheme: {code: entry[0] for codes in words.values() for code, entry in codes.items()}
-        for scheme, words in _concepts_dict.concepts.items()
+        for scheme, words in concepts.items()
     }
     retired = _snomed_dict.mapping["SRT"]
     known["SRT"] = {old: known["SCT"][new] for old, new in retired.items() if new in known["SCT"]}

@@ -11,10 +11,14 @@ _AMBIGUOUS = {
     "US or OW": ("OW", "US"),
     "US or SS or OW": ("OW", "US", "SS"),
 }
-_NEWER = {
-    0x00100015: "SQ", 0x00100011: "SQ", 0x00100014: "SQ", 0x00100041: "SQ", 0x00100043: "SQ", 0x00100044: "SQ",
-    0x00100046: "SQ", 0x00081301: "SQ", 0x00081302: "SQ", 0x00081303: "SQ", 0x00081304: "SQ",
-}  # fmt: skip
+# sequences younger than pydicom's dictionary that the rules table names
+_NEWER = dict.fromkeys(
+    (
+        *(0x00100011, 0x00100014, 0x00100015, 0x00100041, 0x00100043, 0x00100044, 0x00100046),
+        *(0x00081301, 0x00081302, 0x00081303, 0x00081304),
+    ),
+    "SQ",
+)
 
 
 @functools.lru_cache(maxsize=20_000)

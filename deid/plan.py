@@ -172,7 +172,7 @@ def _compound(action: str, kind: str, vr: str) -> Deed:
 
 @functools.lru_cache(maxsize=256)
 def plan_for(sop_class_uid: str, policy: Policy) -> Plan:
-    """Return the (cached) plan of a SOP class; raises Rejected for a class the standard tables do not know."""
+    """Return the (cached) plan of a SOP class; raises Rejected for a class the tables do not know."""
     iod = objects().iods.get(sop_class_uid)
     if iod is None or iod not in objects().roots:
         raise Rejected(

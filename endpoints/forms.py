@@ -12,6 +12,7 @@ from endpoints.services.lesions import Line, NewFinding, NewLesion
 from trials.models import User
 
 _ENDS = ("row_1", "column_1", "row_2", "column_2")
+LINE_FIELDS = (*_ENDS, "series", "frame", "token")
 
 
 class LesionForm(forms.Form):
@@ -27,9 +28,7 @@ class LesionForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: Sequence[Lesion.Kind], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"] = forms.ChoiceField(
-            label=_("Kind"), choices=[(kind.value, kind.label) for kind in kinds]
-        )
+        self.fields["kind"] = forms.ChoiceField(label=_("Kind"), choices=[(kind.value, kind.label) for kind in kinds])
 
     def new(self) -> NewLesion:
         told = self.cleaned_data

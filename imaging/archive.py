@@ -21,7 +21,7 @@ def path_of(sha256: str) -> Path:
 
 
 def store(data: bytes) -> str:
-    """Write durably (temporary name, fsync, rename, directory fsync) and return the SHA-256; equal bytes are harmless."""
+    """Write durably (scratch name, fsync, rename, directory fsync); returns the SHA-256. Equal bytes are harmless."""
     sha256 = hashlib.sha256(data).hexdigest()
     path = path_of(sha256)
     if not path.exists():

@@ -36,7 +36,7 @@ class CorelabAE(AE):  # type: ignore[misc]  pynetdicom ships no types
 
 
 def make_ae() -> CorelabAE:
-    """Offer verification and storage of every class in every transfer syntax, to known callers, under limits (S02, S04)."""
+    """Offer verification and storage of all classes and syntaxes, to known callers, under limits (S02, S04)."""
     ae = CorelabAE(ae_title=settings.DICOM_AE_TITLE)
     ae.require_called_aet = True
     ae.maximum_pdu_size = MAXIMUM_PDU

@@ -6,6 +6,8 @@ from imaging.archive import load
 from imaging.models import Instance, QCCheck, QCDecision, Query, Series, Submission
 from trials.models import TimePoint, Trial
 
+# Row and column direction, and the first voxel (PS3.3 C.7.6.2).
+_COSINES, _COORDINATES = 6, 3
 # Series that hold no picture of their own, only something drawn or said about others.
 DERIVED = ("SEG", "RTSTRUCT", "SR", "PR", "KO", "REG", "RTPLAN", "RTDOSE")
 
@@ -31,7 +33,8 @@ def instances_of(series: Series) -> list[Instance]:
 def _reading_order(instance: Instance) -> tuple[float, int, str]:
     facts = instance.facts
     orientation, position = facts.get("orientation") or [], facts.get("position") or []
-    along = _along_normal(orientation, position) if len(orientation) == 6 and len(position) == 3 else 0.0  # noqa: PLR2004  direction cosines
+    has_geometry = (len(orientation), len(position)) == (_COSINES, _COORDINATES)
+    along = _along_normal(orientation, position) if has_geometry else 0.0
     return along, instance.number or 0, instance.uid
 
 

@@ -36,11 +36,11 @@ class VaultError(Exception):
     """Root of what the quarantine store may refuse."""
 
 
-class QuarantineDamaged(VaultError):  # noqa: N818 - a refusal is named for what happened
+class QuarantineDamaged(VaultError):
     """A sealed part is missing, cut, or was changed since it was received."""
 
 
-class WrongKey(VaultError):  # noqa: N818 - a refusal is named for what happened
+class WrongKey(VaultError):
     """The key of this installation does not open the key of the submission."""
 
 
@@ -173,7 +173,7 @@ class Vault:
         wrapped = self._wrapping.encrypt(nonce, secrets.token_bytes(_KEY_SIZE), _KEY_LABEL + self._key_id)
         return self._key_id + nonce + wrapped
 
-    def seal(  # noqa: PLR0913 - what a part is bound to travels by name
+    def seal(
         self,
         *,
         submission: str,

@@ -30,7 +30,7 @@ from reports.contents import (
     Withdrawal,
 )
 from reports.methods import describe
-from reports.models import Report
+from reports.models import Download, Report
 from trials import access
 from trials.models import Charter, Consent, ConsentForm, Subject, Trial
 from trials.roles import Act
@@ -157,9 +157,7 @@ def _visit(point: TimePointRow) -> Visit:
 def _volumes(rows: Iterable[SubjectRow]) -> tuple[Volume, ...]:
     """Each segment once, whoever read the time point."""
     found = {
-        (row.subject_code, point.day, point.code, segment.instance_uid, segment.number): _volume(
-            row, point, segment
-        )
+        (row.subject_code, point.day, point.code, segment.instance_uid, segment.number): _volume(row, point, segment)
         for row in rows
         for point in row.time_points
         for segment in point.segments
@@ -176,9 +174,7 @@ def _volume(row: SubjectRow, point: TimePointRow, segment: SegmentRow) -> Volume
         volume_ml=segment.volume_ml,
         longest_axial_mm=segment.longest_axial_mm,
         short_axis_mm=segment.short_axis_mm,
-        software=tuple(
-            Version(name=name, version=version) for name, version in sorted(segment.software.items())
-        ),
+        software=tuple(Version(name=name, version=version) for name, version in sorted(segment.software.items())),
         input_sha256=segment.input_sha256,
     )
 
@@ -225,6 +221,11 @@ def _software(readings: Iterable[Reading]) -> tuple[Version, ...]:
     )
 
 
+def next_number(trial: Trial) -> int:
+    """The number of the trial's next report; they count from 1 and none is ever taken back."""
+    return trial.reports.count() + 1
+
+
 def shown_reports(actor: Actor) -> QuerySet[Report]:
     """The reports a person may see: who cannot build them sees the released ones alone."""
     built = access.within(actor, Report.objects.all(), act=Act.REPORT_BUILD)
@@ -236,3 +237,9 @@ def without_consent(trial: Trial, codes: Iterable[str]) -> tuple[str, ...]:
     """Those of the subjects `codes` whose consent no longer covers giving results to the sponsor."""
     subjects = subjects_of(trial).filter(code__in=list(codes)).order_by("code")
     return tuple(s.code for s in subjects if not covers(s, ConsentForm.Scope.SPONSOR_EXPORT))
+
+
+def downloads_of(actor: Actor, report: Report) -> QuerySet[Download]:
+    """Who took the report: all of them for those who may see the audit trail, else the actor's own."""
+    taken = report.downloads.all()
+    return taken if access.may(actor, Act.AUDIT_VIEW, report) else taken.filter(taken_by=actor.id)

@@ -15,7 +15,7 @@ from trials.roles import Role
 from trials.services import charters, members, subjects, trials
 
 PASSWORD = "seven quiet otters"
-TODAY = dt.date.today()  # noqa: DTZ011  a calendar day, as the forms take it
+TODAY = dt.date.today()
 SCOPES = tuple(ConsentForm.Scope.values)
 
 

@@ -1,4 +1,28 @@
 """The fixed cast and the shared stage: every test that needs people, a trial or a database takes them from here."""
 
-from tests.cast import *  # noqa: F403  the cast's fixtures
+import os
+
+import pytest
+
+from tests.cast import cast  # noqa: F401  a fixture
 from tests.imaging.scans import filed  # noqa: F401  a fixture
+from tests.stack import stack  # noqa: F401  a fixture
+
+# Playwright's loop would make Django refuse the database to tests that run after a browser test.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-database", action="store_true", help="run only tests that use the test database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--only-database"):
+        return
+    chosen = [item for item in items if _uses_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or "db" in getattr(item, "fixturenames", ())

@@ -62,7 +62,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
         return super().log_change(request, obj, message)
 
     def _record(self, request: HttpRequest, obj: Model, act: str, message: Any) -> None:
-        assert isinstance(obj, User)  # noqa: S101  this admin edits accounts alone
+        assert isinstance(obj, User)
         by = request.actor  # type: ignore[attr-defined]  # ActorMiddleware sets it
         record_change(by=by, account=obj, act=act, fields=_fields(message))
 

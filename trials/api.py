@@ -68,7 +68,7 @@ class Records(generics.ListAPIView[M]):
 
     @property
     def asker(self) -> ActorRequest:
-        return cast("ActorRequest", self.request._request)  # noqa: SLF001  DRF hides the request that carries the actor
+        return cast("ActorRequest", self.request._request)
 
     def narrowed(self, rows: QuerySet[M]) -> QuerySet[M]:
         told = self.filter_class(data=self.request.query_params)

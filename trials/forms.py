@@ -68,7 +68,7 @@ class Password(forms.CharField):
 
 def _offer(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
     field = form.fields[name]
-    assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  only such fields are offered rows
+    assert isinstance(field, forms.ModelChoiceField)
     field.queryset = rows
 
 

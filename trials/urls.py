@@ -6,10 +6,10 @@ from trials import api
 from trials.views import accounts, charter, people, subjects, trail, trial
 
 urlpatterns = [
-    path("sign-in/", accounts.SignIn.as_view(), name="sign-in"),
+    path("sign-in/", accounts.enter, name="sign-in"),
     path("sign-out/", accounts.leave, name="sign-out"),
     path("operator/login/", accounts.operator_door, name="operator-door"),
-    path("operator/logout/", accounts.leave),
+    path("operator/logout/", accounts.leave, name="operator-leave"),
     path("trials/new/", trial.create, name="trial-create"),
     path("trials/<slug:code>/", trial.overview, name="trial"),
     path("trials/<slug:code>/open/", trial.open_trial, name="trial-open"),

@@ -140,9 +140,7 @@ def _check_target(target: BaselineTarget) -> Iterator[Finding]:
     else:
         yield from _check_size(target)
     if target.is_irradiated and not target.has_progressed_since_irradiation:
-        yield _refuse(
-            target, "irradiated", "was irradiated and has not been shown to progress since", "3.1.3"
-        )
+        yield _refuse(target, "irradiated", "was irradiated and has not been shown to progress since", "3.1.3")
 
 
 def _check_node(node: BaselineTarget) -> Iterator[Finding]:

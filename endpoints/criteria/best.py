@@ -124,11 +124,7 @@ def _find_confirmed(
     counted: Sequence[VisitResponse], points: Sequence[Point], wanted: frozenset[Response], policy: Policy
 ) -> BestOverall | None:
     for index, point in enumerate(points):
-        later = (
-            find_confirming(points, first=index, wanted=wanted, policy=policy)
-            if point.response in wanted
-            else None
-        )
+        later = find_confirming(points, first=index, wanted=wanted, policy=policy) if point.response in wanted else None
         if later is not None:
             response = Response.PR if Response.PR in wanted else Response.CR
             return BestOverall(

@@ -17,9 +17,7 @@ class Point:
     response: Response
 
 
-def find_confirming(
-    points: Sequence[Point], *, first: int, wanted: frozenset[Response], policy: Policy
-) -> int | None:
+def find_confirming(points: Sequence[Point], *, first: int, wanted: frozenset[Response], policy: Policy) -> int | None:
     """Return the index of the visit that confirms `points[first]`, or None (RECIST 1.1 section 4.6, table 3).
 
     The confirming response is among `wanted`, at least `confirmation_days` later, with at most

@@ -112,9 +112,7 @@ class NonTargetFinding:
 
     def __post_init__(self) -> None:
         if self.state is NonTargetState.NORMAL_NODE and not self.is_node:
-            raise CriteriaError(
-                f"Non-target lesion {self.label} is no lymph node and cannot be a normal node."
-            )
+            raise CriteriaError(f"Non-target lesion {self.label} is no lymph node and cannot be a normal node.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +152,6 @@ def _check_diameter(finding: TargetFinding) -> None:
     if state not in {LesionState.MEASURED, LesionState.TOO_SMALL}:
         raise CriteriaError(f"Target lesion {finding.label} has a diameter although it is {state.value}.")
     if not isinstance(diameter, Decimal) or not diameter.is_finite() or diameter < ZERO:
-        raise CriteriaError(
-            f"Target lesion {finding.label}: a diameter is a decimal number of mm, not below 0."
-        )
+        raise CriteriaError(f"Target lesion {finding.label}: a diameter is a decimal number of mm, not below 0.")
     if state is LesionState.TOO_SMALL and not ZERO < diameter < NORMAL_NODE_MM:
         raise CriteriaError(f"Target lesion {finding.label} is too small to measure yet {diameter} mm.")

@@ -30,9 +30,7 @@ def check(visits: Sequence[Visit]) -> None:
 def _check_order(visits: Sequence[Visit]) -> None:
     for earlier, later in pairwise(visits):
         if later.day <= earlier.day:
-            raise CriteriaError(
-                f"Visit {later.code} does not lie after visit {earlier.code}; order them by day."
-            )
+            raise CriteriaError(f"Visit {later.code} does not lie after visit {earlier.code}; order them by day.")
     if len({visit.code for visit in visits}) < len(visits):
         raise CriteriaError("Two visits carry the same code.")
 

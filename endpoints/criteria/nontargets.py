@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from endpoints.criteria.findings import MarkerState, NonTargetFinding, NonTargetState, Response, Ruling
 
 
-def respond(
-    non_targets: Iterable[NonTargetFinding], *, markers: MarkerState, does_cr_stand: bool
-) -> Ruling | None:
+def respond(non_targets: Iterable[NonTargetFinding], *, markers: MarkerState, does_cr_stand: bool) -> Ruling | None:
     """Return the non-target response (RECIST 1.1 section 4.3.3), or None when there was none at baseline.
 
     Rows, first hit wins: unequivocal progression PD; any not evaluated NE; any present non-CR/non-PD; markers

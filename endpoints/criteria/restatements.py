@@ -43,8 +43,7 @@ def date_back(responses: Sequence[VisitResponse], visits: Sequence[Visit]) -> tu
         if lesion.state is NewLesionState.UNEQUIVOCAL
     }
     return tuple(
-        _progress_early(response, visit, confirmed_at)
-        for response, visit in zip(responses, visits, strict=True)
+        _progress_early(response, visit, confirmed_at) for response, visit in zip(responses, visits, strict=True)
     )
 
 

@@ -42,9 +42,7 @@ def sum_of_diameters(visit: Visit) -> Decimal | None:
     return targets.add_up(visit.targets).total_mm if visit.targets else None
 
 
-def _respond(
-    baseline: Visit, earlier: Sequence[VisitResponse], visit: Visit, policy: Policy
-) -> VisitResponse:
+def _respond(baseline: Visit, earlier: Sequence[VisitResponse], visit: Visit, policy: Policy) -> VisitResponse:
     does_cr_stand = _does_cr_stand(earlier)
     target = _rule_targets(baseline, earlier, visit, policy)
     non_target = nontargets.respond(visit.non_targets, markers=visit.markers, does_cr_stand=does_cr_stand)
@@ -57,17 +55,13 @@ def _respond(
     )
     return describe(
         visit,
-        sums=Sums(
-            now=sum_of_diameters(visit), baseline=sum_of_diameters(baseline), nadir=_nadir(baseline, earlier)
-        ),
+        sums=Sums(now=sum_of_diameters(visit), baseline=sum_of_diameters(baseline), nadir=_nadir(baseline, earlier)),
         rulings=Rulings(target=target, non_target=non_target, whole=whole),
         has_new_lesion=has_new_lesion,
     )
 
 
-def _rule_targets(
-    baseline: Visit, earlier: Sequence[VisitResponse], visit: Visit, policy: Policy
-) -> Ruling | None:
+def _rule_targets(baseline: Visit, earlier: Sequence[VisitResponse], visit: Visit, policy: Policy) -> Ruling | None:
     start, nadir = sum_of_diameters(baseline), _nadir(baseline, earlier)
     if start is None or nadir is None:
         return None

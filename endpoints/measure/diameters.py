@@ -89,9 +89,7 @@ def _extent(marks: Mask) -> Floats:
 def _measure_slice(plane: Mask, index: int, scale: Floats) -> _Longest:
     corners = _outline(plane)
     # Whole pixels are subtracted first, so that equal slices measure equal wherever they lie.
-    rows, columns = (
-        np.subtract.outer(axis, axis) * step for axis, step in zip(corners.T, scale, strict=True)
-    )
+    rows, columns = (np.subtract.outer(axis, axis) * step for axis, step in zip(corners.T, scale, strict=True))
     squared = rows * rows + columns * columns
     first, second = np.unravel_index(squared.argmax(), squared.shape)
     return _Longest(

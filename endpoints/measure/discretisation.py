@@ -32,9 +32,7 @@ def discretise(values: Floats, settings: Settings) -> Levels:
     """
     if settings.bin_count is not None:
         return _count_bins(values, settings.bin_count)
-    levels = (
-        np.floor((values - _number(settings.bin_anchor)) / _number(settings.bin_width)).astype(np.int64) + 1
-    )
+    levels = np.floor((values - _number(settings.bin_anchor)) / _number(settings.bin_width)).astype(np.int64) + 1
     if levels.min() < 1:
         raise RadiomicsError(
             "Some intensities of the lesion lie below the first bin. Lower the bin anchor or set a range."

@@ -120,9 +120,7 @@ NGLDM: Mapping[str, str] = MappingProxyType(
     }
 )
 # pyradiomics dropped these names because another feature of a symmetric matrix has the same value.
-SAME_VALUE: Mapping[str, str] = MappingProxyType(
-    {"cm_dissimilarity": "cm_diff_avg", "cm_sum_var": "cm_clust_tend"}
-)
+SAME_VALUE: Mapping[str, str] = MappingProxyType({"cm_dissimilarity": "cm_diff_avg", "cm_sum_var": "cm_clust_tend"})
 TAGS: Mapping[Family, Mapping[str, str]] = MappingProxyType(
     {
         Family.STATISTICS: STATISTICS,

@@ -37,9 +37,7 @@ class PixelSpacing:
 
     def __post_init__(self) -> None:
         if not all(isinstance(value, Decimal) and value > 0 for value in (self.row_mm, self.column_mm)):
-            raise MeasureError(
-                "The pixel spacing must be two decimals above zero, so nothing can be measured."
-            )
+            raise MeasureError("The pixel spacing must be two decimals above zero, so nothing can be measured.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +55,7 @@ class Grid:
     def __post_init__(self) -> None:
         axes = np.array([self.slice_axis, self.row_axis, self.column_axis])
         if not np.allclose(axes @ axes.T, np.eye(3), atol=_PERPENDICULAR):
-            raise MeasureError(
-                "The axes of the volume are not perpendicular; a tilted scan must be straightened."
-            )
+            raise MeasureError("The axes of the volume are not perpendicular; a tilted scan must be straightened.")
         if not min(self.spacing_mm) > 0 or not np.isfinite(self.spacing_mm).all():
             raise MeasureError("The voxel spacing is not above zero, so nothing is measured.")
 
@@ -99,9 +95,7 @@ class Grid:
 
     def shift(self, first: tuple[int, int, int]) -> Self:
         """Return the grid that starts at array index `first` of this one."""
-        steps = (
-            np.array([self.slice_axis, self.row_axis, self.column_axis]) * np.array(self.spacing_mm)[:, None]
-        )
+        steps = np.array([self.slice_axis, self.row_axis, self.column_axis]) * np.array(self.spacing_mm)[:, None]
         origin = np.array(self.origin_mm) + np.array(first) @ steps
         return type(self)(
             slice_mm=self.slice_mm,

@@ -50,9 +50,9 @@ def extract(image: npt.NDArray[Any], mask: Mask, grid: Grid, settings: Settings)
     empty mask and RadiomicsError for anything that would leave fewer values than asked for.
     """
     lesion = _crop(image, mask, grid)
-    values: dict[str, float] = {}
-    for family in sorted(set(settings.families)):
-        values |= _compute(family, lesion, settings)
+    families = frozenset(settings.families)
+    values = dict(measure_shape(lesion.mask, lesion.grid)) if Family.MORPHOLOGY in families else {}
+    values |= _measure_intensities(lesion, settings, families - {Family.MORPHOLOGY})
     return RadiomicsResult(
         values=MappingProxyType(values),
         settings_digest=settings.digest,
@@ -74,27 +74,22 @@ def _crop(image: npt.NDArray[Any], mask: Mask, grid: Grid) -> _Lesion:
     return _Lesion(image=part, mask=np.ascontiguousarray(mask[box]), grid=grid.shift(first))
 
 
-def _compute(family: Family, lesion: _Lesion, settings: Settings) -> dict[str, float]:
-    if family is Family.MORPHOLOGY:
-        return dict(measure_shape(lesion.mask, lesion.grid))
+def _measure_intensities(lesion: _Lesion, settings: Settings, families: frozenset[Family]) -> dict[str, float]:
+    """Return statistics from the intensities, every other family from the grey levels."""
+    if not families:
+        return {}
     kept = resegment(lesion.image, lesion.mask, settings)
-    found = compute(
-        family,
-        image=lesion.grid.to_image(_choose_image(family, lesion, kept, settings)),
-        mask=lesion.grid.to_image(kept.astype(np.uint8)),
-        tags=TAGS[family],
-        settings=settings.to_pyradiomics(),
-    )
-    return _finish(family, found, settings.aggregation)
-
-
-def _choose_image(family: Family, lesion: _Lesion, kept: Mask, settings: Settings) -> npt.NDArray[np.float64]:
-    """Return intensities for statistics and grey levels for everything else."""
-    if family is Family.STATISTICS:
-        return lesion.image
-    levels = np.zeros(lesion.image.shape, dtype=np.float64)
-    levels[kept] = discretise(lesion.image[kept], settings)
-    return levels
+    images = {Family.STATISTICS: lesion.grid.to_image(lesion.image)}
+    if families - {Family.STATISTICS}:
+        levels = np.zeros(lesion.image.shape, dtype=np.int32)
+        levels[kept] = discretise(lesion.image[kept], settings)
+        images |= dict.fromkeys(families - {Family.STATISTICS}, lesion.grid.to_image(levels))
+    marks = lesion.grid.to_image(kept.astype(np.uint8))
+    values: dict[str, float] = {}
+    for family in sorted(families):
+        found = compute(family, image=images[family], mask=marks, tags=TAGS[family], settings=settings.to_pyradiomics())
+        values |= _finish(family, found, settings.aggregation)
+    return values
 
 
 def _finish(family: Family, found: Mapping[str, float], aggregation: Aggregation) -> dict[str, float]:

@@ -51,11 +51,12 @@ class Aggregation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides a radiomics value besides image and mask. Give `bin_width` with `bin_anchor`, or `bin_count`.
+    """What decides a radiomics value besides image and mask: `bin_width` with `bin_anchor`, or `bin_count`.
 
-    `bin_anchor` is the lower edge of the first bin, in image units: IBSI's fixed bin size counts from the lower
-    re-segmentation bound, so bins mean the same in every lesion. `range_low` and `range_high` re-segment the
-    intensities (both ends belong to the range); morphology keeps the whole mask. Raises RadiomicsError.
+    `bin_anchor` is the lower edge of the first bin, in image units: IBSI's fixed bin size counts from the
+    lower re-segmentation bound, so bins mean the same in every lesion. `range_low` and `range_high`
+    re-segment the intensities (both ends belong to the range); morphology keeps the whole mask.
+    Raises RadiomicsError for settings that contradict each other.
     """
 
     families: tuple[Family, ...] = tuple(Family)
@@ -73,18 +74,19 @@ class Settings:
             raise RadiomicsError("Radiomics needs either a bin width or a number of bins, not both.")
         if (self.bin_width is None) != (self.bin_anchor is None):
             raise RadiomicsError("A fixed bin width needs the lower edge of the first bin, and only then.")
-        if (self.bin_width or 1) <= 0 or not 1 <= (self.bin_count or 1) <= MAX_BINS:
+        is_wide = self.bin_width is None or self.bin_width > 0
+        if not is_wide or (self.bin_count is not None and not 1 <= self.bin_count <= MAX_BINS):
             raise RadiomicsError(f"Bins are wider than zero and number from 1 to {MAX_BINS}.")
         if self.distance < 1 or self.dependence_alpha < 0 or not self.families:
             raise RadiomicsError("The distance is at least 1 voxel, alpha at least 0, and a family is named.")
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of the settings as canonical JSON: sorted names, decimals without trailing zeros."""
+        """Return the SHA-256 of the settings as canonical JSON."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Return the settings as canonical JSON; equal settings give equal text."""
+        """Return canonical JSON, sorted and without trailing zeros: equal settings give equal text."""
         facts = asdict(self) | {"families": sorted(set(self.families))}
         return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_write)
 

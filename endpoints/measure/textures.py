@@ -2,46 +2,56 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import radiomics
 from radiomics import firstorder, glcm, gldm, glrlm, glszm, ngtdm
 
 from endpoints.measure.errors import RadiomicsError
 from endpoints.measure.settings import Family
 
-# pyradiomics writes tracebacks and values to standard error; a failed feature is told by RadiomicsError instead.
-radiomics.setVerbosity(60)
-logging.getLogger("radiomics").propagate = False
+# pyradiomics logs tracebacks and advice; a feature that fails is told by RadiomicsError instead.
+logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
 
 
 class _Indexed:
-    """Takes the image as grey levels already: pyradiomics would count its bins from the lesion's own minimum."""
+    """Takes the image as grey levels: pyradiomics would count its bins from the lesion's own minimum."""
 
     coefficients: dict[str, Any]
-    maskArray: npt.NDArray[np.bool_]
+    maskArray: npt.NDArray[np.bool_]  # noqa: N815  pyradiomics' name
 
     def _applyBinning(self, matrix: npt.NDArray[Any]) -> npt.NDArray[np.int64]:  # noqa: N802  pyradiomics' hook
         levels = np.where(self.maskArray, matrix, 0).astype(np.int64)
-        present = np.unique(levels[self.maskArray])
+        present = np.flatnonzero(np.bincount(levels[self.maskArray]))
         self.coefficients["grayLevels"] = present
         self.coefficients["Ng"] = int(present.max())
         return levels
 
 
+class _Unbinned(_Indexed):
+    """Keeps the intensities for statistics, which have no bins: every voxel gets level 1."""
+
+    def _applyBinning(self, matrix: npt.NDArray[Any]) -> npt.NDArray[np.int64]:  # noqa: N802  pyradiomics' hook
+        return super()._applyBinning(np.ones_like(matrix))
+
+
+def _adapt(base: Any, binning: type[_Indexed] = _Indexed) -> Callable[..., Any]:
+    """Return the feature class with other binning, under its own module name so that it logs like it."""
+    return type(base.__name__, (binning, base), {"__module__": base.__module__})
+
+
 CLASSES: Mapping[Family, Callable[..., Any]] = MappingProxyType(
     {
-        Family.STATISTICS: firstorder.RadiomicsFirstOrder,
-        Family.HISTOGRAM: type("_Histogram", (_Indexed, firstorder.RadiomicsFirstOrder), {}),
-        Family.GLCM: type("_Glcm", (_Indexed, glcm.RadiomicsGLCM), {}),
-        Family.GLRLM: type("_Glrlm", (_Indexed, glrlm.RadiomicsGLRLM), {}),
-        Family.GLSZM: type("_Glszm", (_Indexed, glszm.RadiomicsGLSZM), {}),
-        Family.NGTDM: type("_Ngtdm", (_Indexed, ngtdm.RadiomicsNGTDM), {}),
-        Family.NGLDM: type("_Ngldm", (_Indexed, gldm.RadiomicsGLDM), {}),
+        Family.STATISTICS: _adapt(firstorder.RadiomicsFirstOrder, _Unbinned),
+        Family.HISTOGRAM: _adapt(firstorder.RadiomicsFirstOrder),
+        Family.GLCM: _adapt(glcm.RadiomicsGLCM),
+        Family.GLRLM: _adapt(glrlm.RadiomicsGLRLM),
+        Family.GLSZM: _adapt(glszm.RadiomicsGLSZM),
+        Family.NGTDM: _adapt(ngtdm.RadiomicsNGTDM),
+        Family.NGLDM: _adapt(gldm.RadiomicsGLDM),
     }
 )
 
@@ -53,13 +63,21 @@ def compute(
 
     Raises RadiomicsError when pyradiomics gives fewer values than asked for, or one that is no number.
     """
-    features = CLASSES[family](image, mask, **settings)
-    for name in tags:
-        features.enableFeatureByName(name)
-    found = {name: float(value) for name, value in features.execute().items()}
+    found = _execute(CLASSES[family](image, mask, **settings), tags)
     failed = sorted(tags[name] for name in tags if not math.isfinite(found.get(name, math.nan)))
     if failed:
+        names = ", ".join(failed)
         raise RadiomicsError(
-            f"The lesion gives no value for {', '.join(failed)}; it is too small or too uniform for {family.value}."
+            f"The lesion gives no value for {names}; it is too small or too uniform for {family.value}."
         )
     return {tag: found[name] for name, tag in tags.items()}
+
+
+def _execute(features: Any, names: Iterable[str]) -> dict[str, float]:
+    for name in names:
+        features.enableFeatureByName(name)
+    try:
+        return {name: float(value) for name, value in features.execute().items()}
+    except RuntimeError:
+        # The C code finds no neighbours at all, as in a lesion of one voxel: no feature has a value.
+        return {}

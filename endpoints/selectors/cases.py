@@ -131,9 +131,7 @@ def allowed_states(lesion: Lesion, read: Read) -> tuple[Measurement.State, ...]:
 
 def findings(read: Read) -> list[FindingRow]:
     lesions = lesions_of(read)
-    measured = Measurement.objects.filter(
-        lesion__in=lesions, read__assignment__position__lte=read.assignment.position
-    )
+    measured = Measurement.objects.filter(lesion__in=lesions, read__assignment__position__lte=read.assignment.position)
     rows = list(measured.select_related("read__assignment").order_by("read__assignment__position"))
     return [_finding(lesion, read, [row for row in rows if row.lesion_id == lesion.pk]) for lesion in lesions]
 
@@ -151,7 +149,7 @@ def _finding(lesion: Lesion, read: Read, rows: list[Measurement]) -> FindingRow:
 def _past(row: Measurement) -> Past:
     return Past(
         position=row.read.assignment.position,
-        state=Measurement.State(row.state).label,
+        state=str(Measurement.State(row.state).label),
         value_mm=row.value,
     )
 

@@ -1,6 +1,6 @@
 """Reading cases and results: what the pages here and the reports above ask for."""
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -57,7 +57,7 @@ class TimePointRow:
     day: int
     is_day_planned: bool
     read_id: UUID
-    locked_at: datetime.datetime
+    locked_at: dt.datetime
     record_sha256: str
     comment: str
     sum_mm: Decimal | None
@@ -100,19 +100,17 @@ class SubjectRow:
     time_points: tuple[TimePointRow, ...]
 
 
-def subject_rows(trial: Trial, cut_off: datetime.date) -> list[SubjectRow]:
+def subject_rows(trial: Trial, cut_off: dt.date) -> list[SubjectRow]:
     """Return one row per subject and reader, by site number, subject code and reader.
 
     Counts reads locked, responses derived and segments measured up to and including `cut_off` (a UTC day), and
     subjects whose first consent was recorded by then.
     """
-    end = datetime.datetime.combine(cut_off + datetime.timedelta(days=1), datetime.time(), tzinfo=datetime.UTC)
+    end = dt.dt.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
     positions = reader_positions(trial)
     subjects = subjects_of(trial).annotate(registered_at=Min("consents__recorded_at")).filter(registered_at__lt=end)
     return [
-        row
-        for subject in subjects.order_by("trial_site__number", "code")
-        for row in _rows_of(subject, positions, end)
+        row for subject in subjects.order_by("trial_site__number", "code") for row in _rows_of(subject, positions, end)
     ]
 
 
@@ -123,10 +121,8 @@ def reader_positions(trial: Trial) -> dict[int, str]:
     return {reader: f"R{number}" for number, reader in enumerate(dict.fromkeys(order), start=1)}
 
 
-def _rows_of(subject: Subject, positions: dict[int, str], end: datetime.datetime) -> list[SubjectRow]:
-    locked = Read.objects.filter(
-        assignment__time_point__subject=subject, state=Read.State.LOCKED, locked_at__lt=end
-    )
+def _rows_of(subject: Subject, positions: dict[int, str], end: dt.datetime) -> list[SubjectRow]:
+    locked = Read.objects.filter(assignment__time_point__subject=subject, state=Read.State.LOCKED, locked_at__lt=end)
     reads = list(locked.select_related("assignment__time_point__scheduled").order_by("assignment__position"))
     readers = sorted({read.assignment.reader_id for read in reads}, key=positions.__getitem__)
     return [_row(subject, reader, positions, reads, end) for reader in readers] or [
@@ -135,7 +131,7 @@ def _rows_of(subject: Subject, positions: dict[int, str], end: datetime.datetime
 
 
 def _row(
-    subject: Subject, reader: int | None, positions: dict[int, str], reads: list[Read], end: datetime.datetime
+    subject: Subject, reader: int | None, positions: dict[int, str], reads: list[Read], end: dt.datetime
 ) -> SubjectRow:
     return SubjectRow(
         subject_code=subject.code,
@@ -147,7 +143,7 @@ def _row(
     )
 
 
-def _best(subject: Subject, reader: int, end: datetime.datetime) -> BestRow | None:
+def _best(subject: Subject, reader: int, end: dt.datetime) -> BestRow | None:
     found = EndpointResult.objects.filter(
         subject=subject,
         reader=reader,
@@ -166,7 +162,7 @@ def _best(subject: Subject, reader: int, end: datetime.datetime) -> BestRow | No
     )
 
 
-def _time_point(read: Read, end: datetime.datetime) -> TimePointRow:
+def _time_point(read: Read, end: dt.datetime) -> TimePointRow:
     assignment, day = read.assignment, day_of(read.assignment.time_point)
     response = read.responses.filter(derived_at__lt=end).latest("id")
     return TimePointRow(
@@ -193,7 +189,7 @@ def _time_point(read: Read, end: datetime.datetime) -> TimePointRow:
     )
 
 
-def _locked_at(read: Read) -> datetime.datetime:
+def _locked_at(read: Read) -> dt.datetime:
     if read.locked_at is None:
         raise ValueError("a locked read has its time: the database holds that")
     return read.locked_at
@@ -213,7 +209,7 @@ def _lesion(row: Measurement) -> LesionRow:
     )
 
 
-def segments_of(time_point: TimePoint, end: datetime.datetime) -> tuple[SegmentRow, ...]:
+def segments_of(time_point: TimePoint, end: dt.datetime) -> tuple[SegmentRow, ...]:
     """Return what was measured on the segmentations of a time point before `end`."""
     found = Segmentation.objects.filter(series__study__time_point=time_point, computed_at__lt=end)
     return tuple(_segment(row) for row in found.select_related("instance").order_by("instance_id", "number"))

@@ -68,7 +68,9 @@ def _unread(trial: Trial) -> list[TimePoint]:
     accepted = TimePoint.objects.filter(
         subject__trial_site__trial=trial, state=TimePoint.State.ACCEPTED, assignments__isnull=True
     )
-    return list(accepted.select_related("subject__trial_site__trial", "scheduled").order_by("subject", "scheduled__day"))
+    return list(
+        accepted.select_related("subject__trial_site__trial", "scheduled").order_by("subject", "scheduled__day")
+    )
 
 
 def _is_assignable(time_point: TimePoint, reader: User) -> bool:

@@ -1,4 +1,4 @@
-"""What every act on a case asks first: is it the reader's own, does consent cover it now, is it still a draft?"""
+"""What every act on a case asks first: that it is the reader's own, covered by consent now, and still a draft."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +28,9 @@ def require_draft(by: Actor, read: Read) -> tuple[Actor, Read]:
     Raises ValidationError (`locked`) for a read that is evidence already (C08), and what `require_own` raises.
     """
     by = require_own(by, read.assignment)
-    held = Read.objects.select_for_update(of=("self",)).select_related("assignment__time_point__subject").get(pk=read.pk)
+    held = (
+        Read.objects.select_for_update(of=("self",)).select_related("assignment__time_point__subject").get(pk=read.pk)
+    )
     if held.state != Read.State.DRAFT:
         raise ValidationError(_("This read is locked and signed; it cannot be changed."), code="locked")
     return by, held

@@ -1,10 +1,9 @@
 """From locked reads to responses and endpoints: the pure criteria do the thinking, this module keeps the evidence."""
 
-import datetime
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -46,13 +45,11 @@ class _Basis:
     policy: recist11.Policy
     visits: tuple[recist11.Visit, ...]
     input_sha256: str
-    at: datetime.datetime
+    at: dt.datetime
 
 
 @transaction.atomic
-def derive(
-    *, by: Actor, subject: Subject, reader: User, at: datetime.datetime
-) -> EndpointResult | None:
+def derive(*, by: Actor, subject: Subject, reader: User, at: dt.datetime) -> EndpointResult | None:
     """Derive every response and the best overall response anew from all locked reads of one reader.
 
     Rows are added with the time `at`, the latest counts: later visits may restate earlier ones. Returns None before the first
@@ -83,7 +80,7 @@ def _locked_reads(subject: Subject, reader: User) -> list[Read]:
     return list(reads.select_related("assignment__time_point__scheduled"))
 
 
-def _basis(subject: Subject, reads: Sequence[Read], at: datetime.datetime) -> _Basis:
+def _basis(subject: Subject, reads: Sequence[Read], at: dt.datetime) -> _Basis:
     charter = approved_charter(subject.trial_site.trial)
     policy = recist11.Policy(
         confirmation_required=charter.confirmation_required,
@@ -139,7 +136,7 @@ def _non_target(row: Measurement) -> recist11.NonTargetFinding:
 
 def _baseline_row(read: Read, basis: _Basis) -> Response:
     baseline = basis.visits[0]
-    total: Decimal | None = recist11.sum_of_diameters(baseline)
+    total = recist11.sum_of_diameters(baseline)
     return Response(
         read=read,
         target="",
@@ -180,9 +177,7 @@ def _keep(by: Actor, row: Response) -> None:
     record(by=by, act="response.derived", obj=row, trial_code=trial_code, after=after)
 
 
-def _keep_best(
-    by: Actor, subject: Subject, reader: User, best: recist11.BestOverall, basis: _Basis
-) -> EndpointResult:
+def _keep_best(by: Actor, subject: Subject, reader: User, best: recist11.BestOverall, basis: _Basis) -> EndpointResult:
     row = EndpointResult.objects.create(
         subject=subject,
         reader=reader,

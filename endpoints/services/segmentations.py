@@ -85,7 +85,13 @@ def _claim(instance: Instance) -> bool:
         stale = Q(state=State.MEASURING, leased_until__lt=timezone.now())
         outdated = Q(state=State.REFUSED) & ~Q(software_version=VERSION)
         free = SegmentationRun.objects.filter(stale | outdated, instance=instance)
-        claimed = {"state": State.MEASURING, "leased_until": until, "software_version": VERSION, "refusal": "", "cause": ""}
+        claimed = {
+            "state": State.MEASURING,
+            "leased_until": until,
+            "software_version": VERSION,
+            "refusal": "",
+            "cause": "",
+        }
         return bool(free.update(**claimed))
     return True
 

@@ -46,14 +46,12 @@ def stack_of(series: SeriesFacts) -> Stack | None:
     positions = [one.position for one in series.instances if one.position is not None]
     if orientation is None or not is_sound(orientation) or len(positions) != len(series.instances):
         return None
-    if any(
-        one.orientation is None or not is_parallel(orientation, one.orientation) for one in series.instances
-    ):
+    if any(one.orientation is None or not is_parallel(orientation, one.orientation) for one in series.instances):
         return None
     return build_stack(orientation=orientation, positions=positions)
 
 
-def finding(  # noqa: PLR0913 - a finding is written in one breath
+def finding(
     rule: Rule,
     severity: Severity,
     sentence: str,

@@ -1,10 +1,10 @@
 """Rules that the slices of a series speak of one and the same grid."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from imaging.qc.delivery import Delivery, Findings, counted, finding
-from imaging.qc.facts import InstanceFacts, Rule, Severity
+from imaging.qc.facts import InstanceFacts, Orientation, Rule, Severity
 from imaging.qc.series import SeriesFacts
 from imaging.qc.stack import is_parallel, is_sound
 
@@ -20,8 +20,8 @@ def check_geometry_present(delivery: Delivery) -> Findings:
             yield finding(
                 Rule.NO_GEOMETRY,
                 Severity.ERROR,
-                f"{series.label} has {len(bare)} of {counted(len(series.instances), 'image')} that do not say where "
-                "they lie in the body or how large a pixel is, so nothing can be measured.",
+                f"{series.label} has {len(bare)} of {counted(len(series.instances), 'image')} that do not "
+                "say where they lie in the body or how large a pixel is, so nothing can be measured.",
                 series=series,
                 value=len(bare),
                 limit=0,
@@ -32,7 +32,7 @@ def check_orientation(delivery: Delivery) -> Findings:
     """Name a series whose slices look in different directions."""
     for series in delivery.series:
         seen = [one.orientation for one in series.instances if one.orientation is not None]
-        turned = sum(not is_parallel(seen[0], other) for other in seen)
+        turned = len(seen) - _largest_parallel_group(seen)
         if turned and not series.is_localizer:
             yield finding(
                 Rule.ORIENTATION,
@@ -70,15 +70,11 @@ def check_frame_of_reference(delivery: Delivery) -> Findings:
             )
 
 
-def _report_mixed(
-    delivery: Delivery, rule: Rule, what: str, key: Callable[[InstanceFacts], Hashable]
-) -> Findings:
+def _report_mixed(delivery: Delivery, rule: Rule, what: str, key: Callable[[InstanceFacts], Hashable]) -> Findings:
     for series in delivery.series:
         seen = _count(series, key)
         if len(seen) > 1 and not series.is_localizer:
-            listed = ", ".join(
-                f"{value} ({counted(count, 'image')})" for value, count in sorted(seen.items())
-            )
+            listed = ", ".join(f"{value} ({counted(count, 'image')})" for value, count in sorted(seen.items()))
             yield finding(
                 rule,
                 Severity.ERROR,
@@ -92,6 +88,17 @@ def _report_mixed(
 def _count(series: SeriesFacts, key: Callable[[InstanceFacts], Hashable]) -> Counter[str]:
     seen = Counter(key(one) for one in series.instances)
     return Counter({str(value): count for value, count in seen.items() if value})
+
+
+def _largest_parallel_group(seen: Sequence[Orientation]) -> int:
+    groups: list[list[Orientation]] = []
+    for orientation in seen:
+        group = next((group for group in groups if is_parallel(group[0], orientation)), None)
+        if group is None:
+            groups.append([orientation])
+        else:
+            group.append(orientation)
+    return max(map(len, groups), default=0)
 
 
 def _spacing(one: InstanceFacts) -> str:

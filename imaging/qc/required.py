@@ -100,9 +100,7 @@ def _check_thickness(requirement: SeriesRequirement, series: SeriesFacts) -> Fin
     limit, thickness = requirement.max_slice_thickness_mm, thickness_of(series)
     if limit is None or (thickness is not None and thickness <= limit + _THICKNESS_TOLERANCE_MM):
         return
-    has = (
-        "does not say how thick its slices are" if thickness is None else f"has slices of {thickness:.2f} mm"
-    )
+    has = "does not say how thick its slices are" if thickness is None else f"has slices of {thickness:.2f} mm"
     yield finding(
         Rule.SLICE_THICKNESS,
         Severity.WARNING if thickness is None else _severity(requirement),

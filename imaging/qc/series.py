@@ -39,12 +39,7 @@ class SeriesFacts:
     def should_be_a_stack(self) -> bool:
         """Whether image geometry is expected: several single-frame slices of a sectional modality."""
         is_single_frame = all(one.frames <= 1 for one in self.instances)
-        return (
-            self.modality in _SECTIONAL
-            and len(self.instances) > 1
-            and is_single_frame
-            and not self.is_localizer
-        )
+        return self.modality in _SECTIONAL and len(self.instances) > 1 and is_single_frame and not self.is_localizer
 
 
 def gather_series(instances: Sequence[InstanceFacts]) -> tuple[SeriesFacts, ...]:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import atan2, degrees, dist, hypot, sqrt
-from statistics import median_low
+from statistics import fmean, median_low
 
 from imaging.qc.facts import Orientation, Position
 
 SAME_PLACE_MM = 0.01
 """Slices nearer than this lie at the same place."""
-_IRREGULAR_SHARE = 0.02
-_IRREGULAR_MM = 0.06
+ROUNDING_MM = 0.101
+"""Two positions written to a tenth of a millimetre make a step this wrong."""
+_ROUNDING_SHARES = (0.02, 0.3)
 _GAP_FACTOR = 1.5
 _MOSTLY = 1 / 3
 _SHIFT_MM = 0.5
@@ -45,15 +46,17 @@ class Stack:
 
     @property
     def expected_step(self) -> float:
-        """The usual distance between neighbours, mm (low median; 0 for fewer than two places)."""
-        return median_low([step.length for step in self.steps]) if self.steps else 0.0
+        """The distance of neighbours, mm: their mean if even, else the usual one (0 below two places)."""
+        lengths = [step.length for step in self.steps]
+        if not lengths:
+            return 0.0
+        return fmean(lengths) if _are_even(lengths, fmean(lengths)) else median_low(lengths)
 
     @property
     def odd_steps(self) -> tuple[Step, ...]:
-        """Steps that differ from the usual by more than 2 % and more than 0.06 mm of header rounding."""
+        """Steps that differ from the usual by more than header rounding explains."""
         usual = self.expected_step
-        tolerance = max(_IRREGULAR_SHARE * usual, _IRREGULAR_MM)
-        return tuple(step for step in self.steps if abs(step.length - usual) > tolerance)
+        return tuple(step for step in self.steps if not _are_even([step.length], usual))
 
     @property
     def gaps(self) -> tuple[Step, ...]:
@@ -108,15 +111,18 @@ def is_sound(orientation: Orientation) -> bool:
     """Whether row and column directions are unit vectors at a right angle (PS3.3 C.7.6.2)."""
     row, column = orientation[:3], orientation[3:]
     lengths = (hypot(*row), hypot(*column))
-    return (
-        all(abs(length - 1) < _UNIT_TOLERANCE for length in lengths)
-        and abs(_dot(row, column)) < _UNIT_TOLERANCE
-    )
+    return all(abs(length - 1) < _UNIT_TOLERANCE for length in lengths) and abs(_dot(row, column)) < _UNIT_TOLERANCE
 
 
 def is_parallel(one: Orientation, other: Orientation) -> bool:
     """Whether two slices look the same way, apart from rounding in the header."""
     return all(abs(a - b) < _UNIT_TOLERANCE for a, b in zip(one, other, strict=True))
+
+
+def _are_even(lengths: Sequence[float], usual: float) -> bool:
+    least, most = (share * usual for share in _ROUNDING_SHARES)
+    tolerance = max(least, min(most, ROUNDING_MM))
+    return all(abs(length - usual) <= tolerance for length in lengths)
 
 
 def _dot(one: Position, other: Position) -> float:

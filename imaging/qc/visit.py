@@ -68,6 +68,4 @@ def check_study_day(delivery: Delivery) -> Findings:
         distance = counted(max(day - last, first - day), "day")
         late = f"{distance} {'after' if day > last else 'before'}"
         sentence = f"The scan was taken on day {day}, {late} the window of day {first} to day {last}."
-        yield finding(
-            Rule.STUDY_DAY, Severity.WARNING, sentence, value=f"day {day}", limit=f"day {first} to {last}"
-        )
+        yield finding(Rule.STUDY_DAY, Severity.WARNING, sentence, value=f"day {day}", limit=f"day {first} to {last}")

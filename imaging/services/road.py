@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from celery import current_app
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -35,8 +36,7 @@ def move(
 
 
 def _queue(submission_id: str) -> None:
-    from celery import current_app  # noqa: PLC0415  services name a task, they never import tasks
-
+    # By name: services never import tasks.
     current_app.send_task("imaging.tasks.advance", args=[submission_id])
 
 

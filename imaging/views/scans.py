@@ -1,5 +1,7 @@
 """Looking at filed scans, for the people who check them; readers have their own page."""
 
+import re
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -21,7 +23,7 @@ def _series(request: ActorRequest, pk: int) -> Series:
 
 
 def frame_of(instances: list[Instance], index: int) -> tuple[Instance, int]:
-    """The instance and its own frame (from 1) behind position `index` (from 0) in a series. Raises Http404 past the end."""
+    """The instance and its own frame (from 1) at place `index` (from 0) of a series. Raises Http404 past the end."""
     for instance in instances:
         frames = max(int(instance.facts.get("frames") or 1), 1)
         if index < frames:
@@ -39,8 +41,7 @@ def series(request: ActorRequest, pk: int) -> HttpResponse:
     """Show one slice at a time; without JavaScript the links still walk through."""
     shown = _series(request, pk)
     total = count_frames(instances_of(shown)) if shown.modality not in DERIVED else 0
-    asked = request.GET.get("slice", "")
-    index = min(int(asked), max(total - 1, 0)) if asked.isdecimal() and len(asked) < 7 else total // 2  # noqa: PLR2004  no series has a million slices
+    index = _asked_slice(request, total)
     context = {
         "series": shown,
         "time_point": shown.study.time_point,
@@ -52,6 +53,12 @@ def series(request: ActorRequest, pk: int) -> HttpResponse:
         "window": _preset(request),
     }
     return render(request, "series.html", context)
+
+
+def _asked_slice(request: ActorRequest, total: int) -> int:
+    asked = request.GET.get("slice", "")
+    # Six digits: no series is longer, and a longer number is no slice.
+    return min(int(asked), max(total - 1, 0)) if re.fullmatch(r"[0-9]{1,6}", asked) else total // 2
 
 
 def _preset(request: ActorRequest) -> Preset | None:

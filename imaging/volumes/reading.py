@@ -11,12 +11,12 @@ from pydicom import Dataset
 
 from imaging.frames import FrameRefused, read_image
 from imaging.frames.opening import UNREADABLE, count_frames
+from imaging.qc.stack import ROUNDING_MM
 from imaging.volumes.grid import Affine, Cause, Volume, VolumeRefused
 from imaging.volumes.planes import Plane, planes_of, refuse_unless_stacked
 
 _LARGEST_VOLUME = 1024**3
 _WORST_ERROR_MM = 0.5
-_SPACING_ROUNDING_MM = 0.06
 _DIRECTION_ROUNDING = 1e-3
 _INT16 = np.iinfo(np.int16)
 
@@ -68,7 +68,7 @@ def _assemble(datasets: Sequence[Dataset]) -> Any:
         "apply_presentation_lut": False,
         "apply_palette_color_lut": False,
         "apply_icc_profile": False,
-        "atol": _SPACING_ROUNDING_MM,
+        "atol": ROUNDING_MM,
     }
     try:
         if "SharedFunctionalGroupsSequence" in datasets[0]:

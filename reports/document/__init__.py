@@ -9,12 +9,15 @@ from reportlab.platypus import KeepTogether, PageBreak, SimpleDocTemplate, Space
 from reports.contents import Contents, SignatureFacts
 from reports.document import closing, results, styles, writing
 from reports.document.cover import best_responses, cover
-from reports.document.letters import printable
+from reports.document.letters import REGULAR, printable
 from reports.document.paging import Margins, NumberedCanvas
 from reports.document.styles import paragraph
 from reports.panels import Panel, panels
 
 __all__ = ["render"]
+
+# The template puts its frame this far inside the margins, in points.
+_FRAME_PADDING = 6
 
 
 def render(contents: Contents, *, contents_sha256: str, signature: SignatureFacts | None) -> bytes:
@@ -23,14 +26,15 @@ def render(contents: Contents, *, contents_sha256: str, signature: SignatureFact
     document = SimpleDocTemplate(
         out,
         pagesize=styles.PAGE,
-        leftMargin=styles.MARGIN,
-        rightMargin=styles.MARGIN,
+        leftMargin=styles.MARGIN - _FRAME_PADDING,
+        rightMargin=styles.MARGIN - _FRAME_PADDING,
         topMargin=46,
         bottomMargin=48,
         title=printable(f"{contents.trial.code} imaging results, report {contents.number}"),
         author="Corelab",
         subject=printable(contents.trial.title),
         lang="en",
+        initialFontName=REGULAR,
         invariant=1,
     )
     story = _story(contents, contents_sha256=contents_sha256, signature=signature)

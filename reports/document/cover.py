@@ -7,6 +7,7 @@ from reportlab.platypus import Spacer, Table, TableStyle
 
 from reports.contents import CharterFacts, Contents, SignatureFacts
 from reports.document import styles, writing
+from reports.document.letters import REGULAR
 from reports.document.styles import facts, paragraph, table
 
 UNSIGNED = (
@@ -56,6 +57,7 @@ def _signature(signature: SignatureFacts | None) -> Table:
     )
     style = TableStyle(
         [
+            ("FONT", (0, 0), (-1, -1), REGULAR),
             ("BOX", (0, 0), (-1, -1), 1, styles.INK),
             ("BACKGROUND", (0, 0), (-1, -1), styles.WARNING if signature is None else styles.SHADE),
             ("LEFTPADDING", (0, 0), (-1, -1), 8),
@@ -68,8 +70,7 @@ def _signature(signature: SignatureFacts | None) -> Table:
 
 def _charter(charter: CharterFacts) -> list[tuple[str, Any]]:
     visits = "; ".join(
-        f"{v.code} {v.name}, day {v.day} (−{v.window_before}/+{v.window_after})"  # noqa: RUF001  a true minus sign
-        for v in charter.schedule
+        f"{v.code} {v.name}, day {v.day} (−{v.window_before}/+{v.window_after})" for v in charter.schedule
     )
     approval = charter.approval
     return [

@@ -19,9 +19,9 @@ _HEAD = (
     "New lesion",
     "Overall",
 )
-_WIDTHS = (24, 22, 18, 20, 18, 14, 28, 18, 18)
+_WIDTHS = (22, 20, 18, 20, 20, 16, 28, 18, 18)
 _VOLUME_HEAD = ("Subject", "Time point", "Segment", "Voxels", "Volume, ml", "Long axis, mm", "Short axis, mm")
-_VOLUME_WIDTHS = (26, 22, 52, 20, 22, 20, 18)
+_VOLUME_WIDTHS = (26, 20, 44, 18, 24, 24, 24)
 
 
 def results(contents: Contents) -> list[Any]:
@@ -39,9 +39,7 @@ def results(contents: Contents) -> list[Any]:
         ]
     return [
         paragraph("Results by subject and time point", styles.HEADING),
-        table(_HEAD, rows, widths=_WIDTHS, more=marks)
-        if rows
-        else paragraph("No read was locked by the cut-off."),
+        table(_HEAD, rows, widths=_WIDTHS, more=marks) if rows else paragraph("No read was locked by the cut-off."),
     ]
 
 
@@ -69,9 +67,7 @@ def volumes(contents: Contents) -> list[Any]:
     if not contents.volumes:
         return []
     rows = [_volume(volume) for volume in contents.volumes]
-    software = sorted(
-        {f"{part.name} {part.version}" for volume in contents.volumes for part in volume.software}
-    )
+    software = sorted({f"{part.name} {part.version}" for volume in contents.volumes for part in volume.software})
     return [
         paragraph("Volumes from segmentations", styles.HEADING),
         table(_VOLUME_HEAD, rows, widths=_VOLUME_WIDTHS, more=[("ALIGN", (3, 0), (-1, -1), "RIGHT")]),
@@ -106,6 +102,7 @@ def reasons(contents: Contents) -> list[Any]:
             ("BACKGROUND", (0, at), (-1, at), styles.SHADE),
             ("NOSPLIT", (0, at), (-1, at + 1)),
         ]
+    rows.extend(_volume_input(volume) for volume in contents.volumes)
     if not rows:
         return []
     return [
@@ -117,6 +114,14 @@ def reasons(contents: Contents) -> list[Any]:
 
 def _best_reason(reading: Reading) -> list[Any]:
     return ["Best", paragraph(reading.best.explanation if reading.best else "", styles.SMALL)]
+
+
+def _volume_input(volume: Volume) -> list[Any]:
+    words = f"Volume of {volume.label}, {volume.subject} at {volume.time_point}"
+    return [
+        paragraph("Input of volume", styles.SMALL),
+        [paragraph(words, styles.SMALL), paragraph(volume.input_sha256, styles.HASH)],
+    ]
 
 
 def _inputs(reading: Reading) -> list[list[Any]]:

@@ -65,9 +65,7 @@ def cell(words: str) -> str:
 
 def facts(rows: list[tuple[str, Any]]) -> LongTable:
     """Return two columns, names and values; values are words or flowables."""
-    told = [
-        [cell(name), value if hasattr(value, "wrap") else paragraph(value, SMALL)] for name, value in rows
-    ]
+    told = [[cell(name), value if hasattr(value, "wrap") else paragraph(value, SMALL)] for name, value in rows]
     style = [*_GRID, ("FONT", (0, 0), (0, -1), BOLD, _CELL, 9)]
     return LongTable(told, colWidths=[42 * mm, TEXT_WIDTH - 42 * mm], style=TableStyle(style))
 

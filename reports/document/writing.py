@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from reports.figures import percent
 
-MISSING = "–"  # noqa: RUF001  an en dash marks an empty cell
+MISSING = "–"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

@@ -4,7 +4,18 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reportlab.graphics.shapes import Circle, Drawing, Group, Line, Path, Polygon, PolyLine, Rect, String
+from reportlab.graphics.shapes import (
+    STATE_DEFAULTS,
+    Circle,
+    Drawing,
+    Group,
+    Line,
+    Path,
+    Polygon,
+    PolyLine,
+    Rect,
+    String,
+)
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 
@@ -13,11 +24,13 @@ from reports.figures.looks import BOLD, FONT, GRID, INK, PAPER, QUIET, Hatch, Lo
 # Points; the width is that of the text on an A4 page with margins of 15 mm.
 WIDTH, HEIGHT = 510.0, 296.0
 LEFT, RIGHT, BOTTOM, TOP = 46.0, 500.0, 44.0, 262.0
-REFERENCES = ((20.0, "+20 %"), (-30.0, "−30 %"))  # noqa: RUF001  a true minus sign
+REFERENCES = ((20.0, "+20 %"), (-30.0, "−30 %"))
 _HATCH_STEP = 3.5
 
 for _name in (FONT, BOLD):
     registerFont(TTFont(_name, f"{_name}.ttf"))
+# Every drawing starts with this font; ReportLab's own choice would be named in the PDF without being embedded.
+STATE_DEFAULTS["fontName"] = FONT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +87,14 @@ def draw_percent_axis(drawing: Drawing, scale: Scale) -> None:
         value = scale.low + index * scale.step
         y = scale.at(value)
         drawing.add(Line(LEFT, y, RIGHT, y, strokeColor=GRID, strokeWidth=0.5))
-        sign = "−" if value < 0 else "+" if value > 0 else ""  # noqa: RUF001  a true minus sign
+        sign = "−" if value < 0 else "+" if value > 0 else ""
         drawing.add(text(f"{sign}{abs(value):.0f}", x=LEFT - 5, y=y - 2.5, anchor="end"))
     words = text("Change from baseline, %", x=0, y=0, anchor="middle")
     drawing.add(upright(words, x=12, y=(BOTTOM + TOP) / 2))
 
 
 def draw_references(drawing: Drawing, scale: Scale) -> None:
-    """Draw zero, and −30 % and +20 % dashed with their names (RECIST 1.1 section 4.3.1)."""  # noqa: RUF002
+    """Draw zero, and −30 % and +20 % dashed with their names (RECIST 1.1 section 4.3.1)."""
     drawing.add(Line(LEFT, scale.at(0), RIGHT, scale.at(0), strokeColor=INK, strokeWidth=0.8))
     for value, name in REFERENCES:
         y = scale.at(value)
@@ -91,9 +104,7 @@ def draw_references(drawing: Drawing, scale: Scale) -> None:
         drawing.add(text(name, x=RIGHT - 2, y=y + 2.5, anchor="end", bold=True))
 
 
-def text(  # noqa: PLR0913  a word on paper has a place, a size and a side
-    words: str, *, x: float, y: float, anchor: str = "start", size: float = 7, bold: bool = False
-) -> String:
+def text(words: str, *, x: float, y: float, anchor: str = "start", size: float = 7, bold: bool = False) -> String:
     font, colour = (BOLD, INK) if bold else (FONT, QUIET)
     return String(x, y, words, fontName=font, fontSize=size, fillColor=colour, textAnchor=anchor)
 
@@ -107,9 +118,7 @@ def upright(word: String, *, x: float, y: float) -> Group:
 
 
 def draw_box(drawing: Drawing, box: Box, look: Look) -> None:
-    drawing.add(
-        Rect(box.x, box.y, box.width, box.height, fillColor=look.fill, strokeColor=INK, strokeWidth=0.4)
-    )
+    drawing.add(Rect(box.x, box.y, box.width, box.height, fillColor=look.fill, strokeColor=INK, strokeWidth=0.4))
     segments = [segment for slope in _SLOPES[look.hatch] for segment in slope(box)]
     if segments:
         drawing.add(_strokes(segments))
@@ -170,9 +179,7 @@ def draw_mark(drawing: Drawing, x: float, y: float, look: Look) -> None:
     elif look.marker is Marker.CROSS:
         drawing.add(_strokes([_Segment(x - r, y - r, x + r, y + r), _Segment(x - r, y + r, x + r, y - r)]))
     else:
-        drawing.add(
-            Polygon([c for dx, dy in _CORNERS[look.marker] for c in (x + dx * r, y + dy * r)], **paint)
-        )
+        drawing.add(Polygon([c for dx, dy in _CORNERS[look.marker] for c in (x + dx * r, y + dy * r)], **paint))
 
 
 _CORNERS = {

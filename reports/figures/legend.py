@@ -22,9 +22,7 @@ def draw_legend(drawing: Drawing, bests: Iterable[str], *, with_markers: bool = 
         _draw_entry(drawing, look, counts[look.letters], x=x, y=y, with_marker=with_markers)
 
 
-def _draw_entry(  # noqa: PLR0913  an entry is a look, a count and a place
-    drawing: Drawing, look: Look, count: int, *, x: float, y: float, with_marker: bool
-) -> None:
+def _draw_entry(drawing: Drawing, look: Look, count: int, *, x: float, y: float, with_marker: bool) -> None:
     draw_box(drawing, Box(x, y - 1, 12, 8), look)
     x += 16
     if with_marker:

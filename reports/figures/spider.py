@@ -107,15 +107,11 @@ def _draw_line(drawing: Drawing, trace: Trace, days: Scale, scale: Scale) -> Non
 
 def _draw_labels(drawing: Drawing, traces: Sequence[Trace], days: Scale, scale: Scale) -> None:
     """Put codes beside the last points, pushed apart upwards where lines end close together."""
-    ends = sorted(
-        (scale.at(float(t.points[-1].change)), t.label, t.points[-1].day) for t in traces if t.points
-    )
+    ends = sorted((scale.at(float(t.points[-1].change)), t.label, t.points[-1].day) for t in traces if t.points)
     taken: list[tuple[float, float]] = []
     for height, label, day in ends:
         x, y = days.at(day) + 5, height - 2
-        while any(
-            abs(x - other_x) < _LABEL_ROOM and abs(y - other_y) < _LABEL_HEIGHT for other_x, other_y in taken
-        ):
+        while any(abs(x - other_x) < _LABEL_ROOM and abs(y - other_y) < _LABEL_HEIGHT for other_x, other_y in taken):
             y += 1
         taken.append((x, y))
         room = stringWidth(label, FONT, 6)

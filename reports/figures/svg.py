@@ -52,9 +52,7 @@ def _clean(element: Element) -> None:
             element.removeAttribute(name)
     if element.tagName == "text":
         # ReportLab flips text around its place rounded to whole points.
-        element.setAttribute(
-            "transform", f"translate(0,{2 * float(element.getAttribute('y')):g}) scale(1,-1)"
-        )
+        element.setAttribute("transform", f"translate(0,{2 * float(element.getAttribute('y')):g}) scale(1,-1)")
     for declaration in filter(str.strip, style.split(";")):
         _set(element, *declaration.split(":", 1))
     for child in element.childNodes:

@@ -57,13 +57,13 @@ def describe(bars: Sequence[Bar]) -> str:
     shrunk, grown = sum(c <= -30 for c in changes), sum(c >= 20 for c in changes)  # noqa: PLR2004  RECIST's own numbers
     return (
         f"{len(bars)} subjects, best changes from {percent(changes[-1])} to {percent(changes[0])}; "
-        f"{shrunk} reach −30 % and {grown} stay at +20 % or above."  # noqa: RUF001  a true minus sign
+        f"{shrunk} reach −30 % and {grown} stay at +20 % or above."
     )
 
 
 def percent(value: Decimal) -> str:
-    """Write a change with its sign, for example −12.5 %."""  # noqa: RUF002
-    sign = "−" if value < 0 else "+" if value > 0 else ""  # noqa: RUF001  a true minus sign
+    """Write a change with its sign, for example −12.5 %."""
+    sign = "−" if value < 0 else "+" if value > 0 else ""
     return f"{sign}{abs(value)} %"
 
 
@@ -81,6 +81,4 @@ def _draw_bar(drawing: Drawing, scale: Scale, box: Box, bar: Bar) -> None:
     size, middle = min(7.0, box.width * 1.15), box.x + box.width / 2
     above = box.y + box.height + 3 if bar.change >= 0 else scale.at(0) + 3
     drawing.add(upright(text(look.letters, x=0, y=0, size=size, bold=True), x=middle + size * 0.36, y=above))
-    drawing.add(
-        upright(text(bar.label, x=0, y=0, size=size, anchor="end"), x=middle + size * 0.36, y=BOTTOM - 3)
-    )
+    drawing.add(upright(text(bar.label, x=0, y=0, size=size, anchor="end"), x=middle + size * 0.36, y=BOTTOM - 3))

@@ -1,4 +1,4 @@
-"""The gate every act asks at its own moment: does consent cover it now?"""
+"""The gate every act asks at its own moment: does consent cover it now."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _

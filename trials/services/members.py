@@ -17,7 +17,7 @@ from trials.roles import SITE_ROLES, Act, Role
 
 
 @transaction.atomic
-def grant(  # noqa: PLR0913  a grant is who, where, which role, from when to when
+def grant(
     *,
     by: Actor,
     user: User,
@@ -32,7 +32,7 @@ def grant(  # noqa: PLR0913  a grant is who, where, which role, from when to whe
     return seat(by=by, user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
 
 
-def seat(  # noqa: PLR0913  see grant
+def seat(
     *,
     by: Actor,
     user: User,

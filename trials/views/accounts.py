@@ -1,34 +1,53 @@
 """Signing in and out."""
 
 from django.contrib.auth import login, logout
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, resolve_url
-from django.utils.http import urlencode
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from trials.forms import SignInForm
 from trials.http import ActorRequest
+from trials.models import User
 from trials.services import sign_in
 
 
-class SignIn(LoginView):
-    """Name and password. One sentence for every failure, so that it tells nobody which names exist."""
+@login_not_required
+@sensitive_post_parameters()
+@never_cache
+def enter(request: HttpRequest) -> HttpResponse:
+    """Ask for name and password. One sentence for every failure, so that it tells nobody which names exist."""
+    onward = _onward(request)
+    if request.user.is_authenticated:
+        return redirect(onward)
+    form = SignInForm(request.POST or None)
+    user = _identify(request, form)
+    if user is None:
+        return render(request, "sign_in.html", {"form": form, "next": onward}, status=400 if form.is_bound else 200)
+    login(request, user)
+    return redirect(onward)
 
-    template_name = "sign_in.html"
-    authentication_form = SignInForm  # type: ignore[assignment]  # the service, not the form, knows accounts
-    redirect_authenticated_user = True
 
-    def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]  # see authentication_form
-        request_id: str = self.request.request_id  # type: ignore[attr-defined]  # ActorMiddleware sets it
-        user = sign_in.identify(request_id=request_id, **form.cleaned_data)
-        if user is None:
-            form.add_error(None, _("Name and password do not fit an open account. Check both and try again."))
-            return self.form_invalid(form)  # type: ignore[arg-type]  # see authentication_form
-        login(self.request, user)
-        return HttpResponseRedirect(self.get_success_url())
+def _onward(request: HttpRequest) -> str:
+    """Return where to go next: an address of this host, else My work."""
+    asked = request.POST.get("next") or request.GET.get("next", "")
+    own = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return asked if own else resolve_url("home")
+
+
+def _identify(request: HttpRequest, form: SignInForm) -> User | None:
+    if not form.is_valid():
+        return None
+    request_id: str = request.request_id  # type: ignore[attr-defined]  # ActorMiddleware sets it
+    user = sign_in.identify(request_id=request_id, **form.cleaned_data)
+    if user is None:
+        form.add_error(None, _("Name and password do not fit an open account. Check both and try again."))
+    return user
 
 
 @require_POST
@@ -38,6 +57,7 @@ def leave(request: ActorRequest) -> HttpResponse:
     return redirect("sign-in")
 
 
+@login_not_required
 def operator_door(request: HttpRequest) -> HttpResponse:
     """Send the operator to the sign-in that leaves events. Raises PermissionDenied for others."""
     if request.user.is_authenticated:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from config.demo.people import PASSWORD, PEOPLE
 from config.supervisor import Supervisor, children
 from trials.models import User
 
@@ -46,15 +47,19 @@ class Command(BaseCommand):
         return False
 
     def _tell(self) -> None:
-        from config.demo.people import PASSWORD, PEOPLE  # noqa: PLC0415  the demo is loaded only where it is told of
 
-        lines = ["", f"Corelab is ready: {_address()}/", "", "Demo logins, all with the password: " + PASSWORD]
+        lines = [
+            "",
+            f"Corelab is ready: {_address()}/",
+            "",
+            "Demo logins, all with the password: " + PASSWORD,
+        ]
         lines += [f"  {person.username:<12} {person.does}" for person in PEOPLE]
         lines += [
             "",
             "Send a scan: sign in as a site's staff and choose “Send a scan”, or from a DICOM sender:",
-            f"  storescu -aet NORTE_PACS -aec {settings.DICOM_AE_TITLE} {settings.BIND_ADDRESS} "
-            f"{settings.DICOM_PORT} +sd +r FOLDER",
+            (f"  storescu -aet NORTE_PACS -aec {settings.DICOM_AE_TITLE} {settings.BIND_ADDRESS} "
+            f"{settings.DICOM_PORT} +sd +r FOLDER"),
             "",
             "Ctrl-C stops everything.",
         ]

@@ -27,9 +27,7 @@ def codes(*targets: BaselineTarget) -> list[str]:
 
 
 def many(*organs: str, kind: LesionKind = LesionKind.SOLID) -> list[BaselineTarget]:
-    return [
-        replace(TARGET, label=f"T{number}", organ=organ, kind=kind) for number, organ in enumerate(organs)
-    ]
+    return [replace(TARGET, label=f"T{number}", organ=organ, kind=kind) for number, organ in enumerate(organs)]
 
 
 @pytest.mark.req("R-RECIST-16")
@@ -99,9 +97,7 @@ def test_an_unknown_slice_thickness_is_asked_for() -> None:
     ("short_axis", "expected"),
     [("15", []), ("14.9", ["node-too-small"]), ("10", ["node-too-small"]), ("9.9", ["normal-node"])],
 )
-def test_a_node_is_target_from_15_mm_non_target_from_10_and_normal_below(
-    short_axis: str, expected: list[str]
-) -> None:
+def test_a_node_is_target_from_15_mm_non_target_from_10_and_normal_below(short_axis: str, expected: list[str]) -> None:
     assert codes(replace(TARGET, kind=LesionKind.NODE, diameter_mm=Decimal(short_axis))) == expected
     lesion = BaselineNonTarget(label="NT1", is_node=True, short_axis_mm=Decimal(short_axis))
     is_normal = expected == ["normal-node"]

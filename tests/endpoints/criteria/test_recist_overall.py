@@ -46,9 +46,7 @@ def overall(target: str, non_target: str, newness: NewLesionState | None = None)
 @pytest.mark.req("R-RECIST-10")
 @pytest.mark.parametrize("target", ["CR", "PR", "SD", "PD", "NE", "-"])
 @pytest.mark.parametrize("non_target", ["CR", "NON", "PD", "NE", "-"])
-def test_an_unequivocal_new_lesion_is_progression_whatever_else_is_there(
-    target: str, non_target: str
-) -> None:
+def test_an_unequivocal_new_lesion_is_progression_whatever_else_is_there(target: str, non_target: str) -> None:
     assert overall(target, non_target, NewLesionState.UNEQUIVOCAL) is Response.PD
 
 
@@ -118,10 +116,7 @@ def equivocal_then(*later: NewLesionState) -> list[Visit]:
     return [
         visit(0, lesion("50")),
         visit(1, lesion("50")),
-        *(
-            visit(number, lesion("50"), new_lesions=[new(state)])
-            for number, state in enumerate(states, start=2)
-        ),
+        *(visit(number, lesion("50"), new_lesions=[new(state)]) for number, state in enumerate(states, start=2)),
     ]
 
 

@@ -38,8 +38,7 @@ policies = st.builds(
 def findings(draw: st.DrawFn, label: str, *, is_node: bool) -> TargetFinding:
     state = draw(
         st.sampled_from(
-            [LesionState.MEASURED] * 5
-            + [LesionState.TOO_SMALL, LesionState.ABSENT, LesionState.NOT_EVALUATED]
+            [LesionState.MEASURED] * 5 + [LesionState.TOO_SMALL, LesionState.ABSENT, LesionState.NOT_EVALUATED]
         )
     )
     size = draw(tenths) if state is LesionState.MEASURED else None
@@ -54,9 +53,7 @@ def histories(draw: st.DrawFn) -> list[Visit]:
         code="V0",
         day=0,
         targets=tuple(
-            TargetFinding(
-                label=f"T{number}", is_node=kind, state=LesionState.MEASURED, diameter_mm=draw(tenths)
-            )
+            TargetFinding(label=f"T{number}", is_node=kind, state=LesionState.MEASURED, diameter_mm=draw(tenths))
             for number, kind in enumerate(kinds)
         ),
         non_targets=tuple(NonTargetFinding(label=label, state=NonTargetState.PRESENT) for label in rest),
@@ -96,9 +93,7 @@ def test_the_order_of_the_lesions_makes_no_difference(
 
 @pytest.mark.req("R-RECIST-19")
 @given(history=histories(), policy=policies)
-def test_what_a_visit_gave_as_read_does_not_depend_on_later_visits(
-    history: list[Visit], policy: Policy
-) -> None:
+def test_what_a_visit_gave_as_read_does_not_depend_on_later_visits(history: list[Visit], policy: Policy) -> None:
     found = assess(history, policy)
     for count, response in enumerate(found, start=2):
         assert assess(history[:count], policy)[-1].overall_as_read is response.overall_as_read

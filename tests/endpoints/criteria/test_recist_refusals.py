@@ -20,9 +20,7 @@ from tests.endpoints.criteria.histories import CONFIRMED, lesion, new, node, one
 
 
 def target(state: LesionState, diameter: Decimal | None = None, merged_into: str = "") -> TargetFinding:
-    return TargetFinding(
-        label="T1", is_node=False, state=state, diameter_mm=diameter, merged_into=merged_into
-    )
+    return TargetFinding(label="T1", is_node=False, state=state, diameter_mm=diameter, merged_into=merged_into)
 
 
 @pytest.mark.req("R-RECIST-18")

@@ -206,7 +206,5 @@ def test_changes_are_shown_to_a_tenth_and_decided_exactly() -> None:
 @pytest.mark.req("R-RECIST-09")
 def test_the_explanation_names_the_row_and_the_numbers() -> None:
     (response,) = assess(one_lesion("100", "70"), CONFIRMED)
-    assert (
-        "Target row 5: the sum of 70 mm is at least 30 % below the baseline of 100 mm" in response.explanation
-    )
+    assert "Target row 5: the sum of 70 mm is at least 30 % below the baseline of 100 mm" in response.explanation
     assert "Overall row 7" in response.explanation

@@ -106,9 +106,7 @@ def test_the_first_of_equal_slices_is_named() -> None:
 
 def ball(radius: float, spacing: tuple[float, float, float]) -> Mask:
     reach = [int(np.ceil(radius / step)) + 1 for step in spacing]
-    axes = np.meshgrid(
-        *(np.arange(-n, n + 1) * s for n, s in zip(reach, spacing, strict=True)), indexing="ij"
-    )
+    axes = np.meshgrid(*(np.arange(-n, n + 1) * s for n, s in zip(reach, spacing, strict=True)), indexing="ij")
     return np.asarray(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2 <= radius**2)
 
 

@@ -12,15 +12,9 @@ from endpoints.measure.volumes import measure_volume
 
 def ball(radius: float, centre: tuple[float, float, float], grid: Grid) -> Mask:
     """A voxel belongs to the ball when its centre does; `centre` in mm from the first voxel."""
-    shape = [
-        int(np.ceil((middle + radius) / step)) + 2
-        for middle, step in zip(centre, grid.spacing_mm, strict=True)
-    ]
+    shape = [int(np.ceil((middle + radius) / step)) + 2 for middle, step in zip(centre, grid.spacing_mm, strict=True)]
     axes = np.meshgrid(
-        *(
-            np.arange(count) * step - middle
-            for count, step, middle in zip(shape, grid.spacing_mm, centre, strict=True)
-        ),
+        *(np.arange(count) * step - middle for count, step, middle in zip(shape, grid.spacing_mm, centre, strict=True)),
         indexing="ij",
     )
     return np.asarray(axes[0] ** 2 + axes[1] ** 2 + axes[2] ** 2 <= radius**2)

@@ -1,0 +1,41 @@
+"""The demo's people: obviously invented, one for each role, all with one printed password."""
+
+from dataclasses import dataclass
+
+from trials.roles import Role
+
+PASSWORD = "corelab-demo-2026"  # noqa: S105  printed at every start, for a demo on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    username: str
+    first_name: str
+    last_name: str
+    does: str
+    role: Role | None
+    site: str = ""
+
+
+PEOPLE = (
+    Person(
+        "carmen", "Carmen", "Coordinator", "coordinator: trials, charter, sites, reports", Role.COORDINATOR
+    ),
+    Person(
+        "nora",
+        "Nora",
+        "Norte",
+        "site staff of Hospital Norte: subjects, sending scans",
+        Role.SITE_STAFF,
+        "norte",
+    ),
+    Person(
+        "saul", "Saul", "Sur", "site staff of Hospital Sur: subjects, sending scans", Role.SITE_STAFF, "sur"
+    ),
+    Person("quim", "Quim", "Quality", "QC analyst: judges what came", Role.QC_ANALYST),
+    Person("rosa", "Rosa", "Reader", "blinded reader: measures lesions", Role.READER),
+    Person("silvia", "Silvia", "Sponsor", "sponsor: results and reports", Role.SPONSOR),
+    Person("marta", "Marta", "Monitor", "monitor: looks, with the audit trail", Role.MONITOR),
+    Person("david", "David", "Privacy", "data protection officer", Role.DATA_PROTECTION_OFFICER),
+    Person("otto", "Otto", "Operator", "operator: accounts, and no trial data", None),
+)

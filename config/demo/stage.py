@@ -1,0 +1,104 @@
+"""The demo's trials, sites and people, made through the same services that the web forms call."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from audit.actor import Actor
+from config.demo.people import PASSWORD, PEOPLE, Person
+from trials.models import ConsentForm, Subject, Trial, TrialSite, User
+from trials.roles import Role
+from trials.services import charters, members, subjects, trials
+
+SCOPES = tuple(ConsentForm.Scope.values)
+SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital Sur", "Europe/Madrid", "02"))
+
+
+def actor(username: str) -> Actor:
+    """A demo person at a keyboard that is really a command: the source says so."""
+    user = User.objects.get(username=username)
+    return Actor(
+        id=username, name=user.get_full_name(), source="command", request_id="seed-demo", user_id=user.pk
+    )
+
+
+def make_people() -> None:
+    for person in PEOPLE:
+        make = User.objects.create_superuser if person.role is None else User.objects.create_user
+        make(person.username, password=PASSWORD, first_name=person.first_name, last_name=person.last_name)
+    User.objects.filter(username="carmen").update(may_create_trials=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One trial of the demo: its visits as (code, name, day), what each needs, and AE titles by site."""
+
+    code: str
+    title: str
+    protocol_number: str
+    visits: tuple[tuple[str, str, int], ...]
+    requirement: charters.NewRequirement
+    window: int
+    ae_titles: dict[str, str]
+    radiomics: bool
+
+
+def make_trial(plan: Plan) -> Trial:
+    """Found, charter, approve, open, bring in sites, people and the consent form."""
+    by = actor("carmen")
+    new = trials.NewTrial(
+        code=plan.code,
+        title=plan.title,
+        protocol_number=plan.protocol_number,
+        sponsor="Northlight Therapeutics",
+    )
+    trial = trials.create(by=by, new=new)
+    _write_charter(trial, plan)
+    trials.open_trial(by=by, trial=trial)
+    for code, name, zone, number in SITES:
+        site = trials.NewSite(
+            code=code, name=name, time_zone=zone, number=number, ae_title=plan.ae_titles.get(code, "")
+        )
+        trials.add_site(by=by, trial=trial, new=site)
+    for person in PEOPLE:
+        _seat(trial, person)
+    approved_on = timezone.localdate() - dt.timedelta(days=400)
+    subjects.add_consent_form(by=by, trial=trial, version="1.0", approved_on=approved_on, scopes=SCOPES)
+    return trial
+
+
+def _write_charter(trial: Trial, plan: Plan) -> None:
+    by, draft = actor("carmen"), trial.charters.get()
+    settings = {name: getattr(draft, name) for name in charters.SETTINGS} | {"radiomics": plan.radiomics}
+    charters.change_settings(by=by, charter=draft, settings=settings)
+    for code, name, day in plan.visits:
+        visit = charters.NewTimePoint(
+            code=code, name=name, day=day, window_before=plan.window, window_after=plan.window
+        )
+        planned = charters.add_time_point(by=by, charter=draft, new=visit)
+        charters.add_requirement(by=by, planned=planned, new=plan.requirement)
+    charters.approve(by=by, charter=draft, password=PASSWORD)
+
+
+def _seat(trial: Trial, person: Person) -> None:
+    if person.role in (None, Role.COORDINATOR):
+        return
+    site = TrialSite.objects.get(trial=trial, site__code=person.site) if person.site else None
+    members.grant(
+        by=actor("carmen"),
+        user=User.objects.get(username=person.username),
+        trial=trial,
+        role=Role(str(person.role)),
+        trial_site=site,
+        starts=timezone.localdate(),
+        ends=None,
+    )
+
+
+def enrol(trial: Trial, *, site: str, staff: str, day_zero: dt.date) -> Subject:
+    trial_site = TrialSite.objects.select_related("trial").get(trial=trial, site__code=site)
+    form = trial.consent_forms.get()
+    signed = max(day_zero, form.approved_on)
+    consent = subjects.NewConsent(form=form, scopes=SCOPES, on=min(signed, timezone.localdate()))
+    return subjects.register(by=actor(staff), trial_site=trial_site, day_zero=day_zero, consent=consent)

@@ -1,0 +1,19 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.demo import seed
+from trials.models import User
+
+
+class Command(BaseCommand):
+    help = "Fill an empty database with the demo: two trials whose scans went the whole road."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if User.objects.exists():
+            raise CommandError(
+                "The database is not empty: the demo goes into an empty one only. Nothing was changed."
+            )
+        for sentence in seed.run():
+            self.stdout.write(sentence)
+            self.stdout.flush()

@@ -1,0 +1,40 @@
+// The theme a person chose, and menus that close when the focus goes elsewhere. Everything works without it.
+const KEY = "corelab-theme";
+const NEXT = { "": "dark", dark: "light", light: "" };
+
+const show = (theme) => {
+  document.documentElement.dataset.theme = theme;
+  for (const button of document.querySelectorAll("[data-theme-button]")) {
+    button.hidden = false;
+    button.textContent = button.dataset[`word${theme || "auto"}`];
+  }
+};
+
+const read = () => {
+  try { return localStorage.getItem(KEY) ?? ""; } catch { return ""; }
+};
+
+const keep = (theme) => {
+  try { localStorage.setItem(KEY, theme); } catch { /* private windows refuse; the page still changes */ }
+};
+
+show(read());
+
+addEventListener("click", (event) => {
+  if (event.target.closest("[data-theme-button]")) {
+    const theme = NEXT[document.documentElement.dataset.theme] ?? "";
+    keep(theme);
+    show(theme);
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});

@@ -1,0 +1,204 @@
+"""Building, releasing and handing out reports: each is one transaction with its event."""
+
+import datetime as dt
+import hashlib
+import json
+from enum import StrEnum
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Actor
+from audit.models import Signature
+from audit.services import canonical, record, sign
+from reports import store
+from reports.contents import Contents, SignatureFacts, from_plain, to_plain
+from reports.document import render
+from reports.models import Download, Report
+from reports.selectors import freeze, next_number, without_consent
+from trials import access
+from trials.models import Charter, Trial
+from trials.roles import Act
+from trials.selectors import approved_charter
+
+
+class Form(StrEnum):
+    """What of a report is handed out: the document, or the frozen contents it was made from."""
+
+    PDF = "pdf"
+    CONTENTS = "json"
+
+
+def build(*, by: Actor, trial: Trial, cut_off: dt.date) -> Report:
+    """Freeze the results at the end of the UTC day `cut_off` and make the document.
+
+    Raises ValidationError: `future` for a day to come, `no-charter` before an approved charter, `at-once` where
+    two people build in the same moment.
+    """
+    by = access.require(by, Act.REPORT_BUILD, trial)
+    if cut_off > timezone.localdate():
+        raise ValidationError(_("That day has not come yet. Choose today or an earlier day."), code="future")
+    charter = _charter(trial)
+    with transaction.atomic():
+        contents = freeze(trial, cut_off=cut_off, number=next_number(trial))
+    # Drawn outside a transaction: on SQLite it would keep every other writer waiting.
+    text = canonical(to_plain(contents))
+    report = Report(
+        trial=trial,
+        charter=charter,
+        number=contents.number,
+        cut_off=cut_off,
+        contents=text,
+        contents_sha256=_sha256(text.encode()),
+        audit_sequence=contents.audit.sequence,
+        audit_hash=contents.audit.hash,
+        built_at=contents.frozen_at,
+    )
+    report.pdf_sha256 = store.keep(render(contents, contents_sha256=report.contents_sha256, signature=None))
+    _file(by, report)
+    return report
+
+
+def _charter(trial: Trial) -> Charter:
+    try:
+        return approved_charter(trial)
+    except Charter.DoesNotExist:
+        raise ValidationError(
+            _("A report says which charter it follows. Approve the charter first, then build again."),
+            code="no-charter",
+        ) from None
+
+
+def _file(by: Actor, report: Report) -> None:
+    try:
+        with transaction.atomic():
+            report.save(force_insert=True)
+            _record(by, report, "report.built")
+    except IntegrityError:
+        raise ValidationError(
+            _("Somebody else built a report in the same moment. Nothing is lost: build again."),
+            code="at-once",
+        ) from None
+
+
+def _record(by: Actor, report: Report, act: str) -> None:
+    after = {
+        "number": report.number,
+        "cut_off": report.cut_off,
+        "contents_sha256": report.contents_sha256,
+        "pdf_sha256": report.pdf_sha256,
+        "audit_sequence": report.audit_sequence,
+        "audit_hash": report.audit_hash,
+    }
+    record(by=by, act=act, obj=report, trial_code=report.trial.code, after=after)
+
+
+@transaction.atomic
+def release(*, by: Actor, report: Report, password: str) -> Report:
+    """Sign the frozen contents and make the document again with the signature in it (21 CFR 11.50, 11.70).
+
+    Raises ValidationError: `wrong-state` where it is released already, `consent-changed` where a subject in it no
+    longer agrees, `damaged` where the contents lost their hash, `wrong-password`.
+    """
+    by = access.require(by, Act.REPORT_BUILD, report)
+    contents = read(report)
+    _refuse_release(report, contents)
+    signature = sign(
+        by=by,
+        password=password,
+        meaning=Signature.Meaning.APPROVAL,
+        obj=report,
+        contents=json.loads(report.contents),
+        trial_code=report.trial.code,
+    )
+    shown = _facts(signature)
+    pdf = render(contents, contents_sha256=report.contents_sha256, signature=shown)
+    released = {"state": Report.State.RELEASED, "released_at": signature.at, "signature_id": signature.pk}
+    changed = Report.objects.filter(pk=report.pk, state=Report.State.BUILT).update(
+        pdf_sha256=store.keep(pdf), **released
+    )
+    if not changed:
+        raise _released_already()
+    report.refresh_from_db()
+    _record(by, report, "report.released")
+    return report
+
+
+def _refuse_release(report: Report, contents: Contents) -> None:
+    if report.state != Report.State.BUILT:
+        raise _released_already()
+    if gone := without_consent(report.trial, contents.subjects):
+        raise ValidationError(
+            _(
+                "Since this report was built, consent to give results to the sponsor ended for: %(codes)s. "
+                "The report stays unreleased; build a new one without them."
+            ),
+            code="consent-changed",
+            params={"codes": ", ".join(gone)},
+        )
+
+
+def _released_already() -> ValidationError:
+    return ValidationError(
+        _("This report is released already and never changes. Build a new one for newer results."),
+        code="wrong-state",
+    )
+
+
+def _facts(signature: Signature) -> SignatureFacts:
+    return SignatureFacts(
+        printed_name=signature.printed_name,
+        at=signature.at,
+        meaning=str(Signature.Meaning(signature.meaning).label),
+        record_sha256=signature.record_sha256,
+    )
+
+
+def read(report: Report) -> Contents:
+    """Return the frozen contents. Raises ValidationError (`damaged`) where they no longer match their hash."""
+    if _sha256(report.contents.encode()) != report.contents_sha256:
+        raise _damaged()
+    return from_plain(json.loads(report.contents))
+
+
+@transaction.atomic
+def download(*, by: Actor, report: Report, form: Form) -> bytes:
+    """Hand out the document or the contents, and keep who took which bytes (A10).
+
+    A report that is not released goes to those who may build it, and to nobody else: PermissionDenied.
+    Raises ValidationError (`damaged`) where the stored bytes no longer match their hash.
+    """
+    by = access.require(by, Act.REPORT_VIEW, report)
+    if report.state != Report.State.RELEASED:
+        by = access.require(by, Act.REPORT_BUILD, report)
+    data = _bytes(report, form)
+    taken = Download.objects.create(report=report, taken_by=by.id, sha256=_sha256(data), at=timezone.now())
+    after = {"number": report.number, "form": form, "sha256": taken.sha256}
+    record(by=by, act="report.downloaded", obj=report, trial_code=report.trial.code, after=after)
+    return data
+
+
+def _bytes(report: Report, form: Form) -> bytes:
+    if form is Form.CONTENTS:
+        read(report)
+        return report.contents.encode()
+    try:
+        return store.load(report.pdf_sha256)
+    except store.DamagedReportError:
+        raise _damaged() from None
+
+
+def _damaged() -> ValidationError:
+    return ValidationError(
+        _(
+            "The stored report no longer matches its hash, so nothing was handed out or signed. "
+            "Tell the operator: the file must come back from a backup."
+        ),
+        code="damaged",
+    )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

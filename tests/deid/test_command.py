@@ -1,0 +1,68 @@
+"""The command line a site runs before anything leaves the house."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deid import builders, planting
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    arguments = ["clean", str(folder / "in"), str(folder / "out"), "--key-file", str(folder / "key"),
+                 "--subject", "ACME-1002-007", "--trial", "ACME-301", *extra]  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "deid", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
+    for index in range(2):
+        path = tmp_path / "in" / "deeper" / f"{index}.dcm"
+        path.write_bytes(planting.encode(builders.ct(index)))
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    return tmp_path
+
+
+@pytest.mark.req("R-DEID-18")
+def test_a_folder_is_cleaned_into_files_named_by_their_new_uid(folder: Path) -> None:
+    done = _run(folder, "--site", "1002", "--time-point", "BL")
+    assert done.returncode == 0, done.stderr
+    assert "2 cleaned, 0 rejected" in done.stdout
+    files = list((folder / "out").iterdir())
+    assert {path.stem for path in files} == {builders.read(path.read_bytes()).SOPInstanceUID for path in files}
+    assert {builders.read(path.read_bytes()).PatientID for path in files} == {"ACME-1002-007"}
+
+
+@pytest.mark.req("R-DEID-18")
+def test_rejected_files_are_listed_with_a_reason_and_spoil_the_exit_code(folder: Path) -> None:
+    (folder / "in" / "letter.txt").write_text("not a scan")
+    done = _run(folder)
+    assert done.returncode == 1
+    assert "letter.txt: This is not a DICOM file." in done.stdout
+    assert "2 cleaned, 1 rejected" in done.stdout
+
+
+@pytest.mark.req("R-DEID-18")
+def test_a_key_that_others_can_read_is_refused(folder: Path) -> None:
+    (folder / "key").chmod(0o640)
+    done = _run(folder)
+    assert done.returncode == 2
+    assert "0600" in done.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.req("R-DEID-18")
+@pytest.mark.parametrize("content", ["ab" * 31, "no key at all"])
+def test_a_wrong_key_is_refused_without_being_shown(folder: Path, content: str) -> None:
+    (folder / "key").write_text(content)
+    done = _run(folder)
+    assert done.returncode == 2
+    assert content not in done.stderr

@@ -1,0 +1,86 @@
+"""The product as the operator meets it: it runs, survives kills, and its trail holds."""
+
+import os
+import signal
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from tests.imaging.scans import PLANTED, ct_series
+from tests.stack import Session, Stack, wait_until
+
+
+def open_visit(site: Session, *, skip: int = 0) -> str:
+    """The first time point that the site may send for."""
+    page = site.get("/trials/THORAX/send/").text
+    values = [chunk.split('"')[0] for chunk in page.split('<option value="')[1:]]
+    return [value for value in values if value][skip]
+
+
+def send_zip(site: Session, time_point: str, files: list[bytes]) -> str:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as bundle:
+        for number, data in enumerate(files):
+            bundle.writestr(str(number), data)
+    data = packed.getvalue()
+    opened = site.api("POST", "/api/deliveries/", json={"time_point": int(time_point)})
+    assert opened.status_code == 201, opened.text
+    delivery: str = opened.json()["id"]
+    root = f"/api/deliveries/{delivery}/"
+    assert site.api("POST", f"{root}pieces/", files={"0.0": ("piece", data)}).json() == {"taken": 1}
+    assert site.api("POST", f"{root}complete/", json={"files": 1, "size": len(data)}).status_code == 202
+    return delivery
+
+
+@pytest.mark.req("R-RUN-01")
+def test_the_demo_subjects_came_out_as_pr_sd_and_pd(stack: Stack) -> None:
+    results = stack.session("silvia").get("/trials/THORAX/results/").text
+    for response in ("PR", "SD", "PD"):
+        assert response in results
+
+
+@pytest.mark.req("R-RUN-02")
+def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: Stack) -> None:
+    site = stack.session("nora")
+    delivery = send_zip(site, open_visit(site), ct_series(60, seed="killed"))
+    workers = stack.children("celery")
+    assert workers
+    for process in workers:
+        os.kill(process, signal.SIGKILL)
+    state = lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()  # noqa: E731  asked again and again
+    wait_until(lambda: state()["ended"], seconds=150)
+    assert state()["state"] == "checked"
+    assert state()["counts"]["filed"] == 60
+    receipt = site.api("GET", f"/api/deliveries/{delivery}/receipt/").json()
+    assert len({row["sop_instance_uid"] for row in receipt["filed"]}) == 60
+
+
+@pytest.mark.req("R-RUN-03")
+def test_nothing_planted_is_left_anywhere_in_the_home(stack: Stack) -> None:
+    site = stack.session("saul")
+    delivery = send_zip(site, open_visit(site), ct_series(5, seed="planted"))
+    wait_until(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["ended"])
+    for path in stack.home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [planted for planted in PLANTED if planted.encode() in content], path.suffix
+            assert not [planted for planted in PLANTED if planted in path.name]
+
+
+@pytest.mark.req("R-RUN-04")
+def test_the_audit_log_of_the_running_system_verifies(stack: Stack) -> None:
+    told = stack.manage("verify_audit")
+    assert told.returncode == 0, told.stderr
+    assert "audit log holds" in told.stdout
+
+
+@pytest.mark.req("R-RUN-05")
+def test_every_response_carries_the_strict_policy_and_names_no_other_host(stack: Stack) -> None:
+    coordinator = stack.session("carmen")
+    for path in ("/", "/trials/THORAX/", "/trials/THORAX/charter/", "/trials/THORAX/results/", "/sign-in/"):
+        answer = coordinator.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "https://" not in answer.text

@@ -1,0 +1,131 @@
+"""The real thing: `manage.py run` in a home of its own, with web server, worker, DICOM node and the seeded demo."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from config.demo.people import PASSWORD
+
+ROOT = Path(__file__).parent.parent
+READY_SECONDS = 240
+_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running Corelab: its address, DICOM port, home and supervisor."""
+
+    address: str
+    dicom_port: int
+    home: Path
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def session(self, username: str) -> "Session":
+        return Session(self.address, username)
+
+    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *words], cwd=ROOT, env=_environment(self.home), capture_output=True, text=True
+        )
+
+    def children(self, word: str) -> list[int]:
+        """Process ids of our children whose command line holds `word`."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdecimal():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().decode().replace("\0", " ")
+                environment = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if word in command and f"CORELAB_HOME={self.home}".encode() in environment:
+                found.append(int(entry.name))
+        return found
+
+
+class Session:
+    """A person at a real HTTP session: cookies, tokens, and nothing of Django's inside."""
+
+    def __init__(self, address: str, username: str) -> None:
+        self.address = address
+        self.http = requests.Session()
+        self.post("/sign-in/", username=username, password=PASSWORD)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.http.get(self.address + path, timeout=30, **options)
+
+    def post(self, path: str, *, page: str = "", files: Any = None, **fields: Any) -> requests.Response:
+        """Post as a form of `page` (the path itself unless told) would."""
+        token = self.token(page or path)
+        data = {"csrfmiddlewaretoken": token, **fields}
+        return self.http.post(
+            self.address + path, data=data, files=files, timeout=60, headers={"Referer": self.address + path}
+        )
+
+    def token(self, page: str) -> str:
+        found = _TOKEN.search(self.get(page).text)
+        return found[1] if found else self.http.cookies.get("csrftoken", "")
+
+    def api(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"X-CSRFToken": self.http.cookies.get("csrftoken", ""), "Referer": self.address}
+        return self.http.request(method, self.address + path, headers=headers, timeout=60, **options)
+
+
+def wait_until(question: Any, *, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.25)
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CORELAB_", "DJANGO_"))}
+    return kept | {"CORELAB_HOME": str(home)} | more
+
+
+def start(home: Path) -> Stack:
+    port, dicom_port = free_port(), free_port()
+    log = home / "run.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run"],
+            cwd=ROOT,
+            env=_environment(home, CORELAB_PORT=str(port), CORELAB_DICOM_PORT=str(dicom_port)),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    stack = Stack(f"http://127.0.0.1:{port}", dicom_port, home, process, log)
+    wait_until(lambda: b"Corelab is ready" in log.read_bytes() or process.poll() is not None, seconds=READY_SECONDS)
+    assert process.poll() is None, log.read_text()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="corelab-stack-") as home:
+        running = start(Path(home))
+        yield running
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(timeout=60) == 0, "Ctrl-C must end everything cleanly"
+        assert not running.children("manage.py"), "no child may outlive the supervisor"
