@@ -36,9 +36,11 @@ class ActorMiddleware:
         request_id = _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]  requests carry it for the error pages
         request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  ActorRequest in trials.http tells the type
+        # Before the view: DRF takes the account off a request that it turns away.
+        is_personal = request.user.is_authenticated
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
-        if request.user.is_authenticated:
+        if is_personal:
             response.setdefault("Cache-Control", "private, no-store")
         return response
 

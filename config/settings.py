@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    # For its own pieces of forms, which our renderer finds among the templates.
+    "django.forms",
     "guardian",
     "rest_framework",
     "django_htmx",
@@ -219,6 +221,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # The state columns are the queue; these sweeps make good whatever a broker lost.
 CELERY_BEAT_SCHEDULE = {
     "resume-submissions": {"task": "imaging.tasks.resume", "schedule": 10.0},
+    "measure-segmentations": {"task": "endpoints.tasks.measure_pending", "schedule": 10.0},
 }
 
 LOGGING = {
@@ -229,6 +232,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": os.environ.get("CORELAB_LOG_LEVEL", "WARNING")},
     "loggers": {
         "corelab": {"level": "INFO"},
+        # It says at every start that a file broker has no host.
+        "kombu": {"level": "ERROR"},
         # These libraries log header values at their chatty levels.
         "pynetdicom": {"level": "CRITICAL"},
         "pydicom": {"level": "CRITICAL"},

@@ -34,17 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("clean", help="clean every file of a folder into another one")
     verb.add_argument("source", type=Path, help="folder with the original files; it is only read")
     verb.add_argument("destination", type=Path, help="folder for the cleaned files")
-    verb.add_argument(
-        "--key-file", type=Path, required=True, help="trial key: 64 hexadecimal digits, mode 0600"
-    )
+    verb.add_argument("--key-file", type=Path, required=True, help="trial key: 64 hexadecimal digits, mode 0600")
     verb.add_argument("--subject", required=True, help="subject code that replaces name and identifier")
     verb.add_argument("--trial", required=True, help="protocol code of the trial")
     for name in ("sponsor", "trial-name", "site", "site-name", "time-point", "time-point-description"):
         verb.add_argument(f"--{name}", default="")
     verb.add_argument("--coordinating-center", default="")
-    verb.add_argument(
-        "--retain-patient-characteristics", action="store_true", help="keep sex, age, size, weight"
-    )
+    verb.add_argument("--retain-patient-characteristics", action="store_true", help="keep sex, age, size, weight")
     return parser
 
 
@@ -95,9 +91,7 @@ def _clean_folder(options: argparse.Namespace, *, key: bytes, trial: ClinicalTri
             cleaned = clean(path.read_bytes(), key=key, trial=trial, policy=policy)
         except Rejected as rejected:
             counts["rejected"] += 1
-            sys.stdout.write(
-                f"rejected ({rejected.code}): {path.relative_to(options.source)}: {rejected.reason}\n"
-            )
+            sys.stdout.write(f"rejected ({rejected.code}): {path.relative_to(options.source)}: {rejected.reason}\n")
             continue
         _write(options.destination / f"{cleaned.facts.sop_instance_uid}.dcm", cleaned.data)
         counts["cleaned"] += 1

@@ -87,9 +87,7 @@ def _tag(keyword: str) -> int:
 def _fold(tree: dict[int, Any], seen: dict[Node, int]) -> int:
     """Return the number of the node; equal trees share one, which is what makes the file small."""
     node = tuple(
-        (tag, kind, _fold(children, seen) if children else -1)
-        for tag, (kind, children) in sorted(tree.items())
-        if tag
+        (tag, kind, _fold(children, seen) if children else -1) for tag, (kind, children) in sorted(tree.items()) if tag
     )
     return seen.setdefault(node, len(seen))
 
@@ -97,13 +95,16 @@ def _fold(tree: dict[int, Any], seen: dict[Node, int]) -> int:
 def _codes() -> dict[str, dict[str, str]]:
     """Code meanings by scheme and value, with the retired SRT codes under their SNOMED CT meaning."""
     concepts: Any = _concepts_dict.concepts
-    known = {
-        scheme: {code: entry[0] for codes in words.values() for code, entry in codes.items()}
-        for scheme, words in concepts.items()
-    }
+    known = {scheme: _shortest_meanings(words) for scheme, words in concepts.items()}
     retired = _snomed_dict.mapping["SRT"]
     known["SRT"] = {old: known["SCT"][new] for old, new in retired.items() if new in known["SCT"]}
     return {scheme: _fit(codes) for scheme, codes in known.items()}
+
+
+def _shortest_meanings(words: dict[str, dict[str, tuple[str, list[int]]]]) -> dict[str, str]:
+    """Return one meaning per code; of several names for one concept the shortest reads best."""
+    pairs = [(code, entry[0]) for codes in words.values() for code, entry in codes.items()]
+    return dict(sorted(pairs, key=lambda pair: (-len(pair[1]), pair[1])))
 
 
 def _fit(codes: dict[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from deid.codes import MACRO, clean_code, is_code_item, unknown_code
 from deid.content import is_kept_content
 from deid.dictionary import allowed_vrs
 from deid.dummies import dummy
-from deid.elements import PIXEL_TAGS, STRING_VRS, Element, Item, number_of, values_of
+from deid.elements import PIXEL_TAGS, STRING_VRS, Element, Item, number_of, text_of, values_of
 from deid.model import Rejected, Rejection
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
 from deid.residue import Suspects
@@ -28,6 +28,7 @@ from deid.vocabulary import admits_coded
 IMAGE_TYPE, VERIFICATION, CHARACTER_SET = 0x00080008, 0x0040A493, 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
 _Check = Callable[[], bytes | None]
+_MEASURES = NUMBERS | {"IS", "DS"}
 _CHECKED = frozenset(
     {Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE}
 )
@@ -36,8 +37,8 @@ _CHECKED = frozenset(
 def _unusable() -> Rejected:
     return Rejected(
         Rejection.MALFORMED,
-        "A number that this kind of image cannot do without is damaged. Nothing of it was kept. "
-        "Please export the series again and send the new copy.",
+        "A number that this kind of object cannot do without is damaged or looks like an identifier. "
+        "Nothing of it was kept. Please export the series again and send the new copy.",
     )
 
 
@@ -117,14 +118,17 @@ class Cleaner:
 
     def _fail(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
         """Handle a value that may not stay: gone, empty or a stand-in, as the object's type allows."""
-        if rule.need is Need.VALUE and rule.vr in NUMBERS:
-            raise _unusable()
+        if rule.need is Need.VALUE and rule.vr in _MEASURES:
+            if not rule.is_conditional:
+                raise _unusable()  # a made-up number would falsify the measurement
+            return self._replace(element, Deed.REMOVE, rule, siblings)
         deed = {Need.VALUE: Deed.DUMMY, Need.PRESENCE: Deed.EMPTY, Need.NOTHING: Deed.REMOVE}[rule.need]
         return self._replace(element, deed, rule, siblings)
 
     def _check(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
         value = self._checked_value(element, rule)
-        if value is None or (not value and len(element.value) and rule.need is Need.VALUE):
+        is_lost = value is not None and not value.strip(b"\\") and bool(text_of(element).strip("\\"))
+        if value is None or is_lost:
             return self._fail(element, rule, siblings)
         if not value and rule.need is Need.NOTHING:
             self._remove(element)

@@ -5,14 +5,14 @@ from dataclasses import astuple
 
 from deid.cleaning import Cleaner
 from deid.codes import MEANING
-from deid.elements import Item, text_of
+from deid.elements import PIXEL_TAGS, Item, text_of
 from deid.facts import has_contrast, read_facts
 from deid.keyed import require_key, shift_days
 from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
 from deid.parser import EXPLICIT, parse
 from deid.pixels import clean_pixels
-from deid.plan import plan_for
-from deid.provenance import write_provenance
+from deid.plan import Deed, Plan, plan_for
+from deid.provenance import METHOD, write_provenance
 from deid.residue import require_no_residue
 from deid.risk import require_low_risk
 from deid.vocabulary import admits_coded
@@ -54,13 +54,14 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
     sop_class = text_of(source.item.get(_SOP_CLASS))
     require_low_risk(source.item, sop_class_uid=sop_class)
     _require_complete(source.item)
+    plan = plan_for(sop_class, policy)
     cleaner = Cleaner(
-        plan=plan_for(sop_class, policy),
+        plan=plan,
         key=key,
         days=shift_days(key, trial.subject_code),
         is_explicit=source.is_explicit,
     )
-    pixels = clean_pixels(source.item, transfer_syntax=source.transfer_syntax)
+    pixels = clean_pixels(_with_pixels(source.item, plan), transfer_syntax=source.transfer_syntax)
     item = cleaner.clean(source.item)
     _require_described(item)
     bare = dict(item)
@@ -82,6 +83,12 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
         method_codes=tuple(method.code for method in applied),
         policy_digest=policy.digest,
     )
+
+
+def _with_pixels(item: Item, plan: Plan) -> Item:
+    """Return the data set without pixel data that has no place in this kind of object."""
+    stray = {tag for tag in PIXEL_TAGS if tag in item and plan.rule(plan.root, tag).deed is not Deed.KEEP}
+    return {tag: element for tag, element in item.items() if tag not in stray}
 
 
 def _incomplete() -> Rejected:
@@ -106,8 +113,8 @@ def _require_described(item: Item) -> None:
 
 
 def _own_text(item: Item, trial: ClinicalTrial) -> str:
-    """Return what the engine itself writes: the trial's texts and standard code meanings."""
-    return "\n".join((*astuple(trial), *sorted(_meanings(item))))
+    """Return what the engine itself writes: the trial's texts, its own record and standard meanings."""
+    return "\n".join((*astuple(trial), text_of(item[METHOD]), *sorted(_meanings(item))))
 
 
 def _meanings(item: Item) -> set[str]:

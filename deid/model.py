@@ -30,7 +30,7 @@ class Rejection(StrEnum):
     RESIDUE = "residue"
 
 
-class Rejected(Exception):  # noqa: N818  the word of the domain; it is an outcome, not a programming error
+class Rejected(Exception):
     """An object that must not pass: a stable code and a sentence for the uploader, never a header value."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -78,9 +78,7 @@ class ClinicalTrial:
             _require_plain(name, text, limit)
         for name in ("sponsor", "protocol_id", "subject_code"):
             if not getattr(self, name).strip():
-                raise ValueError(
-                    f"{name} is type 1 in the Clinical Trial Subject module and may not be empty"
-                )
+                raise ValueError(f"{name} is type 1 in the Clinical Trial Subject module and may not be empty")
         if _FORBIDDEN & set(self.subject_code):
             raise ValueError("a subject code may not contain ^ or =")
 

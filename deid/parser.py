@@ -150,9 +150,7 @@ def _inflate(view: memoryview) -> bytes:
 class Reader:
     """Reads one data set out of a buffer; every value is a slice, nothing is copied."""
 
-    def __init__(
-        self, view: memoryview, *, is_explicit: bool, order: str = "<", budget: Budget | None = None
-    ) -> None:
+    def __init__(self, view: memoryview, *, is_explicit: bool, order: str = "<", budget: Budget | None = None) -> None:
         self._view = view
         self._is_explicit = is_explicit
         self._order = order
@@ -258,9 +256,7 @@ class Reader:
         items, position = reader.read_items(position, end, depth=depth + 1, is_open=True)
         return Element(tag, "SQ", items=items), position
 
-    def read_items(
-        self, position: int, end: int, *, depth: int, is_open: bool = False
-    ) -> tuple[tuple[Item, ...], int]:
+    def read_items(self, position: int, end: int, *, depth: int, is_open: bool = False) -> tuple[tuple[Item, ...], int]:
         """Return the items of a sequence (open: up to its delimiter) and the position after it."""
         items: list[Item] = []
         while position + _SHORTEST <= end:

@@ -74,13 +74,9 @@ def _clean_encapsulated(fragments: tuple[memoryview, ...], item: Item, transfer_
     table, coded = fragments[0], fragments[1:]
     frames = _frames(table, coded, frame_count(item))
     plane = number_of(item.get(_ROWS)) * number_of(item.get(_COLUMNS))
-    cleaned = [
-        _even(clean_frame(frame, transfer_syntax=transfer_syntax, plane_length=plane)) for frame in frames
-    ]
+    cleaned = [_even(clean_frame(frame, transfer_syntax=transfer_syntax, plane_length=plane)) for frame in frames]
     offsets = _offset_table(cleaned) if len(table) else b""
-    return Element(
-        PIXEL_DATA, "OB", fragments=(memoryview(offsets), *(memoryview(frame) for frame in cleaned))
-    )
+    return Element(PIXEL_DATA, "OB", fragments=(memoryview(offsets), *(memoryview(frame) for frame in cleaned)))
 
 
 def _even(frame: bytes) -> bytes:

@@ -55,8 +55,10 @@ class Rule:
     need: Need
     vr: str
     place: Place
+    is_conditional: bool = False
 
 
+_WHOLE_MODULE = "X!"
 _STRICTNESS = ("1", "1C", "2", "2C", "3")
 
 
@@ -88,7 +90,7 @@ class Plan:
             return Rule(Deed.REMOVE, Need.NOTHING, vr, inner)
         row = rows().get(tag)
         deed = self._by_row(row, tag, vr, kind) if row else self._by_vr(tag, vr, kind)
-        return Rule(deed, need, vr, inner)
+        return Rule(deed, need, vr, inner, is_conditional=bool(kind and kind.endswith("C")))
 
     def _look_up(self, place: Place, tag: int) -> tuple[str | None, Place]:
         """Return the strictest type over all modules here (None when unknown) and the inner place."""
@@ -160,6 +162,8 @@ def _compound(action: str, kind: str, vr: str) -> Deed:
     A bare X or Z where the object cannot do without becomes what keeps it valid without keeping the value.
     A sequence that is to be replaced keeps its items, each cleaned by these same rules.
     """
+    if action == _WHOLE_MODULE:
+        return Deed.REMOVE
     offered = action.split("/")
     wanted = {Need.VALUE: "DZX", Need.PRESENCE: "ZDX", Need.NOTHING: "XZD"}[_need(kind)]
     chosen = next(letter for letter in wanted if letter in offered)

@@ -12,7 +12,7 @@ _BASIC = ("113100", "Basic Application Confidentiality Profile")
 _CONTENT = ("113104", "Clean Structured Content Option")
 _DATES = ("113107", "Retain Longitudinal Temporal Information Modified Dates Option")
 _CHARACTERISTICS = ("113108", "Retain Patient Characteristics Option")
-CONTENT_SEQUENCE = 0x0040A730
+CONTENT_SEQUENCE, METHOD = 0x0040A730, 0x00120063
 # type 2 attributes of the Patient and General Study modules: present even when the sender left them out
 _PRESENT = {
     0x00080020: "DA", 0x00080030: "TM", 0x00080050: "SH", 0x00080090: "PN",
@@ -51,7 +51,7 @@ def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tup
         Element(0x00100010, "PN", subject),
         Element(0x00100020, "LO", subject),
         Element(0x00120062, "CS", b"YES"),
-        Element(0x00120063, "LO", record),
+        Element(METHOD, "LO", record),
         Element(0x00120064, "SQ", items=tuple(_code(method) for method in applied)),
         Element(0x00280303, "CS", b"MODIFIED"),
         *_trial_modules(trial),

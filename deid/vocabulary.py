@@ -16,9 +16,7 @@ _DIGITS = re.compile(r"\d+")
 _CODED = re.compile(r"[A-Z0-9_ ]{0,16}")
 _CHARACTER_SETS = re.compile(r"(ISO_IR|ISO 2022 IR) \d{1,3}")
 _DICOM_CONTEXT = re.compile(r"1\.2\.840\.10008\.(6\.1|9|8\.1)\.\d{1,4}")
-_LONG_TERMS = frozenset(
-    {"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_13818_2", "ISO_14496_10", "ISO_23008_2"}
-)
+_LONG_TERMS = frozenset({"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_13818_2", "ISO_14496_10", "ISO_23008_2"})
 # roots of coding schemes outside DICOM's own arc (PS3.16 table 8-1)
 _SCHEME_UIDS = frozenset(
     {

@@ -92,11 +92,10 @@ class CompleteView(DeliveryView):
 
     def post(self, request: Request, pk: UUID) -> Response:
         """Close the delivery; 400 with a sentence where something is missing."""
+        submission = self.delivery(pk)
         told = CompleteSerializer(data=request.data)
         told.is_valid(raise_exception=True)
-        submission = submissions.complete(
-            by=self.actor(), submission=self.delivery(pk), **told.validated_data
-        )
+        submission = submissions.complete(by=self.actor(), submission=submission, **told.validated_data)
         return Response(progress.describe(submission), status=status.HTTP_202_ACCEPTED)
 
 

@@ -9,6 +9,7 @@ import time
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -115,6 +116,9 @@ class SealedReader(io.RawIOBase):
         self._position = base + offset
         return self._position
 
+    def read(self, size: int = -1, /) -> bytes:
+        return super().read(size) or b""
+
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill the buffer whole unless the file ends; raises QuarantineDamaged."""
         wanted = memoryview(buffer).cast("B")
@@ -174,14 +178,7 @@ class Vault:
         return self._key_id + nonce + wrapped
 
     def seal(
-        self,
-        *,
-        submission: str,
-        number: int,
-        part: int,
-        data: bytes,
-        wrapped_key: bytes,
-        stage: Stage = Stage.RECEIVED,
+        self, *, submission: str, number: int, part: int, data: bytes, wrapped_key: bytes, stage: Stage = Stage.RECEIVED
     ) -> SealedPart:
         """Seal one part (at most PART_SIZE bytes); when this returns the part survives a power cut.
 
@@ -196,13 +193,7 @@ class Vault:
         return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
 
     def open(
-        self,
-        *,
-        submission: str,
-        number: int,
-        parts: Sequence[int],
-        wrapped_key: bytes,
-        stage: Stage = Stage.RECEIVED,
+        self, *, submission: str, number: int, parts: Sequence[int], wrapped_key: bytes, stage: Stage = Stage.RECEIVED
     ) -> SealedReader:
         """Open one file for reading; `parts` are the plain sizes in order.
 
@@ -233,11 +224,14 @@ class Vault:
 
     def sweep_unfinished(self, *, older_than_seconds: float) -> int:
         """Remove half-written parts that a killed process left; gives their count."""
-        limit = time.time() - older_than_seconds
-        left = [path for path in self._root.rglob(f"{_TEMPORARY_PREFIX}*") if path.stat().st_mtime <= limit]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        limit, swept = time.time() - older_than_seconds, 0
+        for path in self._root.rglob(f"{_TEMPORARY_PREFIX}*"):
+            # A writer at work may finish and rename its part between the two calls.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime <= limit:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def _cipher(self, wrapped_key: bytes) -> AESGCM:
         key_id, nonce, wrapped = (

@@ -20,9 +20,7 @@ SCOPES = tuple(ConsentForm.Scope.values)
 
 
 def actor_for(user: User) -> Actor:
-    return Actor(
-        id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk
-    )
+    return Actor(id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk)
 
 
 def person(username: str, printed_name: str) -> User:
@@ -56,9 +54,7 @@ class Cast:
 
 def found_trial(coordinator: User, code: str = "TUNDRA") -> Trial:
     User.objects.filter(pk=coordinator.pk).update(may_create_trials=True)
-    new = trials.NewTrial(
-        code=code, title=f"The {code} trial", protocol_number=f"{code}-001", sponsor="Northlight"
-    )
+    new = trials.NewTrial(code=code, title=f"The {code} trial", protocol_number=f"{code}-001", sponsor="Northlight")
     return trials.create(by=actor_for(coordinator), new=new)
 
 
@@ -74,9 +70,7 @@ def write_charter(trial: Trial, coordinator: User) -> Charter:
 
 
 def add_site(trial: Trial, coordinator: User, *, code: str, number: str, ae_title: str) -> TrialSite:
-    new = trials.NewSite(
-        code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title
-    )
+    new = trials.NewSite(code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title)
     return trials.add_site(by=actor_for(coordinator), trial=trial, new=new)
 
 

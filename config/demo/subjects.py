@@ -10,9 +10,7 @@ from config.demo.scans import ScanSpec
 _BASELINE_DAY = date(2026, 1, 12)
 _VISITS = (("BL", 0), ("FU1", 56), ("FU2", 112))
 _LESIONS = (
-    Lesion(
-        label="T1", organ=Organ.RIGHT_LUNG, centre=(-64.0, 4.0, 27.0), semi_axes=(14.0, 14.0, 14.0), hu=40
-    ),
+    Lesion(label="T1", organ=Organ.RIGHT_LUNG, centre=(-64.0, 4.0, 27.0), semi_axes=(14.0, 14.0, 14.0), hu=40),
     Lesion(label="T2", organ=Organ.LEFT_LUNG, centre=(62.0, 6.0, 12.0), semi_axes=(18.0, 12.0, 14.0), hu=35),
     Lesion(label="T3", organ=Organ.LIVER, centre=(-58.0, 2.0, -30.0), semi_axes=(12.0, 12.0, 12.0), hu=15),
     Lesion(
@@ -23,9 +21,7 @@ _LESIONS = (
         hu=90,
     ),
 )
-_NEW_LESION = Lesion(
-    label="NEW1", organ=Organ.LEFT_LUNG, centre=(66.0, 30.0, -28.0), semi_axes=(8.0, 8.0, 8.0), hu=40
-)
+_NEW_LESION = Lesion(label="NEW1", organ=Organ.LEFT_LUNG, centre=(66.0, 30.0, -28.0), semi_axes=(8.0, 8.0, 8.0), hu=40)
 
 
 class Outcome(StrEnum):

@@ -21,16 +21,13 @@ def find_confirming(points: Sequence[Point], *, first: int, wanted: frozenset[Re
     """Return the index of the visit that confirms `points[first]`, or None (RECIST 1.1 section 4.6, table 3).
 
     The confirming response is among `wanted`, at least `confirmation_days` later, with at most
-    `max_ne_between` NE and (for PR) `max_sd_between` SD in between and no PR after a CR, which undoes the CR.
+    `max_ne_between` NE and (for PR) `max_sd_between` SD in between. Disease after a CR has been
+    settled before (see `best`), so it is not looked for here.
     """
     spare = {Response.NE: policy.max_ne_between, Response.SD: policy.max_sd_between}
     if Response.PR not in wanted:
         spare[Response.SD] = 0
-    is_cr_seen = points[first].response is Response.CR
     for index, point in enumerate(points[first + 1 :], start=first + 1):
-        if point.response is Response.PR and is_cr_seen:
-            return None
-        is_cr_seen |= point.response is Response.CR
         if point.response in wanted:
             if point.day - points[first].day >= policy.confirmation_days:
                 return index

@@ -106,7 +106,7 @@ def subject_rows(trial: Trial, cut_off: dt.date) -> list[SubjectRow]:
     Counts reads locked, responses derived and segments measured up to and including `cut_off` (a UTC day), and
     subjects whose first consent was recorded by then.
     """
-    end = dt.dt.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    end = dt.datetime.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
     positions = reader_positions(trial)
     subjects = subjects_of(trial).annotate(registered_at=Min("consents__recorded_at")).filter(registered_at__lt=end)
     return [

@@ -52,9 +52,9 @@ class _Basis:
 def derive(*, by: Actor, subject: Subject, reader: User, at: dt.datetime) -> EndpointResult | None:
     """Derive every response and the best overall response anew from all locked reads of one reader.
 
-    Rows are added with the time `at`, the latest counts: later visits may restate earlier ones. Returns None before the first
-    follow-up. `by` was already asked by the calling service. Raises ValidationError (`criteria`) where the reads
-    contradict each other.
+    Rows are added with the time `at`, the latest counts: later visits may restate earlier ones. Returns None before
+    the first follow-up. `by` was already asked by the calling service. Raises ValidationError (`criteria`) where the
+    reads contradict each other.
     """
     reads = _locked_reads(subject, reader)
     basis = _basis(subject, reads, at)

@@ -76,7 +76,7 @@ def software() -> dict[str, str]:
 
 @transaction.atomic
 def _claim(instance: Instance) -> bool:
-    """Take the instance for this worker: a new row, or one whose claim ran out or whose refusal is of older software."""
+    """Take the instance for this worker: new, or with a claim that ran out or a refusal by other software."""
     until = timezone.now() + _LEASE
     try:
         with transaction.atomic():

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
 from imaging.frames.codestreams import size_in_jpeg, size_in_jpeg_2000
 
 UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
     AttributeError,
-    KeyError,
-    IndexError,
+    LookupError,
+    ArithmeticError,
     TypeError,
     ValueError,
     EOFError,
     OSError,
     RuntimeError,  # also RecursionError and NotImplementedError
     MemoryError,
-    OverflowError,
     struct.error,
     zlib.error,
 )
@@ -41,7 +41,7 @@ _INFLATE_STEP = 1024 * 1024
 _BITS_IN_BYTE = 8
 
 
-class FrameRefused(Exception):  # noqa: N818 - a refusal is named for what happened
+class FrameRefused(Exception):
     """An image cannot be opened or shown; `sentence` is for people and names no identity."""
 
     def __init__(self, sentence: str) -> None:

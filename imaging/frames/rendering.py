@@ -41,27 +41,22 @@ def render(data: bytes | Path, *, frame: int = 1, window: Window | Preset | None
     frames = count_frames(dataset)
     if not 1 <= frame <= frames:
         raise FrameRefused(f"There is no frame {frame} in this image; it has {frames}.")
-    picture = _picture(dataset, frame, window)
-    return RenderedFrame(
-        png=_to_png(picture),
-        rows=picture.shape[0],
-        columns=picture.shape[1],
-        frames=frames,
-        pixel_spacing=_pixel_spacing(dataset, frame),
-    )
-
-
-def _picture(dataset: Dataset, frame: int, window: Window | Preset | None) -> Shades:
     try:
-        stored = pixel_array(dataset, index=frame - 1)
-        if dataset.PhotometricInterpretation == "PALETTE COLOR":
-            return _to_8_bits(apply_color_lut(stored, dataset))
-        if int(dataset.get("SamplesPerPixel") or 1) > 1:
-            return _to_8_bits(stored, int(dataset.BitsStored))
-        return _grey(stored, dataset, frame, window)
+        picture, spacing = _picture(dataset, frame, window), _pixel_spacing(dataset, frame)
     except UNREADABLE:
         name = dataset.file_meta.TransferSyntaxUID.name
         raise FrameRefused(f"The pixels of this image could not be decoded (stored as {name}).") from None
+    rows, columns = picture.shape[:2]
+    return RenderedFrame(png=_to_png(picture), rows=rows, columns=columns, frames=frames, pixel_spacing=spacing)
+
+
+def _picture(dataset: Dataset, frame: int, window: Window | Preset | None) -> Shades:
+    stored = pixel_array(dataset, index=frame - 1)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        return _to_8_bits(apply_color_lut(stored, dataset))
+    if int(dataset.get("SamplesPerPixel") or 1) > 1:
+        return _to_8_bits(stored, int(dataset.BitsStored))
+    return _grey(stored, dataset, frame, window)
 
 
 def _grey(stored: Pixels, dataset: Dataset, frame: int, window: Window | Preset | None) -> Shades:

@@ -10,7 +10,7 @@ from imaging.unpacking.refusals import (
     MemberRefused,
     RefusedMember,
 )
-from imaging.unpacking.sniffing import is_archive, is_zip, looks_like_dicom
+from imaging.unpacking.sniffing import SeekableReader, is_archive, is_zip, looks_like_dicom
 
 __all__ = [
     "ArchiveRefusal",
@@ -20,6 +20,7 @@ __all__ = [
     "MemberRefusal",
     "MemberRefused",
     "RefusedMember",
+    "SeekableReader",
     "Skipped",
     "ZipPlan",
     "is_archive",

@@ -6,7 +6,6 @@ import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from imaging.unpacking.reading import Member
 from imaging.unpacking.refusals import (
@@ -17,7 +16,7 @@ from imaging.unpacking.refusals import (
     refuse_archive,
     refused_member,
 )
-from imaging.unpacking.sniffing import is_zip
+from imaging.unpacking.sniffing import SeekableReader, is_zip
 
 _DIRECTORY_LIMIT = 8 * 1024 * 1024
 _LOCAL_HEADER = 30
@@ -53,7 +52,7 @@ class ZipPlan:
 class _GuardedReader:
     """Stands between zipfile and the bytes so that a forged directory size cannot make it read gigabytes."""
 
-    def __init__(self, reader: BinaryIO) -> None:
+    def __init__(self, reader: SeekableReader) -> None:
         self._reader = reader
 
     def read(self, size: int = -1) -> bytes:
@@ -74,7 +73,7 @@ class _GuardedReader:
         return True
 
 
-def plan_zip(reader: BinaryIO, limits: Limits | None = None) -> ZipPlan:
+def plan_zip(reader: SeekableReader, limits: Limits | None = None) -> ZipPlan:
     """Judge a whole ZIP by its directory before unpacking anything; raises ArchiveRefused."""
     limits = limits or Limits()
     if not is_zip(reader):
@@ -103,7 +102,7 @@ def members(plan: ZipPlan) -> Iterator[Member]:
         yield Member(index, entries[index].file_size, plan.archive, plan.limits)
 
 
-def _open_archive(reader: BinaryIO, limits: Limits) -> zipfile.ZipFile:
+def _open_archive(reader: SeekableReader, limits: Limits) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(_GuardedReader(reader))
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error):

@@ -35,8 +35,7 @@ class MemberRefusal(StrEnum):
 _ARCHIVE_REASONS = {
     ArchiveRefusal.NOT_A_ZIP: "This is not a ZIP, and other archives (tar, gz, 7z, rar) are not opened here.|"
     "send it as ZIP or as a folder",
-    ArchiveRefusal.DAMAGED: "The ZIP is incomplete or damaged.|"
-    "make it again from the folder, or send the folder",
+    ArchiveRefusal.DAMAGED: "The ZIP is incomplete or damaged.|make it again from the folder, or send the folder",
     ArchiveRefusal.ENCRYPTED: "The ZIP is protected with a password, so it could not be read.|"
     "send it without a password: the way here and the store are encrypted already",
     ArchiveRefusal.TOO_MANY: "The ZIP holds more than {entries:,} files.|divide it into several ZIP files",
@@ -62,7 +61,7 @@ _MEMBER_REASONS = {
 }
 
 
-class ArchiveRefused(Exception):  # noqa: N818 - a refusal is named for what happened
+class ArchiveRefused(Exception):
     """The whole archive is refused; `reason` is for the uploader and names no file."""
 
     def __init__(self, code: ArchiveRefusal, reason: str) -> None:
@@ -70,7 +69,7 @@ class ArchiveRefused(Exception):  # noqa: N818 - a refusal is named for what hap
         self.code, self.reason = code, reason
 
 
-class MemberRefused(Exception):  # noqa: N818 - a refusal is named for what happened
+class MemberRefused(Exception):
     """One file of the archive is refused, the others stand."""
 
     def __init__(self, member: "RefusedMember") -> None:

@@ -1,6 +1,6 @@
 """What the first bytes of a file tell; the name of a file tells nothing here (reliability S12)."""
 
-from typing import BinaryIO
+from typing import Protocol
 
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _ARCHIVE_MAGICS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ\x00")
@@ -9,7 +9,17 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 _PREAMBLE = 128
 
 
-def is_zip(reader: BinaryIO) -> bool:
+class SeekableReader(Protocol):
+    """What an archive is read through: any binary file, sealed or plain."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+
+def is_zip(reader: SeekableReader) -> bool:
     """Tell by the first bytes, never by the name; leaves the reader at its start."""
     reader.seek(0)
     head = reader.read(4)

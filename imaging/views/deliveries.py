@@ -141,6 +141,7 @@ def submission_receipt(request: ActorRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def submission_assign(request: ActorRequest, pk: UUID) -> HttpResponse:
     delivery = _delivery(request, pk)
+    access.require(request.actor, Act.SUBMISSION_ASSIGN, delivery)
     form = _assign_form(request, delivery)
     if form.is_valid():
         try:
@@ -157,6 +158,7 @@ def submission_assign(request: ActorRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def submission_discard(request: ActorRequest, pk: UUID) -> HttpResponse:
     delivery = _delivery(request, pk)
+    access.require(request.actor, Act.SUBMISSION_DISCARD, delivery)
     form = ReasonForm(request.POST)
     if form.is_valid():
         try:

@@ -18,6 +18,7 @@ from trials import access
 from trials.http import ActorRequest
 from trials.models import TimePoint
 from trials.roles import Act
+from trials.views.events import lines
 
 
 def _time_point(request: ActorRequest, pk: int) -> TimePoint:
@@ -43,7 +44,7 @@ def _context(request: ActorRequest, point: TimePoint) -> dict[str, Any]:
         "answer_form": AnswerForm() if access.may(request.actor, Act.SUBMISSION_SEND, point) else None,
         "may_send": access.may(request.actor, Act.SUBMISSION_SEND, point)
         and point.state != TimePoint.State.ACCEPTED,
-        "history": history(point) if access.may(request.actor, Act.AUDIT_VIEW, point) else None,
+        "lines": lines(history(point)) if access.may(request.actor, Act.AUDIT_VIEW, point) else None,
     }
 
 

@@ -1,11 +1,15 @@
 """What travels out of the only door to voxels: volumes, masks on their grid, and refusals with a cause."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from imaging.frames.opening import UNREADABLE, FrameRefused
 
 Mask = npt.NDArray[np.bool_]
 Affine = npt.NDArray[np.float64]
@@ -24,12 +28,23 @@ class Cause(StrEnum):
     FOREIGN = "foreign"
 
 
-class VolumeRefused(Exception):  # noqa: N818 - a refusal is named for what happened
+class VolumeRefused(Exception):
     """No volume or mask was made; the sentence is for people and names no identity."""
 
     def __init__(self, cause: Cause, sentence: str) -> None:
         super().__init__(sentence)
         self.cause, self.sentence = cause, sentence
+
+
+@contextmanager
+def refuse_unreadable(sentence: str) -> Iterator[None]:
+    """Turn what pydicom and the decoders raise on damaged input into a refusal with this sentence."""
+    try:
+        yield
+    except FrameRefused as refusal:
+        raise VolumeRefused(Cause.UNREADABLE, refusal.sentence) from None
+    except UNREADABLE:
+        raise VolumeRefused(Cause.UNREADABLE, sentence) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from pydicom import Dataset
 
+from imaging.frames.opening import UNREADABLE
 from imaging.qc.facts import Orientation, Position
 from imaging.qc.stack import Stack, build_stack, is_parallel, is_sound
 from imaging.volumes.grid import Cause, VolumeRefused
 
-_MISSING = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 _SPACING_TOLERANCE = 1e-4
 _SHORTEST = 2
 
@@ -30,7 +30,7 @@ def planes_of(dataset: Dataset) -> tuple[Plane, ...]:
     """Give one plane per frame; raises VolumeRefused where the header does not say."""
     try:
         return tuple(_read_planes(dataset))
-    except _MISSING:
+    except UNREADABLE:
         raise VolumeRefused(
             Cause.NOT_A_VOLUME,
             "Some images do not say where in the body they lie, so they make no volume.",
@@ -41,9 +41,7 @@ def refuse_unless_stacked(datasets: Sequence[Dataset], planes: Sequence[Plane]) 
     """Name the first cause, in a fixed order, why these planes are no box of voxels; raises VolumeRefused."""
     _refuse_mixed(datasets, planes)
     if not is_sound(planes[0].orientation):
-        raise VolumeRefused(
-            Cause.NOT_A_VOLUME, "The directions stated in the image headers are not at right angles."
-        )
+        raise VolumeRefused(Cause.NOT_A_VOLUME, "The directions stated in the image headers are not at right angles.")
     stack = build_stack(orientation=planes[0].orientation, positions=[plane.position for plane in planes])
     fault = _fault(stack)
     if fault:
@@ -99,18 +97,14 @@ def _refuse_mixed(datasets: Sequence[Dataset], planes: Sequence[Plane]) -> None:
         "numbers of rows": "Rows",
         "numbers of columns": "Columns",
     }
-    mixed = [
-        words for words, keyword in named.items() if len({str(one.get(keyword)) for one in datasets}) > 1
-    ]
+    mixed = [words for words, keyword in named.items() if len({str(one.get(keyword)) for one in datasets}) > 1]
     first = planes[0]
     if not all(is_parallel(first.orientation, plane.orientation) for plane in planes):
         mixed.append("slice directions")
     if not all(_is_same_spacing(first.pixel_spacing, plane.pixel_spacing) for plane in planes):
         mixed.append("pixel sizes")
     if mixed:
-        raise VolumeRefused(
-            Cause.MIXED, f"The images have different {' and '.join(mixed)}, so they make no volume."
-        )
+        raise VolumeRefused(Cause.MIXED, f"The images have different {' and '.join(mixed)}, so they make no volume.")
 
 
 def _is_same_spacing(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -119,9 +113,7 @@ def _is_same_spacing(one: tuple[float, float], other: tuple[float, float]) -> bo
 
 def _fault(stack: Stack) -> VolumeRefused | None:
     if len(stack.places) < _SHORTEST:
-        return VolumeRefused(
-            Cause.NOT_A_VOLUME, "The images lie at one single place, so they make no volume."
-        )
+        return VolumeRefused(Cause.NOT_A_VOLUME, "The images lie at one single place, so they make no volume.")
     if stack.has_duplicates:
         return VolumeRefused(Cause.DUPLICATE, _describe_duplicates(stack))
     if stack.is_tilted:
@@ -135,9 +127,7 @@ def _fault(stack: Stack) -> VolumeRefused | None:
 
 def _describe_duplicates(stack: Stack) -> str:
     doubled = sum(count > 1 for count in stack.copies)
-    return (
-        f"{doubled} of {len(stack.places)} slice positions hold more than one image; one each was expected."
-    )
+    return f"{doubled} of {len(stack.places)} slice positions hold more than one image; one each was expected."
 
 
 def _describe_tilt(stack: Stack) -> str:

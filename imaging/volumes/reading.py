@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from imaging.frames import FrameRefused, read_image
-from imaging.frames.opening import UNREADABLE, count_frames
+from imaging.frames.opening import count_frames, read_image
 from imaging.qc.stack import ROUNDING_MM
-from imaging.volumes.grid import Affine, Cause, Volume, VolumeRefused
+from imaging.volumes.grid import Affine, Cause, Volume, VolumeRefused, refuse_unreadable
 from imaging.volumes.planes import Plane, planes_of, refuse_unless_stacked
 
 _LARGEST_VOLUME = 1024**3
@@ -27,29 +26,20 @@ def read_volume(files: Sequence[bytes | Path]) -> Volume:
     Slices are sorted by geometry, each with its own rescale; nothing is resampled. A volume is only given
     when its affine puts every slice within 0.5 mm of where its header says (endpoints section 7).
     """
-    datasets = [_read(file) for file in files]
-    if not datasets:
-        raise VolumeRefused(Cause.NOT_A_VOLUME, "The series holds no image.")
-    _refuse_unless_grey(datasets)
-    planes = tuple(plane for dataset in datasets for plane in planes_of(dataset))
-    refuse_unless_stacked(datasets, planes)
-    _refuse_huge(datasets)
-    found = _assemble(datasets)
-    return _describe(datasets[0], planes, found)
-
-
-def _read(file: bytes | Path) -> Dataset:
-    try:
-        return read_image(file)
-    except FrameRefused as refusal:
-        raise VolumeRefused(Cause.UNREADABLE, refusal.sentence) from None
+    with refuse_unreadable("The images of the series could not be read."):
+        datasets = [read_image(file) for file in files]
+        if not datasets:
+            raise VolumeRefused(Cause.NOT_A_VOLUME, "The series holds no image.")
+        _refuse_unless_grey(datasets)
+        planes = tuple(plane for dataset in datasets for plane in planes_of(dataset))
+        refuse_unless_stacked(datasets, planes)
+        _refuse_huge(datasets)
+        return _describe(datasets[0], planes, _assemble(datasets))
 
 
 def _refuse_unless_grey(datasets: Sequence[Dataset]) -> None:
     if any(int(one.get("SamplesPerPixel") or 1) != 1 for one in datasets):
-        raise VolumeRefused(
-            Cause.NOT_A_VOLUME, "The images are in colour, so their values cannot be measured."
-        )
+        raise VolumeRefused(Cause.NOT_A_VOLUME, "The images are in colour, so their values cannot be measured.")
     if len(datasets) > 1 and any(count_frames(one) > 1 for one in datasets):
         raise VolumeRefused(Cause.NOT_A_VOLUME, "The series holds several multi-frame images instead of one.")
 
@@ -70,12 +60,9 @@ def _assemble(datasets: Sequence[Dataset]) -> Any:
         "apply_icc_profile": False,
         "atol": ROUNDING_MM,
     }
-    try:
-        if "SharedFunctionalGroupsSequence" in datasets[0]:
-            return highdicom.Image.from_dataset(datasets[0], copy=False).get_volume(**how)
-        return highdicom.get_volume_from_series(datasets, orientation_tol=_DIRECTION_ROUNDING, **how)
-    except UNREADABLE:
-        raise VolumeRefused(Cause.UNREADABLE, "The pixels of the series could not be decoded.") from None
+    if "SharedFunctionalGroupsSequence" in datasets[0]:
+        return highdicom.Image.from_dataset(datasets[0], copy=False).get_volume(**how)
+    return highdicom.get_volume_from_series(datasets, orientation_tol=_DIRECTION_ROUNDING, **how)
 
 
 def _exact_type(datasets: Sequence[Dataset]) -> type[np.generic]:

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from imaging.frames import FrameRefused, read_image
-from imaging.frames.opening import UNREADABLE
-from imaging.volumes.grid import Cause, Mask, Segment, Volume, VolumeRefused
+from imaging.frames import read_image
+from imaging.volumes.grid import Cause, Mask, Segment, Volume, VolumeRefused, refuse_unreadable
 from imaging.volumes.planes import Plane, planes_of
 
 _HALF = 0.5
@@ -29,16 +28,14 @@ def read_segments(seg_file: bytes | Path, volume: Volume) -> tuple[Segment, ...]
     Each frame must lie on the voxels of the volume (flips and swapped axes apart): nothing is resampled.
     Segments come in the order of their numbers, empty ones included.
     """
-    seg = _open(seg_file)
-    if str(seg.get("FrameOfReferenceUID")) != volume.frame_of_reference_uid:
-        _refuse("The segmentation belongs to another image: its frame of reference differs.")
-    masks = {int(number): np.zeros(volume.shape, np.bool_) for number in seg.segment_numbers}
-    for index, plane in enumerate(planes_of(seg)):
-        placement = _place(plane, volume, shape=(int(seg.Rows), int(seg.Columns)))
-        _refuse_other_spacing(seg, index, placement, volume)
-        for number, drawn in _drawn(seg, index):
-            placement.lay(drawn, masks[number])
-    return tuple(Segment(number, _label(seg, number), mask) for number, mask in sorted(masks.items()))
+    with refuse_unreadable("This file could not be read as a segmentation."):
+        seg = highdicom.seg.Segmentation.from_dataset(read_image(seg_file), copy=False)
+        if str(seg.get("FrameOfReferenceUID")) != volume.frame_of_reference_uid:
+            _refuse("The segmentation belongs to another image: its frame of reference differs.")
+        masks = {int(number): np.zeros(volume.shape, np.bool_) for number in seg.segment_numbers}
+        for index, plane in enumerate(planes_of(seg)):
+            _lay_frame(seg, index, plane, volume, masks)
+        return tuple(Segment(number, _label(seg, number), mask) for number, mask in sorted(masks.items()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,13 +57,11 @@ class Placement:
         mask[tuple(voxels)] = True
 
 
-def _open(seg_file: bytes | Path) -> Any:
-    try:
-        return highdicom.seg.Segmentation.from_dataset(read_image(seg_file), copy=False)
-    except FrameRefused as refusal:
-        raise VolumeRefused(Cause.UNREADABLE, refusal.sentence) from None
-    except UNREADABLE:
-        raise VolumeRefused(Cause.UNREADABLE, "This file could not be read as a segmentation.") from None
+def _lay_frame(seg: Any, index: int, plane: Plane, volume: Volume, masks: dict[int, Mask]) -> None:
+    placement = _place(plane, volume, shape=(int(seg.Rows), int(seg.Columns)))
+    _refuse_other_spacing(seg, index, placement, volume)
+    for number, drawn in _drawn(seg, index):
+        placement.lay(drawn, masks[number])
 
 
 def _place(plane: Plane, volume: Volume, *, shape: tuple[int, int]) -> Placement:
@@ -95,10 +90,7 @@ def _refuse_other_spacing(seg: Any, index: int, placement: Placement, volume: Vo
 
 def _drawn(seg: Any, index: int) -> Iterator[tuple[int, Mask]]:
     """Give the segment numbers seen in one frame and where (rows, columns) they are drawn."""
-    try:
-        stored = seg.get_stored_frame(index + 1)
-    except UNREADABLE:
-        raise VolumeRefused(Cause.UNREADABLE, "The segmentation could not be decoded.") from None
+    stored = seg.get_stored_frame(index + 1)
     if seg.segmentation_type == highdicom.seg.SegmentationTypeValues.LABELMAP:
         seen = np.intersect1d(stored, np.array(seg.segment_numbers))
         yield from ((int(number), stored == number) for number in seen)
@@ -113,7 +105,7 @@ def _group(seg: Any, index: int, name: str) -> Dataset:
         groups = seg.get(keyword)
         if groups and groups[place].get(name):
             return groups[place][name].value[0]  # type: ignore[no-any-return]
-    raise VolumeRefused(Cause.UNREADABLE, "The segmentation does not say what its frames show.")
+    raise KeyError(name)
 
 
 def _label(seg: Any, number: int) -> str:

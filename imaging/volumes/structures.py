@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
 
-from imaging.frames.opening import UNREADABLE
-from imaging.volumes.grid import Cause, Mask, Segment, Volume, VolumeRefused
+from imaging.volumes.grid import Cause, Mask, Segment, Volume, VolumeRefused, refuse_unreadable
 
 _OFF_SLICE_TOLERANCE = 0.1
 _SHORTEST_CONTOUR = 3
@@ -38,30 +37,23 @@ def read_structures(rtstruct_file: bytes | Path, volume: Volume) -> tuple[Segmen
     (so an inner contour is a hole). Contours must lie on slices; structures without closed planar contours
     (points, lines) are left out. Order: ROI number.
     """
-    dataset = _open(rtstruct_file)
-    try:
-        structures = tuple(_structures(dataset, volume))
-    except UNREADABLE:
-        raise VolumeRefused(Cause.UNREADABLE, "The contours in this file could not be read.") from None
-    drawn = [Segment(one.number, one.label, _fill(one, volume)) for one in structures if one.contours]
-    return tuple(sorted(drawn, key=lambda segment: segment.number))
+    with refuse_unreadable("This file could not be read as a structure set."):
+        dataset = _open(rtstruct_file)
+        drawn = [
+            Segment(one.number, one.label, _fill(one, volume)) for one in _structures(dataset, volume) if one.contours
+        ]
+        return tuple(sorted(drawn, key=lambda segment: segment.number))
 
 
 def _open(rtstruct_file: bytes | Path) -> Dataset:
-    try:
-        dataset = dcmread(io.BytesIO(rtstruct_file) if isinstance(rtstruct_file, bytes) else rtstruct_file)
-        is_structure_set = dataset.get("Modality") == "RTSTRUCT"
-    except UNREADABLE:
-        is_structure_set = False
-    if not is_structure_set:
-        raise VolumeRefused(Cause.UNREADABLE, "This file could not be read as a structure set.")
+    dataset = dcmread(io.BytesIO(rtstruct_file) if isinstance(rtstruct_file, bytes) else rtstruct_file)
+    if dataset.get("Modality") != "RTSTRUCT":
+        raise VolumeRefused(Cause.UNREADABLE, "This file holds no structure set.")
     return dataset
 
 
 def _structures(dataset: Dataset, volume: Volume) -> Iterator[Structure]:
-    contours = {
-        int(one.ReferencedROINumber): one.get("ContourSequence", []) for one in dataset.ROIContourSequence
-    }
+    contours = {int(one.ReferencedROINumber): one.get("ContourSequence", []) for one in dataset.ROIContourSequence}
     for roi in dataset.StructureSetROISequence:
         if str(roi.ReferencedFrameOfReferenceUID) != volume.frame_of_reference_uid:
             _refuse("The structures belong to another image: their frame of reference differs.")
@@ -71,10 +63,7 @@ def _structures(dataset: Dataset, volume: Volume) -> Iterator[Structure]:
 
 def _closed(sequence: list[Dataset]) -> Iterator[Points]:
     for one in sequence:
-        if (
-            str(one.ContourGeometricType).startswith("CLOSED")
-            and len(one.ContourData) >= 3 * _SHORTEST_CONTOUR
-        ):
+        if str(one.ContourGeometricType).startswith("CLOSED") and len(one.ContourData) >= 3 * _SHORTEST_CONTOUR:
             yield np.array(one.ContourData, dtype=np.float64).reshape(-1, 3)
 
 

@@ -25,21 +25,26 @@ _VOLUME_WIDTHS = (26, 20, 44, 18, 24, 24, 24)
 
 
 def results(contents: Contents) -> list[Any]:
-    """Return the table of subjects by time points; each subject's row of headings keeps its first visit."""
+    """Return the table of subjects by time points; a subject's rows stay on one page."""
     rows: list[list[Any]] = []
-    marks: list[tuple[Any, ...]] = [("ALIGN", (1, 0), (4, -1), "RIGHT")]
+    marks: list[tuple[Any, ...]] = [("ALIGN", (1, 0), (4, -1), "RIGHT"), ("LEFTPADDING", (5, 0), (5, -1), 10)]
     for reading in contents.readings:
         at = len(rows) + 1
         rows.append([paragraph(_name(reading), styles.STRONG), *[""] * (len(_HEAD) - 1)])
         rows.extend(_visit(visit) for visit in reading.visits)
-        marks += [
-            ("SPAN", (0, at), (-1, at)),
-            ("BACKGROUND", (0, at), (-1, at), styles.SHADE),
-            ("NOSPLIT", (0, at), (-1, at + 1)),
-        ]
+        marks += _block(first=at, last=len(rows))
     return [
         paragraph("Results by subject and time point", styles.HEADING),
         table(_HEAD, rows, widths=_WIDTHS, more=marks) if rows else paragraph("No read was locked by the cut-off."),
+    ]
+
+
+def _block(*, first: int, last: int) -> list[tuple[Any, ...]]:
+    """Return the marks of one subject's rows: a shaded heading, and no page break in between."""
+    return [
+        ("SPAN", (0, first), (-1, first)),
+        ("BACKGROUND", (0, first), (-1, first), styles.SHADE),
+        ("NOSPLIT", (0, first), (-1, last)),
     ]
 
 
@@ -97,11 +102,7 @@ def reasons(contents: Contents) -> list[Any]:
         rows.extend([cell(v.code), paragraph(v.explanation, styles.SMALL)] for v in reading.visits)
         rows.extend([_best_reason(reading)] if reading.best else [])
         rows.extend(_inputs(reading))
-        marks += [
-            ("SPAN", (0, at), (-1, at)),
-            ("BACKGROUND", (0, at), (-1, at), styles.SHADE),
-            ("NOSPLIT", (0, at), (-1, at + 1)),
-        ]
+        marks += _block(first=at, last=len(rows))
     rows.extend(_volume_input(volume) for volume in contents.volumes)
     if not rows:
         return []

@@ -11,10 +11,10 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-PET_STORAGE = "1.2.840.10008.5.1.4.1.1.128"
+PET_STORAGE = UID("1.2.840.10008.5.1.4.1.1.128")
 
 
 def bundled(name: str) -> Dataset:
@@ -108,6 +108,19 @@ def segmentation(sources: list[Dataset]) -> Dataset:
     )
 
 
+def enhanced(sources: list[Dataset]) -> Dataset:
+    """Return a legacy converted enhanced CT of the given slices."""
+    for source in sources:
+        source.PatientPosition = "HFS"
+    return hd.legacy.LegacyConvertedEnhancedCTImage(
+        legacy_datasets=sources,
+        series_instance_uid=generate_uid(),
+        series_number=5,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+    )
+
+
 def presentation_state(sources: list[Dataset]) -> Dataset:
     """Return a grayscale presentation state with a text annotation."""
     text = hd.pr.TextObject(
@@ -130,9 +143,7 @@ def presentation_state(sources: list[Dataset]) -> Dataset:
         content_description="Zuccarello review",
         content_creator_name="Zuccarello^Quentin",
         graphic_annotations=[
-            hd.pr.GraphicAnnotation(
-                referenced_images=sources, graphic_layer=layer, text_objects=[text]
-            )
+            hd.pr.GraphicAnnotation(referenced_images=sources, graphic_layer=layer, text_objects=[text])
         ],
         graphic_layers=[layer],
         concept_name=codes.DCM.PresentationState if hasattr(codes.DCM, "PresentationState") else None,

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from deid.__main__ import main
 from tests.deid import builders, planting
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _run(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
-    arguments = ["clean", str(folder / "in"), str(folder / "out"), "--key-file", str(folder / "key"),
-                 "--subject", "ACME-1002-007", "--trial", "ACME-301", *extra]  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-m", "deid", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+def _arguments(folder: Path) -> list[str]:
+    return ["clean", str(folder / "in"), str(folder / "out"), "--key-file", str(folder / "key"),
+            "--subject", "ACME-1002-007", "--trial", "ACME-301"]  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.req("R-DEID-18")
 def test_a_folder_is_cleaned_into_files_named_by_their_new_uid(folder: Path) -> None:
-    done = _run(folder, "--site", "1002", "--time-point", "BL")
+    command = [sys.executable, "-m", "deid", *_arguments(folder), "--site", "1002", "--time-point", "BL"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "2 cleaned, 0 rejected" in done.stdout
     files = list((folder / "out").iterdir())
@@ -42,27 +41,29 @@ def test_a_folder_is_cleaned_into_files_named_by_their_new_uid(folder: Path) -> 
 
 
 @pytest.mark.req("R-DEID-18")
-def test_rejected_files_are_listed_with_a_reason_and_spoil_the_exit_code(folder: Path) -> None:
+def test_rejected_files_are_listed_with_a_reason_and_spoil_the_exit_code(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "in" / "letter.txt").write_text("not a scan")
-    done = _run(folder)
-    assert done.returncode == 1
-    assert "letter.txt: This is not a DICOM file." in done.stdout
-    assert "2 cleaned, 1 rejected" in done.stdout
+    assert main(_arguments(folder)) == 1
+    said = capsys.readouterr().out
+    assert "letter.txt: This is not a DICOM file." in said
+    assert "2 cleaned, 1 rejected" in said
 
 
 @pytest.mark.req("R-DEID-18")
-def test_a_key_that_others_can_read_is_refused(folder: Path) -> None:
+def test_a_key_that_others_can_read_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "key").chmod(0o640)
-    done = _run(folder)
-    assert done.returncode == 2
-    assert "0600" in done.stderr
+    assert main(_arguments(folder)) == 2
+    assert "0600" in capsys.readouterr().err
     assert not (folder / "out").exists()
 
 
 @pytest.mark.req("R-DEID-18")
 @pytest.mark.parametrize("content", ["ab" * 31, "no key at all"])
-def test_a_wrong_key_is_refused_without_being_shown(folder: Path, content: str) -> None:
+def test_a_wrong_key_is_refused_without_being_shown(
+    folder: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "key").write_text(content)
-    done = _run(folder)
-    assert done.returncode == 2
-    assert content not in done.stderr
+    assert main(_arguments(folder)) == 2
+    assert content not in capsys.readouterr().err

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.uid import RE_VALID_UID, UID, UID_dictionary
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import UID
 
 import deid
 from deid.values import cap_age, check_numbers, check_times, shift_dates
@@ -13,9 +14,7 @@ from tests.deid import builders, planting
 
 KEY = b"0123456789abcdef0123456789abcdef"
 OTHER = b"another trial's secret, 32 bytes"
-UIDS = st.lists(st.integers(0, 10**12), min_size=3, max_size=6).map(
-    lambda parts: "1.2." + ".".join(map(str, parts))
-)
+UIDS = st.lists(st.integers(0, 10**12), min_size=3, max_size=6).map(lambda parts: "1.2." + ".".join(map(str, parts)))
 DAYS = st.dates(date(1900, 1, 1), date(2100, 12, 31))
 
 
@@ -37,8 +36,7 @@ def test_a_mapped_uid_is_valid_stable_and_tells_nothing(uid: str) -> None:
 @given(text=st.text(max_size=80))
 def test_any_text_in_place_of_a_uid_becomes_a_valid_uid_or_nothing(text: str) -> None:
     mapped = deid.map_uid(KEY, text)
-    assert mapped == "" or len(mapped) <= 64
-    assert mapped == "" or __import__("re").match(RE_VALID_UID, mapped)
+    assert mapped == "" or UID(mapped).is_valid
 
 
 @pytest.mark.req("R-DEID-07")
@@ -87,8 +85,7 @@ def test_intervals_between_dates_survive_leap_days_included(first: date, second:
     ],
 )
 def test_partial_and_malformed_dates_become_empty_and_good_ones_move(raw: bytes, expected: bytes) -> None:
-    moved = shift_dates(raw, days=-30)
-    assert moved == expected or (raw.startswith(b"20240229\\") and moved == b"20240130\\\\20240131")
+    assert shift_dates(raw, days=-30) == expected
 
 
 @pytest.mark.req("R-DEID-08")

@@ -1,6 +1,7 @@
 """Names and numbers planted in every corner of seven kinds of objects: none may be left in the output."""
 
 import io
+import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 import deid
 from tests.deid import builders, planting
@@ -73,11 +74,9 @@ def test_nothing_planted_anywhere_in_an_object_is_left_in_its_cleaned_bytes(
 
 
 @pytest.mark.req("R-DEID-01")
-@pytest.mark.parametrize(
-    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
-)
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
 def test_nothing_planted_is_left_whatever_the_sender_s_encoding(
-    syntax: str, key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy
+    syntax: UID, key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy
 ) -> None:
     dataset, plants = _planted("CT")
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -123,9 +122,7 @@ def test_names_in_other_character_sets_are_gone_in_every_coding(
 
 
 @pytest.mark.req("R-DEID-03")
-def test_bytes_behind_the_pixels_are_cut_off(
-    key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy
-) -> None:
+def test_bytes_behind_the_pixels_are_cut_off(key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy) -> None:
     dataset = builders.ct()
     pixels = dataset.PixelData
     dataset.PixelData = pixels + b"Zuccarello 731731731"
@@ -169,14 +166,26 @@ def test_text_dressed_up_as_numbers_or_tables_does_not_pass(
     key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy
 ) -> None:
     dataset = builders.ct()
-    dataset.add_new("SmallestImagePixelValue", "UN", b"Zuccarello__")
-    dataset.add_new("PixelPaddingValue", "UN", b"Zuccarello__")
+    for keyword in ("SmallestImagePixelValue", "LargestImagePixelValue"):
+        dataset.add_new(keyword, "US", list(struct.unpack("<6H", b"Zuccarello__")))
     table = Dataset()
     table.LUTDescriptor = [12, 0, 8]
     table.add_new("LUTData", "OW", b"Zuccarello Quentin")
     dataset.VOILUTSequence = Sequence([table])
     cleaned = deid.clean(planting.encode(dataset), key=key, trial=trial, policy=policy)
     assert b"Zuccarello" not in cleaned.data
+
+
+@pytest.mark.req("R-DEID-03")
+def test_pixel_data_in_an_object_that_has_no_picture_is_dropped(
+    key: bytes, trial: deid.ClinicalTrial, policy: deid.Policy
+) -> None:
+    dataset = builders.report()
+    dataset.Rows, dataset.Columns, dataset.BitsAllocated, dataset.SamplesPerPixel = 1, 18, 8, 1
+    dataset.add_new("PixelData", "OB", b"Zuccarello Quentin")
+    result = deid.clean(planting.encode(dataset), key=key, trial=trial, policy=policy)
+    assert b"Zuccarello" not in result.data
+    assert not result.facts.has_pixels
 
 
 @pytest.mark.req("R-DEID-03")

@@ -25,9 +25,7 @@ from config.demo.phantom import (
 from imaging.volumes import Segment, Volume, read_segments, read_volume
 
 SMALL = Grid(columns=64, rows=48, slices=40, pixel_spacing=1.5, slice_spacing=1.0)
-SPHERE = Lesion(
-    label="T1", organ=Organ.RIGHT_LUNG, centre=(-10.0, 3.0, 2.0), semi_axes=(12.0, 12.0, 12.0), hu=40
-)
+SPHERE = Lesion(label="T1", organ=Organ.RIGHT_LUNG, centre=(-10.0, 3.0, 2.0), semi_axes=(12.0, 12.0, 12.0), hu=40)
 SPEC = ScanSpec(
     patient_name="PHANTOM^NINE",
     patient_id="PHANTOM-0009",
@@ -79,10 +77,7 @@ def test_each_slice_is_a_ct_image_that_any_reader_opens(baseline: list[Dataset])
 
 @pytest.mark.req("R-DEMO-02")
 def test_every_identity_is_obviously_invented(baseline: list[Dataset]) -> None:
-    names = {
-        str(baseline[0].get(keyword))
-        for keyword in ("PatientName", "ReferringPhysicianName", "InstitutionName")
-    }
+    names = {str(baseline[0].get(keyword)) for keyword in ("PatientName", "ReferringPhysicianName", "InstitutionName")}
     assert all("PHANTOM" in name.upper() for name in names)
 
 
@@ -106,9 +101,7 @@ def test_masks_read_back_have_the_analytic_volume_and_density(subject: PhantomSu
     radius=st.floats(10, 16),
     offset=st.tuples(*[st.floats(-3, 3)] * 3),
 )
-def test_spheres_anywhere_measure_within_two_percent(
-    radius: float, offset: tuple[float, float, float]
-) -> None:
+def test_spheres_anywhere_measure_within_two_percent(radius: float, offset: tuple[float, float, float]) -> None:
     lesion = Lesion(label="T1", organ=Organ.LIVER, centre=offset, semi_axes=(radius, radius, radius), hu=20)
     x, y, z = SMALL.axes
     voxel = SMALL.pixel_spacing**2 * SMALL.slice_spacing
@@ -159,6 +152,4 @@ def test_no_lesion_touches_another_or_leaves_the_scan() -> None:
         x, y, z = visit.spec.grid.axes
         masks = [lesion.covers(x, y, z) for lesion in visit.spec.lesions]
         assert np.sum(masks, axis=0).max() == 1
-        assert not any(
-            mask[[0, -1]].any() or mask[:, [0, -1]].any() or mask[:, :, [0, -1]].any() for mask in masks
-        )
+        assert not any(mask[[0, -1]].any() or mask[:, [0, -1]].any() or mask[:, :, [0, -1]].any() for mask in masks)

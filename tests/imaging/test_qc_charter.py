@@ -16,9 +16,7 @@ from imaging.qc import (
     examine,
 )
 
-CHEST = SeriesRequirement(
-    name="Chest", modality="CT", body_part="CHEST", min_slices=10, max_slice_thickness_mm=1.5
-)
+CHEST = SeriesRequirement(name="Chest", modality="CT", body_part="CHEST", min_slices=10, max_slice_thickness_mm=1.5)
 
 
 def make_series(
@@ -82,9 +80,7 @@ def test_an_empty_delivery_never_passes() -> None:
 )
 def test_a_required_series_that_did_not_come_is_named_with_what_came(instances: list[InstanceFacts]) -> None:
     found = {one.rule: one for one in check(instances, CHEST)}[Rule.REQUIRED_SERIES]
-    assert found.sentence.startswith(
-        "The series “Chest” (CT CHEST) is required and did not arrive; what came is: "
-    )
+    assert found.sentence.startswith("The series “Chest” (CT CHEST) is required and did not arrive; what came is: ")
     assert (found.severity, found.limit) == (Severity.ERROR, "CT CHEST")
 
 

@@ -63,9 +63,7 @@ def test_a_missing_slice_is_named_with_its_neighbours_and_distances() -> None:
     series = [shift(one, z=4.0 if index > 11 else 0.0) for index, one in enumerate(make_series())]
     found = the_only(series)
     assert found.rule is Rule.GAP
-    assert found.sentence == (
-        "Series 3 (CT) has a gap of 5.0 mm between slices 12 and 13, where 1.0 mm was expected."
-    )
+    assert found.sentence == ("Series 3 (CT) has a gap of 5.0 mm between slices 12 and 13, where 1.0 mm was expected.")
     assert (found.value, found.limit, found.severity) == ("5.00 mm", "1.00 mm", Severity.ERROR)
 
 
@@ -80,18 +78,14 @@ def test_every_hole_in_a_series_is_found_whatever_the_order(missing: set[int], c
 
 
 @pytest.mark.req("R-QC-02")
-@pytest.mark.parametrize(
-    "image_type", [("ORIGINAL", "PRIMARY", "LOCALIZER"), ("DERIVED", "SECONDARY", "SCOUT")]
-)
+@pytest.mark.parametrize("image_type", [("ORIGINAL", "PRIMARY", "LOCALIZER"), ("DERIVED", "SECONDARY", "SCOUT")])
 def test_a_localizer_is_not_asked_for_an_even_stack(image_type: tuple[str, ...]) -> None:
     series = [replace(one, image_type=image_type) for one in (make_slice(0), make_slice(5), make_slice(6))]
     assert (
         check(
             [
                 *series,
-                replace(
-                    series[0], sop_instance_uid="1.2.9", pixel_sha256="", orientation=(0, 1, 0, 0, 0, -1)
-                ),
+                replace(series[0], sop_instance_uid="1.2.9", pixel_sha256="", orientation=(0, 1, 0, 0, 0, -1)),
             ]
         )
         == ()

@@ -69,9 +69,7 @@ def read_all(data: bytes, limits: Limits | None = None) -> tuple[list[bytes], li
 
 @pytest.mark.req("R-UNPK-01")
 @settings(max_examples=30, deadline=None)
-@given(
-    st.lists(st.binary(min_size=1, max_size=300).filter(lambda b: b[:1] not in b"P\x1f7RB\xfd"), max_size=12)
-)
+@given(st.lists(st.binary(min_size=1, max_size=300).filter(lambda b: b[:1] not in b"P\x1f7RB\xfd"), max_size=12))
 def test_every_ordinary_file_comes_out_as_it_went_in(contents: list[bytes]) -> None:
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         data = make_zip({f"a/{i}": content for i, content in enumerate(contents)}, method=method)
@@ -94,17 +92,11 @@ def test_what_is_no_image_by_nature_is_skipped_and_counted() -> None:
 
 
 @pytest.mark.req("R-UNPK-02")
-@pytest.mark.parametrize(
-    "name", ["../a", "a/../../b", "/etc/a", "C:\\a", "..\\a", "\\\\host\\a", "a/..", "a\x00/../b"]
-)
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/a", "C:\\a", "..\\a", "\\\\host\\a", "a/..", "a\x00/../b"])
 def test_a_name_that_leaves_the_archive_refuses_all_of_it(name: str) -> None:
     entry = zipfile.ZipInfo("placeholder")
     entry.filename = name
-    packed = (
-        make_zip_of(entry)
-        if "\x00" not in name
-        else make_zip({"a__/../b": b"x"}).replace(b"a__/", b"a\x00_/")
-    )
+    packed = make_zip_of(entry) if "\x00" not in name else make_zip({"a__/../b": b"x"}).replace(b"a__/", b"a\x00_/")
     assert refusal_of(packed) is ArchiveRefusal.ESCAPING_NAME
 
 
@@ -222,9 +214,7 @@ def test_a_password_is_explained() -> None:
 
 
 @pytest.mark.req("R-UNPK-06")
-@pytest.mark.parametrize(
-    "content", [b"\x1f\x8b\x08rest", b"7z\xbc\xaf\x27\x1c", b"", b"P", DICOM, bytes(600)]
-)
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08rest", b"7z\xbc\xaf\x27\x1c", b"", b"P", DICOM, bytes(600)])
 def test_another_kind_of_archive_is_told_what_to_send(content: bytes) -> None:
     assert not is_zip(io.BytesIO(content))
     with pytest.raises(ArchiveRefused, match="send it as ZIP or as a folder") as refused:

@@ -143,9 +143,7 @@ def test_a_size_other_than_recorded_is_noticed(vault: Vault, wrapped: bytes) -> 
 
 
 @pytest.mark.req("R-QUAR-04")
-def test_another_installations_key_opens_nothing_and_says_so(
-    vault: Vault, wrapped: bytes, tmp_path: Path
-) -> None:
+def test_another_installations_key_opens_nothing_and_says_so(vault: Vault, wrapped: bytes, tmp_path: Path) -> None:
     seal_parts(vault, wrapped, [SECRET])
     stranger = Vault(tmp_path / "quarantine", bytes(32))
     with pytest.raises(WrongKey, match="start again with the key"):
@@ -158,9 +156,7 @@ def test_another_installations_key_opens_nothing_and_says_so(
 def test_the_key_of_one_submission_does_not_open_another(vault: Vault, wrapped: bytes) -> None:
     seal_parts(vault, wrapped, [SECRET])
     with pytest.raises(QuarantineDamaged):
-        vault.open(
-            submission="s-1", number=0, parts=[len(SECRET)], wrapped_key=vault.new_wrapped_key()
-        ).read()
+        vault.open(submission="s-1", number=0, parts=[len(SECRET)], wrapped_key=vault.new_wrapped_key()).read()
 
 
 @pytest.mark.req("R-QUAR-04")
@@ -290,9 +286,7 @@ def test_a_zip_is_read_through_the_seal_across_parts(vault: Vault, wrapped: byte
 
 
 @pytest.mark.req("R-QUAR-08")
-def test_bytes_are_split_into_parts_that_join_again_and_none_is_too_large(
-    vault: Vault, wrapped: bytes
-) -> None:
+def test_bytes_are_split_into_parts_that_join_again_and_none_is_too_large(vault: Vault, wrapped: bytes) -> None:
     data = bytes(PART_SIZE + 1)
     assert [len(part) for part in split(data)] == [PART_SIZE, 1]
     assert list(split(b"")) == [b""]

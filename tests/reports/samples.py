@@ -105,9 +105,7 @@ def reading(index: int, *, reader: str = "Reader 1") -> Reading:
     )
 
 
-def contents(
-    count: int = 6, *, readings: tuple[Reading, ...] | None = None, title: str = "Ice & fire"
-) -> Contents:
+def contents(count: int = 6, *, readings: tuple[Reading, ...] | None = None, title: str = "Ice & fire") -> Contents:
     told = tuple(reading(index) for index in range(count)) if readings is None else readings
     return Contents(
         format=FORMAT,
@@ -116,9 +114,7 @@ def contents(
         cut_off=dt.date(2026, 3, 1),
         trial=TrialFacts(code="TUNDRA", title=title, protocol_number="TUNDRA-001", sponsor="Northlight"),
         charter=charter(),
-        counts=Counts(
-            registered=count + 2, reported=count, unread=1, excluded=1, withdrawn=1, locked_reads=count * 3
-        ),
+        counts=Counts(registered=count + 2, reported=count, unread=1, excluded=1, withdrawn=1, locked_reads=count * 3),
         methods=describe(charter()),
         readings=told,
         volumes=(

@@ -15,6 +15,7 @@ from trials.forms import SignInForm
 from trials.http import ActorRequest
 from trials.models import User
 from trials.services import sign_in
+from trials.views.pages import typed
 
 
 @login_not_required
@@ -25,7 +26,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     onward = _onward(request)
     if request.user.is_authenticated:
         return redirect(onward)
-    form = SignInForm(request.POST or None)
+    form = SignInForm(typed(request))
     user = _identify(request, form)
     if user is None:
         return render(request, "sign_in.html", {"form": form, "next": onward}, status=400 if form.is_bound else 200)

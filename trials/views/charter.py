@@ -60,12 +60,8 @@ def _page(request: ActorRequest, charter: Charter, **refused: BaseForm) -> HttpR
         "signatures": signatures(charter),
         "may_write": may_write,
         "may_approve": Act.CHARTER_APPROVE in acts and is_draft,
-        "may_amend": Act.TRIAL_EDIT in acts
-        and charter.state == Charter.State.APPROVED
-        and not _has_draft(charter),
-        "planned": [
-            _planned(point, refused) if may_write else Planned(point, None) for point in _points(charter)
-        ],
+        "may_amend": Act.TRIAL_EDIT in acts and charter.state == Charter.State.APPROVED and not _has_draft(charter),
+        "planned": [_planned(point, refused) if may_write else Planned(point, None) for point in _points(charter)],
         "settings": CharterSettingsForm(prefix="settings", initial=model_to_dict(charter)),
         "visit": TimePointForm(prefix="visit"),
         "approve": ApproveForm(prefix="approve", initial={"digest": digest}),
@@ -90,9 +86,7 @@ def _has_draft(charter: Charter) -> bool:
 
 def _digest(charter: Charter) -> str:
     """Return the SHA-256 that a signature of this version binds."""
-    return (
-        charter.document_sha256 or hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
-    )
+    return charter.document_sha256 or hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
 
 
 def _charter(request: ActorRequest, code: str, version: int) -> Charter:
@@ -110,9 +104,17 @@ def _write(
 ) -> HttpResponse:
     if attempt(form, call) is None:
         charter.refresh_from_db()
+        _tell_if_frozen(request, charter, form)
         return _page(request, charter, **{str(form.prefix): form})
     messages.success(request, done)
     return redirect("charter", charter.trial.code)
+
+
+def _tell_if_frozen(request: ActorRequest, charter: Charter, form: BaseForm) -> None:
+    # A frozen charter shows no form that could tell its own refusal.
+    if charter.state != Charter.State.DRAFT:
+        for error in form.non_field_errors():
+            messages.error(request, error)
 
 
 @require_POST

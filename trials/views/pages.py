@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
 from trials.models import Trial
@@ -23,6 +23,11 @@ class FormPage:
     submit: str
     back: str
     trial: Trial | None = None
+
+
+def typed(request: HttpRequest) -> QueryDict | None:
+    """Return what a form was sent with; None where the page is only opened."""
+    return request.POST if request.method == "POST" else None
 
 
 def attempt(form: BaseForm, call: Callable[[], T]) -> T | None:
@@ -48,6 +53,4 @@ def tell(form: BaseForm, refusal: ValidationError) -> None:
 
 def show_form(request: HttpRequest, *, form: BaseForm, page: FormPage) -> HttpResponse:
     status = 400 if form.is_bound else 200
-    return render(
-        request, "trial_form.html", {"form": form, "page": page, "trial": page.trial}, status=status
-    )
+    return render(request, "trial_form.html", {"form": form, "page": page, "trial": page.trial}, status=status)

@@ -16,7 +16,7 @@ from trials.http import ActorRequest
 from trials.models import Membership, TrialSite
 from trials.roles import Act, Role
 from trials.services import members, trials
-from trials.views.pages import FormPage, attempt, show_form
+from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.rights import acts_in, trial_for, visible_trial
 
 
@@ -54,7 +54,7 @@ def _seat(membership: Membership, today: dt.date) -> Seat:
 def add_site(request: ActorRequest, code: str) -> HttpResponse:
     trial = visible_trial(request.actor, code)
     access.require(request.actor, Act.TRIAL_EDIT, trial)
-    form = SiteForm(request.POST or None)
+    form = SiteForm(typed(request))
     made = attempt(
         form, lambda: trials.add_site(by=request.actor, trial=trial, new=trials.NewSite(**form.cleaned_data))
     )
@@ -63,9 +63,7 @@ def add_site(request: ActorRequest, code: str) -> HttpResponse:
         return redirect("site-list", trial.code)
     page = FormPage(
         heading=_("Add a site"),
-        intro=_(
-            "The hospital gets a number in this trial. Its staff see its own subjects and nobody else's."
-        ),
+        intro=_("The hospital gets a number in this trial. Its staff see its own subjects and nobody else's."),
         submit=_("Add the site"),
         back=reverse("site-list", args=[trial.code]),
         trial=trial,
@@ -76,16 +74,14 @@ def add_site(request: ActorRequest, code: str) -> HttpResponse:
 def add_member(request: ActorRequest, code: str) -> HttpResponse:
     trial = visible_trial(request.actor, code)
     access.require(request.actor, Act.MEMBER_GRANT, trial)
-    form = MemberForm(request.POST or None, trial=trial, initial={"starts": timezone.localdate()})
+    form = MemberForm(typed(request), trial=trial, initial={"starts": timezone.localdate()})
     made = attempt(form, lambda: members.grant(by=request.actor, trial=trial, **form.cleaned_data))
     if made:
         messages.success(request, _("The role is granted."))
         return redirect("site-list", trial.code)
     page = FormPage(
         heading=_("Grant a role"),
-        intro=_(
-            "A blinded reader holds no other role in the same trial. Every grant stands in the audit trail."
-        ),
+        intro=_("A blinded reader holds no other role in the same trial. Every grant stands in the audit trail."),
         submit=_("Grant the role"),
         back=reverse("site-list", args=[trial.code]),
         trial=trial,
@@ -97,7 +93,7 @@ def end_member(request: ActorRequest, pk: int) -> HttpResponse:
     seen = access.visible(request.actor, Membership.objects.select_related("trial", "user", "trial_site"))
     membership = get_object_or_404(seen, pk=pk)
     access.require(request.actor, Act.MEMBER_GRANT, membership)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(typed(request))
     if attempt(form, lambda: _end(request, membership, form)):
         messages.success(request, _("The role has ended."))
         return redirect("site-list", membership.trial.code)
@@ -113,8 +109,7 @@ def _end_page(membership: Membership) -> FormPage:
     words = {"person": str(membership.user), "role": ROLE_NAMES[Role(membership.role)]}
     return FormPage(
         heading=_("End a role"),
-        intro=_("%(person)s stops being %(role)s in this trial at once. What was done in this role stays.")
-        % words,
+        intro=_("%(person)s stops being %(role)s in this trial at once. What was done in this role stays.") % words,
         submit=_("End the role"),
         back=reverse("site-list", args=[membership.trial.code]),
         trial=membership.trial,

@@ -20,7 +20,7 @@ from trials.roles import Act
 from trials.services import subjects
 from trials.services.subjects import NewConsent
 from trials.views.events import lines
-from trials.views.pages import FormPage, attempt, show_form
+from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.rights import acts_in, trial_for, visible_trial
 from trials.views.tracker import judge
 
@@ -54,10 +54,8 @@ def _words(scopes: list[str]) -> list[str]:
 def add_consent_form(request: ActorRequest, code: str) -> HttpResponse:
     trial = visible_trial(request.actor, code)
     access.require(request.actor, Act.TRIAL_EDIT, trial)
-    form = ConsentVersionForm(request.POST or None)
-    made = attempt(
-        form, lambda: subjects.add_consent_form(by=request.actor, trial=trial, **form.cleaned_data)
-    )
+    form = ConsentVersionForm(typed(request))
+    made = attempt(form, lambda: subjects.add_consent_form(by=request.actor, trial=trial, **form.cleaned_data))
     if made:
         messages.success(request, _("The version of the consent form is recorded."))
         return redirect("subject-list", trial.code)
@@ -74,16 +72,14 @@ def add_consent_form(request: ActorRequest, code: str) -> HttpResponse:
 def register(request: ActorRequest, code: str) -> HttpResponse:
     trial = trial_for(request.actor, code, Act.SUBJECT_REGISTER)
     form = RegisterForm(
-        request.POST or None,
+        typed(request),
         trial=trial,
         sites=_own_sites(request, trial),
         initial={"on": timezone.localdate()},
     )
     made = attempt(form, lambda: _register(request, form))
     if made:
-        messages.success(
-            request, _("Registered. Note the code %(code)s in your own list.") % {"code": made.code}
-        )
+        messages.success(request, _("Registered. Note the code %(code)s in your own list.") % {"code": made.code})
         return redirect("subject", made.code)
     return show_form(request, form=form, page=_register_page(trial))
 
@@ -119,9 +115,7 @@ def _consent(form: ConsentGivenForm) -> NewConsent:
 
 
 def _subject(request: ActorRequest, code: str) -> Subject:
-    seen = access.visible(
-        request.actor, Subject.objects.select_related("trial_site__trial", "trial_site__site")
-    )
+    seen = access.visible(request.actor, Subject.objects.select_related("trial_site__trial", "trial_site__site"))
     return get_object_or_404(seen, code=code)
 
 
@@ -164,12 +158,8 @@ def show_history(request: ActorRequest, code: str) -> HttpResponse:
 def give_consent(request: ActorRequest, code: str) -> HttpResponse:
     subject = _subject(request, code)
     access.require(request.actor, Act.CONSENT_RECORD, subject)
-    form = ConsentGivenForm(
-        request.POST or None, trial=subject.trial_site.trial, initial={"on": timezone.localdate()}
-    )
-    if attempt(
-        form, lambda: subjects.give_consent(by=request.actor, subject=subject, consent=_consent(form))
-    ):
+    form = ConsentGivenForm(typed(request), trial=subject.trial_site.trial, initial={"on": timezone.localdate()})
+    if attempt(form, lambda: subjects.give_consent(by=request.actor, subject=subject, consent=_consent(form))):
         messages.success(request, _("The new consent counts from now on."))
         return redirect("subject", subject.code)
     page = FormPage(
@@ -185,7 +175,7 @@ def give_consent(request: ActorRequest, code: str) -> HttpResponse:
 def withdraw_consent(request: ActorRequest, code: str) -> HttpResponse:
     subject = _subject(request, code)
     access.require(request.actor, Act.CONSENT_RECORD, subject)
-    form = WithdrawForm(request.POST or None, subject=subject, initial={"on": timezone.localdate()})
+    form = WithdrawForm(typed(request), subject=subject, initial={"on": timezone.localdate()})
     if attempt(form, lambda: _withdraw(request, subject, form)):
         messages.warning(
             request, _("Consent is withdrawn. No scan of this subject is taken, cleaned or read from now on.")

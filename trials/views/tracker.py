@@ -81,9 +81,7 @@ def visit_of(time_point: TimePoint, *, today: dt.date) -> Visit:
     return Visit(time_point=time_point, standing=standing, opens=opens, closes=closes)
 
 
-def _standing(
-    time_point: TimePoint, opens: dt.date, closes: dt.date, today: dt.date
-) -> Standing:
+def _standing(time_point: TimePoint, opens: dt.date, closes: dt.date, today: dt.date) -> Standing:
     if time_point.state != State.EXPECTED:
         return Standing(badge=_BADGES[State(time_point.state)], word=_word(State(time_point.state)))
     if time_point.subject.state == Subject.State.WITHDRAWN:

@@ -47,9 +47,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
     trial = trial_for(request.actor, code, Act.AUDIT_VIEW)
     form = _filter(request, trial)
     wanted = form.wanted if form.is_valid() else Wanted()
-    page = Paginator(trial_events(trial_code=trial.code, wanted=wanted), PAGE).get_page(
-        request.GET.get("page")
-    )
+    page = Paginator(trial_events(trial_code=trial.code, wanted=wanted), PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {

@@ -15,7 +15,7 @@ from trials.http import ActorRequest
 from trials.models import Charter, Trial
 from trials.roles import Act
 from trials.services import trials
-from trials.views.pages import FormPage, attempt, show_form
+from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.rights import acts_in, visible_trial
 from trials.views.tracker import grid
 
@@ -31,15 +31,11 @@ class Step:
 
 def create(request: ActorRequest) -> HttpResponse:
     if not request.user.may_create_trials:
-        raise PermissionDenied(
-            _("Your account may not create trials. Ask the operator of this installation.")
-        )
-    form = TrialForm(request.POST or None)
+        raise PermissionDenied(_("Your account may not create trials. Ask the operator of this installation."))
+    form = TrialForm(typed(request))
     made = attempt(form, lambda: trials.create(by=request.actor, new=_new(form)))
     if made:
-        messages.success(
-            request, _("The trial stands, and you are its coordinator. Next: write the charter.")
-        )
+        messages.success(request, _("The trial stands, and you are its coordinator. Next: write the charter."))
         return redirect("trial", made.code)
     page = FormPage(
         heading=_("New trial"),

@@ -23,13 +23,13 @@ class Command(BaseCommand):
         self.stdout.write("Preparing the database …")
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        seed = not options["no_demo"] and not User.objects.exists()
+        if not options["no_demo"] and not User.objects.exists():
+            # Before the worker starts: the two would wait for each other's claims.
+            call_command("seed_demo", stdout=self.stdout)
         supervisor = Supervisor(children())
         supervisor.start()
         try:
             if self._wait_for_page(supervisor):
-                if seed:
-                    call_command("seed_demo", stdout=self.stdout)
                 self._tell()
             supervisor.watch()
         finally:

@@ -19,6 +19,8 @@ const keep = (theme) => {
 };
 
 show(read());
+// A narrow screen scrolls the tabs: the open one must not hide.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 addEventListener("click", (event) => {
   if (event.target.closest("[data-theme-button]")) {

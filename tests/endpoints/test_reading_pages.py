@@ -1,0 +1,293 @@
+"""The reading pages over HTTP: what a blinded reader gets to see, with and without scripts."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from endpoints.models import Assignment, Lesion, Measurement, Read
+from endpoints.selectors.cases import series_places
+from tests.cast import PASSWORD, Cast, actor_for
+from tests.endpoints.desk import State, assign, lock, name, open_read, opened, read_through, say
+from trials.models import Subject, TimePoint
+from trials.services import subjects
+
+pytestmark = pytest.mark.django_db
+Kind = Lesion.Kind
+
+
+@pytest.fixture
+def desk(client: Client, cast: Cast) -> Client:
+    client.force_login(cast.reader)
+    return client
+
+
+def url(view: str, case: Assignment, *more: int) -> str:
+    return reverse(view, args=[case.pk, *more])
+
+
+def secrets_of(cast: Cast) -> Iterator[str]:
+    """Everything a blinded reader must not meet."""
+    for subject in Subject.objects.all():
+        yield subject.code
+    for site in (cast.site_a, cast.site_b):
+        yield from (site.site.name, site.site.code, str(site))
+    for person in (cast.second_reader, cast.alba, cast.coordinator, cast.analyst):
+        yield from (person.username, person.last_name)
+    for point in TimePoint.objects.select_related("subject"):
+        yield from (f"{point.due_on:%Y-%m-%d}", f"{point.due_on:%Y%m%d}", f"{point.subject.day_zero:%Y-%m-%d}")
+    for study in (each.time_point.studies.get() for each in Assignment.objects.all()):
+        yield study.uid
+        for series in study.series.all():
+            yield series.uid
+            yield from series.instances.values_list("uid", flat=True)
+            yield from series.instances.values_list("sha256", flat=True)
+    yield from ("PHANTOM", "20260112", "2026-01-12", "Northlight")
+
+
+def body(response: HttpResponse) -> str:
+    headers = "\n".join(f"{key}: {value}" for key, value in response.headers.items() if key not in ("Date", "Expires"))
+    return headers + response.content.decode("utf-8", errors="replace")
+
+
+@pytest.mark.req("R-READ-12")
+def test_no_page_of_a_reader_tells_subject_site_dates_or_other_readers(desk: Client, cast: Cast) -> None:
+    read_through(cast, cast.subject_a, {"BL": "50.0"})
+    draft = opened(cast, cast.subject_a, "FU1")
+    other = assign(cast, cast.subject_b, "BL")
+    assign(cast, cast.subject_b, "FU1", reader=None)
+    case = draft.assignment
+    done = Assignment.objects.get(position=1, time_point__subject=cast.subject_a)
+    pages = [
+        desk.get(reverse("worklist")),
+        desk.get(url("read", case)),
+        desk.get(url("read", done)),
+        desk.get(url("read-frame", case, 0, 0)),
+        desk.get(url("read-frame", case, 0, 99)),
+        desk.post(url("read-open", other), follow=True),
+        desk.post(url("read-open", Assignment.objects.get(position=2, time_point__subject=cast.subject_b)), follow=True),
+        desk.post(url("read-lesion-add", case), {"kind": "target", "organ": "x"}),
+        desk.post(url("read-measure", case), {"lesion": "T01", "state": "absent"}, headers={"hx-request": "true"}),
+        desk.post(url("read-measure", case), {"lesion": "T01", "state": "measured"}),
+        desk.post(url("read-lock", case), {"password": "no"}),
+        desk.post(url("read-lock", case), {"password": PASSWORD}, follow=True),
+    ]
+    subjects.withdraw_consent(
+        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter"
+    )
+    pages += [desk.get(url("read", case)), desk.get(reverse("worklist")), desk.get(url("read-frame", case, 0, 0))]
+    planted = [secret for secret in secrets_of(cast) if secret]
+    assert len(planted) > 60
+    for page in pages:
+        told = body(page)
+        assert [secret for secret in planted if secret in told] == [], page.request["PATH_INFO"]
+
+
+@pytest.mark.req("R-READ-12")
+@pytest.mark.parametrize(
+    ("who", "status"), [("second_reader", 404), ("stranger", 404), ("alba", 404), ("coordinator", 403), ("sponsor", 404)]
+)
+def test_a_case_opens_to_its_own_reader_only(client: Client, cast: Cast, who: str, status: int) -> None:
+    case = opened(cast, cast.subject_a, "BL").assignment
+    client.force_login(getattr(cast, who))
+    assert client.get(url("read", case)).status_code == status
+    assert client.get(url("read-frame", case, 0, 0)).status_code == status
+    for view in ("read-open", "read-lesion-add", "read-lesion-remove", "read-measure", "read-lock"):
+        assert client.post(url(view, case)).status_code == status
+
+
+@pytest.mark.req("R-READ-04")
+def test_a_case_shows_no_image_before_it_was_opened(desk: Client, cast: Cast) -> None:
+    case = assign(cast, cast.subject_a, "BL")
+    assert desk.get(url("read", case)).status_code == 404
+    assert desk.get(url("read-frame", case, 0, 0)).status_code == 404
+    assert desk.post(url("read-open", case)).status_code == 302
+    assert desk.get(url("read", case)).status_code == 200
+    assert desk.get(reverse("read", args=[uuid4()])).status_code == 404
+
+
+@pytest.mark.req("R-READ-03")
+def test_opening_out_of_order_goes_back_to_the_worklist_with_the_reason(desk: Client, cast: Cast) -> None:
+    assign(cast, cast.subject_a, "BL")
+    later = assign(cast, cast.subject_a, "FU1")
+    page = desk.post(url("read-open", later), follow=True)
+    assert "scans are read in order" in page.content.decode()
+    assert not Read.objects.exists()
+
+
+@pytest.mark.req("R-READ-13")
+def test_a_frame_is_a_private_picture_without_a_name_and_is_asked_for_anew_each_time(desk: Client, cast: Cast) -> None:
+    case = opened(cast, cast.subject_a, "BL").assignment
+    frame = desk.get(url("read-frame", case, 0, 2), {"window": "lung"})
+    assert frame.content.startswith(b"\x89PNG")
+    assert frame["Cache-Control"] == "private, no-cache"
+    assert frame["X-Content-Type-Options"] == "nosniff"
+    again = desk.get(
+        url("read-frame", case, 0, 2), {"window": "lung"}, headers={"if-none-match": frame["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    other = desk.get(url("read-frame", case, 0, 2), {"window": "bone"})
+    assert other.content != frame.content
+    assert other["ETag"] != frame["ETag"]
+
+
+@pytest.mark.req("R-READ-11")
+def test_withdrawal_closes_page_and_frames_even_for_a_browser_that_holds_them(desk: Client, cast: Cast) -> None:
+    case = opened(cast, cast.subject_a, "BL").assignment
+    tag = desk.get(url("read-frame", case, 0, 0))["ETag"]
+    subjects.withdraw_consent(
+        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter"
+    )
+    assert desk.get(url("read", case)).status_code == 403
+    assert desk.get(url("read-frame", case, 0, 0), headers={"if-none-match": tag}).status_code == 403
+    assert desk.post(url("read-lock", case), {"password": PASSWORD}).status_code == 403
+
+
+@pytest.mark.req("R-READ-13")
+def test_frames_and_series_beyond_the_case_are_not_found(desk: Client, cast: Cast) -> None:
+    case = opened(cast, cast.subject_a, "BL").assignment
+    assert desk.get(url("read-frame", case, 0, 7)).status_code == 200
+    assert desk.get(url("read-frame", case, 0, 8)).status_code == 404
+    assert desk.get(url("read-frame", case, 1, 0)).status_code == 404
+
+
+@pytest.mark.req("R-READ-14")
+def test_a_whole_read_goes_through_plain_forms_without_any_script(desk: Client, cast: Cast) -> None:
+    case = assign(cast, cast.subject_a, "BL")
+    desk.post(url("read-open", case))
+    desk.post(url("read-lesion-add", case), {"kind": "target", "organ": "liver, segment 4"})
+    desk.post(url("read-lesion-add", case), {"kind": "non_target", "organ": "pleura"})
+    desk.post(url("read-measure", case), {"lesion": "T01", "state": "measured", "value": "31.4"})
+    desk.post(url("read-measure", case), {"lesion": "N01", "state": "present"})
+    page = desk.get(url("read", case)).content.decode()
+    assert "31.4 mm" in page
+    assert "pleura" in page
+    signed = desk.post(url("read-lock", case), {"password": PASSWORD, "comment": "fine"}, follow=True)
+    assert "Response" in signed.content.decode()
+    assert Read.objects.get().state == Read.State.LOCKED
+
+
+@pytest.mark.req("R-READ-06")
+def test_a_line_sent_by_the_script_is_measured_by_the_server_and_answered_with_the_table(desk: Client, cast: Cast) -> None:
+    read = opened(cast, cast.subject_a, "BL")
+    name(read)
+    sent = {
+        "lesion": "T01",
+        "state": "measured",
+        "value": "",
+        "series": 0,
+        "frame": 4,
+        "token": series_places(read.assignment.time_point)[0].token,
+        "row_1": 10,
+        "column_1": 20.5,
+        "row_2": 10,
+        "column_2": 40.5,
+    }
+    answer = desk.post(url("read-measure", read.assignment), sent, headers={"hx-request": "true"})
+    told = answer.content.decode()
+    assert answer.status_code == 200
+    assert told.lstrip().startswith("<section")
+    assert "30.0 mm" in told
+    assert 'data-line="10.0,20.5,10.0,40.5" data-series="0" data-frame="4"' in told
+    assert Measurement.objects.get().geometry == [[10.0, 20.5], [10.0, 40.5]]
+
+
+@pytest.mark.req("R-READ-06")
+def test_half_a_line_is_refused_with_the_table_and_a_sentence(desk: Client, cast: Cast) -> None:
+    read = opened(cast, cast.subject_a, "BL")
+    name(read)
+    sent = {"lesion": "T01", "state": "measured", "series": 0, "frame": 4, "row_1": 10, "column_1": 20}
+    answer = desk.post(url("read-measure", read.assignment), sent, headers={"hx-request": "true"})
+    assert "A line has two ends" in answer.content.decode()
+    assert desk.post(url("read-measure", read.assignment), sent).status_code == 400
+    assert not Measurement.objects.exists()
+
+
+@pytest.mark.req("R-READ-08")
+def test_warnings_stand_on_the_page_before_locking(desk: Client, cast: Cast) -> None:
+    read = opened(cast, cast.subject_a, "BL")
+    say(read, name(read), State.MEASURED, "8.0")
+    page = desk.get(url("read", read.assignment)).content.decode()
+    assert "Lesion T01 measures 8.0 mm and needs at least 10 mm here" in page
+    refused = desk.post(url("read-lock", read.assignment), {"password": PASSWORD})
+    assert refused.status_code == 400
+    assert Read.objects.get().state == Read.State.DRAFT
+
+
+@pytest.mark.req("R-READ-15")
+def test_earlier_values_stand_beside_the_current_ones(desk: Client, cast: Cast) -> None:
+    read_through(cast, cast.subject_a, {"BL": "50.0", "FU1": "44.4"})
+    draft = opened(cast, cast.subject_a, "FU2")
+    page = " ".join(desk.get(url("read", draft.assignment)).content.decode().split())
+    assert '<span class="muted">1:</span> 50.0 mm' in page
+    assert '<span class="muted">2:</span> 44.4 mm' in page
+
+
+@pytest.mark.req("R-READ-15")
+def test_the_response_is_shown_with_its_explanation_after_locking_and_not_before(desk: Client, cast: Cast) -> None:
+    read_through(cast, cast.subject_a, {"BL": "50.0"})
+    draft = opened(cast, cast.subject_a, "FU1")
+    say(draft, Lesion.objects.get(), State.MEASURED, "30.0")
+    assert "Target row 5" not in desk.get(url("read", draft.assignment)).content.decode()
+    lock(draft)
+    page = desk.get(url("read", draft.assignment)).content.decode()
+    assert "Target row 5" in page
+    assert "partial response" in page
+    assert "-40.0 %" in page
+    assert "<form" not in page.split('id="findings"')[1].split("</section>")[0]
+
+
+@pytest.mark.req("R-READ-12")
+def test_a_label_of_another_readers_lesion_is_not_found(desk: Client, cast: Cast) -> None:
+    read = opened(cast, cast.subject_a, "BL")
+    other = open_read(assign(cast, cast.subject_b, "BL", reader=cast.second_reader), cast.second_reader)
+    name(other)
+    sent = {"lesion": "T01", "state": "measured", "value": "20.0"}
+    assert desk.post(url("read-measure", read.assignment), sent).status_code == 404
+
+
+@pytest.mark.req("R-READ-16")
+def test_the_coordinator_assigns_and_sees_progress(client: Client, cast: Cast) -> None:
+    read_through(cast, cast.subject_a, {"BL": "50.0"})
+    waiting = assign_later(cast)
+    client.force_login(cast.coordinator)
+    page = client.get(reverse("assignment-list", args=["TUNDRA"]))
+    assert str(waiting) in page.content.decode()
+    sent = {"time_point": waiting.pk, "reader": cast.reader.pk}
+    assert client.post(reverse("assign", args=["TUNDRA"]), sent).status_code == 302
+    again = client.post(reverse("assign", args=["TUNDRA"]), sent)
+    assert again.status_code == 400
+    assert "already has this time point" in again.content.decode()
+    assert Assignment.objects.count() == 2
+
+
+def assign_later(cast: Cast) -> TimePoint:
+    case = assign(cast, cast.subject_b, "BL")
+    point = case.time_point
+    case.delete()
+    return point
+
+
+@pytest.mark.req("R-READ-16")
+def test_assigning_all_takes_one_form(client: Client, cast: Cast) -> None:
+    assign_later(cast)
+    client.force_login(cast.coordinator)
+    sent = {"reader": cast.second_reader.pk}
+    page = client.post(reverse("assign-all", args=["TUNDRA"]), sent, follow=True)
+    assert "1 scan was given" in page.content.decode()
+    assert Assignment.objects.get().reader == cast.second_reader
+
+
+@pytest.mark.req("R-READ-16")
+@pytest.mark.parametrize(
+    ("who", "status"), [("reader", 404), ("alba", 403), ("analyst", 403), ("sponsor", 403), ("stranger", 404)]
+)
+def test_the_list_of_assignments_is_the_coordinators(client: Client, cast: Cast, who: str, status: int) -> None:
+    client.force_login(getattr(cast, who))
+    assert client.get(reverse("assignment-list", args=["TUNDRA"])).status_code == status
+    for view in ("assign", "assign-all"):
+        assert client.post(reverse(view, args=["TUNDRA"])).status_code == status

@@ -1,0 +1,206 @@
+"""The pages: figures with their tables, building, releasing with a password, taking the file."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from reports.models import Report
+from reports.services import build, release
+from tests.cast import PASSWORD, TODAY, Cast, actor_for
+from tests.reports.rows import GROWN, HALVED, write_reads
+from trials.models import Charter
+from trials.services import subjects
+
+
+@pytest.fixture(autouse=True)
+def _root(settings: Settings, tmp_path: Path) -> None:
+    settings.REPORTS_ROOT = tmp_path / "reports"
+
+
+@pytest.fixture
+def built(cast: Cast) -> Report:
+    write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
+    write_reads(cast, cast.subject_b, reader=cast.reader, told=GROWN, best="PD")
+    return build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
+
+
+@pytest.fixture
+def released(cast: Cast, built: Report) -> Report:
+    return release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+
+
+@pytest.mark.req("R-REP-05", "R-REP-06")
+def test_the_results_page_has_both_figures_and_the_numbers_in_tables(cast: Cast, built: Report, client: Client) -> None:
+    client.force_login(cast.sponsor)
+    page = client.get(reverse("results", args=["TUNDRA"])).content.decode()
+    assert page.count("<svg") == 2
+    assert 'id="waterfall-title"' in page
+    assert 'id="spider-desc"' in page
+    for words in (cast.subject_a.code, "-60.6", "52.1", "121.7", "PD by rows written for a test."):
+        assert words in page
+    assert not re.search(r"\sstyle=|<style|\son\w+=", page.split("<main", 1)[1])
+    for name in ("Rhea", "rhea", "Hospital", "free comment"):
+        assert name not in page
+
+
+@pytest.mark.req("R-REP-07")
+def test_the_results_page_names_who_is_left_out(cast: Cast, built: Report, client: Client) -> None:
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    client.force_login(cast.sponsor)
+    page = client.get(reverse("results", args=["TUNDRA"])).content.decode()
+    assert "consent was withdrawn" in page
+    assert "-60.6" not in page
+    assert "121.7" in page
+
+
+def test_the_results_page_says_so_before_a_charter_and_before_the_first_read(cast: Cast, client: Client) -> None:
+    client.force_login(cast.monitor)
+    address = reverse("results", args=["TUNDRA"])
+    assert "No read is locked yet" in client.get(address).content.decode()
+    cast.trial.charters.update(state=Charter.State.SUPERSEDED)
+    assert "No charter is approved yet" in client.get(address).content.decode()
+
+
+@pytest.mark.req("R-REP-11")
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("coordinator", 200), ("monitor", 200), ("sponsor", 200), ("alba", 403), ("analyst", 403), ("officer", 403),
+        ("reader", 404), ("stranger", 404), ("operator", 404),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("address", ["results", "report-list", "api-results"])
+def test_results_and_reports_are_for_coordinator_monitor_and_sponsor(
+    cast: Cast, client: Client, name: str, status: int, address: str
+) -> None:
+    client.force_login(getattr(cast, name))
+    assert client.get(reverse(address, args=["TUNDRA"])).status_code == status
+
+
+@pytest.mark.req("R-REP-08")
+def test_the_coordinator_builds_and_lands_on_the_report(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    answer = client.post(reverse("report-build", args=["TUNDRA"]), {"cut_off": TODAY.isoformat()}, follow=True)
+    report = Report.objects.get()
+    assert answer.redirect_chain[-1][0] == reverse("report", args=[report.pk])
+    page = answer.content.decode()
+    assert "only the coordinator sees it" in page
+    assert report.contents_sha256 in page
+    assert report.audit_hash in page
+
+
+@pytest.mark.req("R-REP-08")
+def test_a_cut_off_to_come_is_refused_on_the_page(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    answer = client.post(reverse("report-build", args=["TUNDRA"]), {"cut_off": "2999-01-01"})
+    assert answer.status_code == 400
+    assert "has not come yet" in answer.content.decode()
+    assert not Report.objects.exists()
+
+
+@pytest.mark.req("R-REP-09")
+def test_a_wrong_password_is_told_and_the_right_one_releases(cast: Cast, built: Report, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    address = reverse("report-release", args=[built.pk])
+    wrong = client.post(address, {"password": "not mine"})
+    assert wrong.status_code == 400
+    assert "nothing was signed" in wrong.content.decode()
+    built.refresh_from_db()
+    assert built.state == Report.State.BUILT
+    right = client.post(address, {"password": PASSWORD}, follow=True)
+    assert "Clara Coordinator" in right.content.decode()
+    assert "never changes" in right.content.decode()
+    built.refresh_from_db()
+    assert built.state == Report.State.RELEASED
+
+
+@pytest.mark.req("R-REP-10", "R-REP-11")
+@pytest.mark.parametrize("name", ["sponsor", "monitor"])
+def test_before_release_a_report_does_not_exist_for_sponsor_and_monitor(
+    cast: Cast, built: Report, client: Client, name: str
+) -> None:
+    client.force_login(getattr(cast, name))
+    for address in ("report", "report-download", "report-contents"):
+        assert client.get(reverse(address, args=[built.pk])).status_code == 404
+    assert client.post(reverse("report-release", args=[built.pk]), {"password": PASSWORD}).status_code == 404
+    assert "Report 1" not in client.get(reverse("report-list", args=["TUNDRA"])).content.decode()
+
+
+@pytest.mark.req("R-REP-09", "R-REP-11")
+@pytest.mark.parametrize("name", ["sponsor", "monitor"])
+def test_after_release_they_see_it_and_still_cannot_sign(
+    cast: Cast, released: Report, client: Client, name: str
+) -> None:
+    client.force_login(getattr(cast, name))
+    assert client.get(reverse("report", args=[released.pk])).status_code == 200
+    assert client.post(reverse("report-release", args=[released.pk]), {"password": PASSWORD}).status_code == 403
+    assert client.post(reverse("report-build", args=["TUNDRA"]), {"cut_off": TODAY}).status_code == 403
+
+
+@pytest.mark.req("R-REP-11")
+@pytest.mark.parametrize("name", ["stranger", "operator", "reader", "alba", "analyst", "officer"])
+def test_for_everybody_else_no_report_exists(cast: Cast, released: Report, client: Client, name: str) -> None:
+    client.force_login(getattr(cast, name))
+    for address in ("report", "report-download", "report-contents"):
+        assert client.get(reverse(address, args=[released.pk])).status_code == 404
+
+
+@pytest.mark.req("R-REP-10")
+def test_the_file_comes_as_an_attachment_and_is_listed_with_its_hash(
+    cast: Cast, released: Report, client: Client
+) -> None:
+    client.force_login(cast.sponsor)
+    answer = client.get(reverse("report-download", args=[released.pk]))
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer["Content-Disposition"] == 'attachment; filename="TUNDRA-report-1.pdf"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer.content.startswith(b"%PDF")
+    client.force_login(cast.coordinator)
+    page = client.get(reverse("report", args=[released.pk])).content.decode()
+    assert "sven" in page
+    assert released.pdf_sha256[:16] in page
+
+
+@pytest.mark.req("R-REP-06")
+def test_the_sponsor_sees_the_own_downloads_alone(cast: Cast, released: Report, client: Client) -> None:
+    for user in (cast.coordinator, cast.sponsor):
+        client.force_login(user)
+        client.get(reverse("report-contents", args=[released.pk]))
+    page = client.get(reverse("report", args=[released.pk])).content.decode()
+    assert '<th scope="row">sven</th>' in page
+    assert "clara" not in page
+
+
+@pytest.mark.req("R-REP-13")
+def test_the_page_warns_when_a_subject_withdrew_after_the_build(cast: Cast, released: Report, client: Client) -> None:
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    client.force_login(cast.coordinator)
+    page = client.get(reverse("report", args=[released.pk])).content.decode()
+    assert "consent to give results to the sponsor ended" in page
+    assert cast.subject_a.code in page
+
+
+@pytest.mark.req("R-REP-10")
+def test_a_report_that_lost_its_hash_says_so_and_offers_nothing(cast: Cast, built: Report, client: Client) -> None:
+    Report.objects.filter(pk=built.pk).update(contents="{}")
+    client.force_login(cast.coordinator)
+    page = client.get(reverse("report", args=[built.pk])).content.decode()
+    assert "no longer matches its hash" in page
+    assert reverse("report-download", args=[built.pk]) not in page
+    answer = client.get(reverse("report-contents", args=[built.pk]), follow=True)
+    assert "nothing was handed out" in answer.content.decode()
+
+
+@pytest.mark.req("R-REP-15")
+def test_the_api_gives_what_the_page_shows(cast: Cast, built: Report, client: Client) -> None:
+    client.force_login(cast.sponsor)
+    told = client.get(reverse("api-results", args=["TUNDRA"])).json()
+    assert {reading["subject"] for reading in told["readings"]} == {cast.subject_a.code, cast.subject_b.code}
+    assert told["trial"]["code"] == "TUNDRA"
+    assert "software" not in told
+    cast.trial.charters.update(state=Charter.State.SUPERSEDED)
+    assert client.get(reverse("api-results", args=["TUNDRA"])).status_code == 404

@@ -1,0 +1,177 @@
+import pytest
+from django.test import Client
+
+from audit.models import AuditEvent
+from tests.cast import PASSWORD, Cast, actor_for
+from trials.models import Charter
+from trials.services import charters
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "/trials/TUNDRA/charter/"
+SETTINGS = {
+    "settings-criteria": "recist11",
+    "settings-confirmation_required": "",
+    "settings-confirmation_days": 35,
+    "settings-minimum_sd_days": 42,
+}
+VISIT = {
+    "visit-code": "FU3",
+    "visit-name": "Follow-up 3",
+    "visit-day": 168,
+    "visit-window_before": 5,
+    "visit-window_after": 9,
+}
+
+
+@pytest.fixture
+def draft(cast: Cast, client: Client) -> Charter:
+    client.force_login(cast.coordinator)
+    return charters.amend(by=actor_for(cast.coordinator), charter=cast.charter, reason="a third follow-up")
+
+
+def digest(client: Client) -> str:
+    return str(client.get(ADDRESS).context["digest"])
+
+
+@pytest.mark.req("R-TRI-04")
+def test_the_draft_takes_settings_time_points_and_series(draft: Charter, client: Client) -> None:
+    assert client.post(f"{ADDRESS}2/settings/", SETTINGS).status_code == 302
+    assert client.post(f"{ADDRESS}2/time-points/", VISIT).status_code == 302
+    point = draft.time_points.get(code="FU3")
+    prefix = f"series-{point.pk}"
+    told = {
+        f"{prefix}-name": "CT",
+        f"{prefix}-modality": "ct",
+        f"{prefix}-minimum_slices": 2,
+        f"{prefix}-required": "on",
+    }
+    assert client.post(f"{ADDRESS}time-points/{point.pk}/series/", told).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.confirmation_required, draft.confirmation_days) == (False, 35)
+    assert point.requirements.get().modality == "CT"
+
+
+@pytest.mark.req("R-TRI-04")
+def test_the_event_of_changed_settings_tells_the_values_before_and_after(draft: Charter, client: Client) -> None:
+    client.post(f"{ADDRESS}2/settings/", SETTINGS)
+    event = AuditEvent.objects.get(act="charter.changed")
+    assert '"confirmation_days":28' in event.before
+    assert '"confirmation_days":35' in event.after
+
+
+@pytest.mark.req("R-TRI-04")
+def test_a_time_point_can_leave_the_draft_again(draft: Charter, client: Client) -> None:
+    point = draft.time_points.get(code="FU2")
+    assert client.post(f"{ADDRESS}time-points/{point.pk}/remove/").status_code == 302
+    assert not draft.time_points.filter(code="FU2").exists()
+    assert AuditEvent.objects.filter(act="time_point.unscheduled").exists()
+
+
+@pytest.mark.req("R-TRI-04")
+def test_a_code_or_day_planned_twice_is_refused_beside_the_form(draft: Charter, client: Client) -> None:
+    answer = client.post(f"{ADDRESS}2/time-points/", VISIT | {"visit-code": "BL"})
+    assert answer.status_code == 400
+    assert "already exists" in answer.content.decode()
+
+
+@pytest.mark.req("R-TRI-05")
+def test_the_signer_sees_what_is_signed_and_approval_freezes_just_that(draft: Charter, client: Client) -> None:
+    page = client.get(ADDRESS)
+    shown = page.context["digest"]
+    assert shown in page.content.decode()
+    assert "I approve this record" in page.content.decode()
+    told = {"approve-digest": shown, "approve-password": PASSWORD}
+    assert client.post(f"{ADDRESS}2/approve/", told).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.state, draft.document_sha256) == (Charter.State.APPROVED, shown)
+    assert Charter.objects.get(version=1).state == Charter.State.SUPERSEDED
+
+
+@pytest.mark.req("R-TRI-05")
+def test_a_wrong_password_approves_nothing(draft: Charter, client: Client) -> None:
+    answer = client.post(
+        f"{ADDRESS}2/approve/", {"approve-digest": digest(client), "approve-password": "eight loud otters"}
+    )
+    assert answer.status_code == 400
+    assert "not your password" in answer.content.decode()
+    draft.refresh_from_db()
+    assert draft.state == Charter.State.DRAFT
+    assert not AuditEvent.objects.filter(act="charter.approved", object_id=str(draft.pk)).exists()
+
+
+@pytest.mark.req("R-TRI-05")
+def test_a_draft_that_changed_under_the_signer_is_not_signed(draft: Charter, client: Client) -> None:
+    seen = digest(client)
+    client.post(f"{ADDRESS}2/time-points/", VISIT)
+    told = {"approve-digest": seen, "approve-password": PASSWORD}
+    page = client.post(f"{ADDRESS}2/approve/", told, follow=True).content.decode()
+    assert "changed after you opened this page" in page
+    draft.refresh_from_db()
+    assert draft.state == Charter.State.DRAFT
+
+
+@pytest.mark.req("R-TRI-05")
+def test_a_time_point_without_series_is_named_and_stops_approval(draft: Charter, client: Client) -> None:
+    client.post(f"{ADDRESS}2/time-points/", VISIT)
+    told = {"approve-digest": digest(client), "approve-password": PASSWORD}
+    answer = client.post(f"{ADDRESS}2/approve/", told)
+    assert answer.status_code == 400
+    assert "FU3" in " ".join(answer.context["approve"].non_field_errors())
+
+
+@pytest.mark.req("R-TRI-06")
+def test_a_frozen_charter_refuses_every_edit_in_words(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    point = cast.charter.time_points.get(code="BL")
+    prefix = f"series-{point.pk}"
+    told = {f"{prefix}-name": "PET", f"{prefix}-modality": "PT", f"{prefix}-minimum_slices": 1}
+    answers = [
+        client.post(f"{ADDRESS}1/settings/", SETTINGS),
+        client.post(f"{ADDRESS}1/time-points/", VISIT),
+        client.post(f"{ADDRESS}time-points/{point.pk}/series/", told),
+        client.post(f"{ADDRESS}1/approve/", {"approve-digest": digest(client), "approve-password": PASSWORD}),
+    ]
+    assert [answer.status_code for answer in answers] == [400] * 4
+    removal = client.post(f"{ADDRESS}time-points/{point.pk}/remove/", follow=True)
+    assert "This charter is frozen" in removal.content.decode()
+    contents = client.get(f"{ADDRESS}?version=1")
+    assert contents.context["digest"] == cast.charter.document_sha256
+    assert cast.charter.time_points.count() == 3
+    assert not cast.charter.time_points.get(code="BL").requirements.filter(name="PET").exists()
+
+
+@pytest.mark.req("R-TRI-06")
+def test_a_refused_edit_says_so_where_it_was_made(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    page = client.post(f"{ADDRESS}1/time-points/", VISIT).content.decode()
+    assert "This charter is frozen" in page
+
+
+@pytest.mark.req("R-TRI-06")
+def test_a_new_version_needs_a_reason_and_keeps_the_old_one_in_force(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    assert client.post(f"{ADDRESS}1/amend/", {"amend-reason": ""}).status_code == 400
+    assert client.post(f"{ADDRESS}1/amend/", {"amend-reason": "a new scanner"}).status_code == 302
+    states = dict(Charter.objects.values_list("version", "state"))
+    assert states == {1: Charter.State.APPROVED, 2: Charter.State.DRAFT}
+    assert AuditEvent.objects.get(act="charter.amended").reason == "a new scanner"
+    assert [one.version for one in client.get(ADDRESS).context["versions"]] == [2, 1]
+
+
+@pytest.mark.req("R-TRI-06")
+@pytest.mark.parametrize("name", ["alba", "analyst", "sponsor", "monitor", "officer"])
+def test_others_read_the_charter_and_cannot_write_it(cast: Cast, client: Client, name: str) -> None:
+    client.force_login(getattr(cast, name))
+    page = client.get(ADDRESS)
+    assert page.status_code == 200
+    assert [page.context[name] for name in ("may_write", "may_approve", "may_amend")] == [False] * 3
+    assert client.post(f"{ADDRESS}1/amend/", {"amend-reason": "why not"}).status_code == 403
+    assert client.post(f"{ADDRESS}1/time-points/", VISIT).status_code == 403
+
+
+@pytest.mark.req("R-TRI-06")
+@pytest.mark.parametrize("name", ["reader", "stranger", "operator"])
+def test_readers_strangers_and_the_operator_find_no_charter(cast: Cast, client: Client, name: str) -> None:
+    client.force_login(getattr(cast, name))
+    assert client.get(ADDRESS).status_code == 404
+    assert client.post(f"{ADDRESS}1/amend/", {"amend-reason": "why not"}).status_code == 404

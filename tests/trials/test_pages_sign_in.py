@@ -1,0 +1,86 @@
+import pytest
+from django.test import Client
+
+from audit.models import AuditEvent
+from tests.cast import PASSWORD, Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def enter(client: Client, username: str, password: str, onward: str = "") -> int:
+    told = {"username": username, "password": password, "next": onward}
+    return client.post("/sign-in/", told).status_code
+
+
+def acts() -> list[str]:
+    return list(AuditEvent.objects.filter(trial_code="").values_list("act", flat=True))
+
+
+@pytest.mark.req("R-ACC-01")
+def test_name_and_password_lead_to_my_work_and_leave_an_event(cast: Cast, client: Client) -> None:
+    answer = client.post("/sign-in/", {"username": "alba", "password": PASSWORD}, follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "My work" in answer.content.decode()
+    event = AuditEvent.objects.get(act="sign_in.succeeded")
+    assert (event.actor_id, event.object_label, event.role) == ("alba", "Alba Sitestaff", "account")
+
+
+@pytest.mark.req("R-ACC-01")
+def test_a_wrong_password_signs_nobody_in_and_leaves_an_event_about_the_account(cast: Cast, client: Client) -> None:
+    assert enter(client, "alba", "eight loud otters") == 400
+    assert "_auth_user_id" not in client.session
+    event = AuditEvent.objects.get(act="sign_in.failed")
+    assert (event.actor_id, event.object_label) == ("machine:sign-in", "Alba Sitestaff")
+    assert "eight loud otters" not in "".join(str(value) for value in vars(event).values())
+
+
+@pytest.mark.req("R-ACC-01")
+def test_an_unknown_name_is_never_stored_since_it_may_be_a_password(cast: Cast, client: Client) -> None:
+    assert enter(client, PASSWORD, "x") == 400
+    event = AuditEvent.objects.get(act="sign_in.failed")
+    assert event.object_label == "unknown account"
+    assert PASSWORD not in "".join(str(value) for value in vars(event).values())
+
+
+@pytest.mark.req("R-ACC-01")
+def test_unknown_name_closed_account_and_wrong_password_read_the_same(cast: Cast, client: Client) -> None:
+    cast.brisa.is_active = False
+    cast.brisa.save()
+    tries = (("alba", "wrong"), ("nobody", "wrong"), ("brisa", PASSWORD))
+    pages = [client.post("/sign-in/", {"username": name, "password": word}) for name, word in tries]
+    sentences = {"do not fit an open account" in page.content.decode() for page in pages}
+    assert sentences == {True}
+    assert {page.status_code for page in pages} == {400}
+
+
+@pytest.mark.req("R-ACC-01")
+def test_signing_out_needs_a_post_and_leaves_an_event(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alba)
+    assert client.get("/sign-out/").status_code == 405
+    assert client.post("/sign-out/").headers["Location"] == "/sign-in/"
+    assert "_auth_user_id" not in client.session
+    assert acts() == ["sign_out"]
+
+
+@pytest.mark.req("R-ACC-01")
+@pytest.mark.parametrize(
+    ("onward", "place"),
+    [("/trials/TUNDRA/", "/trials/TUNDRA/"), ("https://example.org/", "/"), ("//example.org/", "/"), ("", "/")],
+)
+def test_signing_in_goes_on_to_own_addresses_only(cast: Cast, client: Client, onward: str, place: str) -> None:
+    answer = client.post("/sign-in/", {"username": "alba", "password": PASSWORD, "next": onward})
+    assert answer.headers["Location"] == place
+
+
+@pytest.mark.req("R-ACC-01")
+def test_every_page_of_a_stranger_to_the_house_leads_to_the_sign_in(cast: Cast, client: Client) -> None:
+    for address in ("/", "/trials/TUNDRA/", f"/subjects/{cast.subject_a.code}/", "/trials/TUNDRA/audit/"):
+        answer = client.get(address)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.req("R-ACC-01")
+def test_who_is_signed_in_already_is_sent_on(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alba)
+    assert client.get("/sign-in/?next=/trials/TUNDRA/").headers["Location"] == "/trials/TUNDRA/"
