@@ -72,11 +72,7 @@ def acts_in(trial_code: str) -> list[str]:
 
 def people_in(trial_code: str) -> list[str]:
     """Every actor the trial's trail knows, persons and machines."""
-    people = (
-        AuditEvent.objects.filter(trial_code=trial_code)
-        .order_by("actor_id")
-        .values_list("actor_id", flat=True)
-    )
+    people = AuditEvent.objects.filter(trial_code=trial_code).order_by("actor_id").values_list("actor_id", flat=True)
     return list(people.distinct())
 
 

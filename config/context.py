@@ -54,9 +54,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return frame
     return frame | {
         "nav_trials": SimpleLazyObject(lambda: _trials(actor)),
-        "nav_is_reader": SimpleLazyObject(
-            lambda: any(one.role == Role.READER for one in access.scopes(actor))
-        ),
+        "nav_is_reader": SimpleLazyObject(lambda: any(one.role == Role.READER for one in access.scopes(actor))),
         "nav_here": SimpleLazyObject(lambda: _here(request, actor)),
     }
 

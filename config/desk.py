@@ -64,9 +64,7 @@ def _desk(actor: Actor, trial: Trial) -> Desk:
         to_send=tuple(_awaited(visits)[:LISTED]) if may_send else (),
         to_judge=tuple(_received(visits)[:LISTED]) if may_judge else (),
         queries=tuple(_queries(actor, trial)) if may_send else (),
-        reports=tuple(_released(actor, trial))
-        if Act.REPORT_VIEW in acts and Act.REPORT_BUILD not in acts
-        else (),
+        reports=tuple(_released(actor, trial)) if Act.REPORT_VIEW in acts and Act.REPORT_BUILD not in acts else (),
         may_send=may_send and trial.state == Trial.State.OPEN,
     )
 

@@ -34,8 +34,8 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = _request_id(request)
-        request.request_id = request_id  # type: ignore[attr-defined]  requests carry it for the error pages
-        request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  ActorRequest in trials.http tells the type
+        request.request_id = request_id  # type: ignore[attr-defined]  # requests carry it for the error pages
+        request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  # ActorRequest in trials.http tells the type
         # Before the view: DRF takes the account off a request that it turns away.
         is_personal = request.user.is_authenticated
         response = self.get_response(request)

@@ -24,9 +24,7 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         "detail": " ".join(_sentences(known.detail)),
         "request_id": request_id,
     }
-    return Response(
-        body, status=known.status_code, headers=_headers(known), content_type="application/problem+json"
-    )
+    return Response(body, status=known.status_code, headers=_headers(known), content_type="application/problem+json")
 
 
 def _as_api_error(error: Exception) -> exceptions.APIException | None:

@@ -4,6 +4,7 @@ from deid.elements import Element, Item, text_of
 from deid.vocabulary import UNKNOWN_CODE, standard_meaning
 
 CODE_VALUE, SCHEME, MEANING = 0x00080100, 0x00080102, 0x00080104
+TRIPLET = (CODE_VALUE, SCHEME, MEANING)  # written only from the standard's own lists
 LONG_CODE, URN_CODE = 0x00080119, 0x00080120
 # everything of the code sequence macro; besides the triplet none of it survives
 MACRO = frozenset({CODE_VALUE, SCHEME, MEANING, LONG_CODE, URN_CODE}) | {

@@ -4,16 +4,16 @@ import struct
 from dataclasses import astuple
 
 from deid.cleaning import Cleaner
-from deid.codes import MEANING
-from deid.elements import PIXEL_TAGS, Item, text_of
+from deid.codes import TRIPLET
+from deid.elements import PIXEL_TAGS, Element, Item, text_of
 from deid.facts import has_contrast, read_facts
 from deid.keyed import require_key, shift_days
 from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
 from deid.parser import EXPLICIT, parse
 from deid.pixels import clean_pixels
-from deid.plan import Deed, Plan, plan_for
+from deid.plan import BINARIES, NUMBERS, Deed, Plan, plan_for
 from deid.provenance import METHOD, write_provenance
-from deid.residue import require_no_residue
+from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue
 from deid.risk import require_low_risk
 from deid.vocabulary import admits_coded
 from deid.writer import encode_file, encode_item
@@ -26,6 +26,7 @@ _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
     0x00080060,
 )
 _PHOTOMETRIC = 0x00280004
+_BULK_VRS = BINARIES | NUMBERS | {"DS", "IS"}
 
 
 def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
@@ -67,7 +68,7 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
     bare = dict(item)
     applied = write_provenance(item, trial=trial, policy=policy)
     header = encode_item(item)
-    require_no_residue(bare, header=header, suspects=cleaner.suspects, own=_own_text(item, trial))
+    require_no_residue(bare, header=_searchable(item, header), suspects=cleaner.suspects, own=_own_text(item, trial))
     syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
     if pixels is not None:
         item[pixels.tag] = pixels
@@ -112,13 +113,28 @@ def _require_described(item: Item) -> None:
             raise _incomplete()
 
 
+def _searchable(item: Item, header: bytes) -> bytes:
+    """Return the header, a long one without its bulk numbers (contours, tables), which hold no text."""
+    return header if len(header) <= SEARCHED_BYTES else encode_item(_without_bulk(item))
+
+
+def _without_bulk(item: Item) -> Item:
+    kept: Item = {}
+    for tag, element in item.items():
+        if element.items is not None:
+            kept[tag] = Element(tag, "SQ", items=tuple(_without_bulk(inner) for inner in element.items))
+        elif len(element.value) <= LONGEST_VALUE or element.vr not in _BULK_VRS:
+            kept[tag] = element
+    return kept
+
+
 def _own_text(item: Item, trial: ClinicalTrial) -> str:
     """Return what the engine itself writes: the trial's texts, its own record and standard meanings."""
     return "\n".join((*astuple(trial), text_of(item[METHOD]), *sorted(_meanings(item))))
 
 
 def _meanings(item: Item) -> set[str]:
-    found = {text_of(item[MEANING])} if MEANING in item else set()
+    found = {text_of(item[tag]) for tag in TRIPLET if tag in item}
     for element in item.values():
         for inner in element.items or ():
             found |= _meanings(inner)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from deid.codes import MEANING
+from deid.codes import TRIPLET
 from deid.elements import Element, Item
 from deid.model import Rejected, Rejection
 from deid.vocabulary import vocabulary
@@ -14,7 +14,8 @@ SHORTEST_WORD = 4
 SHORTEST_NUMBER = 5
 SHORTEST_PHRASE = 6
 LONGEST_VALUE = 1024
-MOST_VALUES = 5_000
+MOST_VALUES = 2_000
+SEARCHED_BYTES = 1 << 20
 _WORD = re.compile(r"[a-z]{4,}")
 _NUMBER = re.compile(r"\d{5,}")
 _SEARCHED = frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN", "UR", "AE", "CS", "IS", "DS", "AS", "UN"})
@@ -94,13 +95,13 @@ def _values(item: Item) -> Iterator[tuple[str, bytes]]:
         if element.items is not None:
             for inner in element.items:
                 yield from _values(inner)
-        elif element.vr in _SEARCHED and element.tag != MEANING:
+        elif element.vr in _SEARCHED and element.tag not in TRIPLET:
             yield element.vr, bytes(element.value)
 
 
 def _has_phrase(header: bytes, phrases: set[bytes], ours: str) -> bool:
     """Whether a whole removed value stands in the header, in one-byte text or in UTF-16."""
-    small = header.lower()
+    small = header.lower()[:SEARCHED_BYTES]
     return any(
         _stands_in(phrase, small) or b"\0".join(phrase[i : i + 1] for i in range(len(phrase))) in small
         for phrase in phrases

@@ -15,12 +15,14 @@ _TIME = re.compile(r"([01]\d|2[0-3])(([0-5]\d)(([0-5]\d|60)(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _ONE = rb"(?: *[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)? *"
 _NUMERIC = re.compile(_ONE + rb"(?:\\" + _ONE + rb")*\0*")
+_NUMERIC_LETTERS = re.compile(rb"[0-9+\-.eE \\\0]*")  # enough, and fast, for long contours
+_LONG_LIST = 4096
 _READABLE = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{8,}")
 _LONG_READABLE = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{10,}")
 _BULK = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{16,}")
 _SMALL_BLOB = 1 << 16
 _IDENTIFIER_LIKE = re.compile(rb"(?<![\d.eE])[+-]?\d{6,}")
-_HUGE = re.compile(rb"\d{17,}")
+_HUGE = re.compile(rb"\d{20,}")
 
 
 def split_values(value: bytes | memoryview) -> list[str] | None:
@@ -96,7 +98,8 @@ def check_numbers(value: bytes | memoryview, *, tag: int) -> bytes | None:
     Whole parts of six digits and more pass only where physics needs them (a dose in becquerel).
     """
     raw = bytes(value)
-    if not _NUMERIC.fullmatch(raw) or _HUGE.search(raw):
+    pattern = _NUMERIC if len(raw) <= _LONG_LIST else _NUMERIC_LETTERS
+    if not pattern.fullmatch(raw) or _HUGE.search(raw):
         return None
     if tag not in vocabulary().large_numbers and _IDENTIFIER_LIKE.search(raw):
         return None

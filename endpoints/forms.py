@@ -84,7 +84,7 @@ class LockForm(forms.Form):
     """Signing asks for the password each time (21 CFR 11.200)."""
 
     comment = forms.CharField(
-        label=_("Comment (optional)"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Comment"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
     password = forms.CharField(
         label=_("Your password"),

@@ -21,6 +21,7 @@ from imaging.services.submissions import Piece
 from imaging.vault import PART_SIZE
 from trials import access
 from trials.models import TimePoint
+from trials.roles import Act
 
 _FIELD = re.compile(r"(\d{1,5})\.(\d{1,4})")
 
@@ -93,6 +94,7 @@ class CompleteView(DeliveryView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Close the delivery; 400 with a sentence where something is missing."""
         submission = self.delivery(pk)
+        access.require(self.actor(), Act.SUBMISSION_SEND, submission)
         told = CompleteSerializer(data=request.data)
         told.is_valid(raise_exception=True)
         submission = submissions.complete(by=self.actor(), submission=submission, **told.validated_data)

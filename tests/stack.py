@@ -45,7 +45,8 @@ class Stack:
 
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "manage.py", *words], cwd=ROOT, env=_environment(self.home), capture_output=True, text=True
+            [sys.executable, "manage.py", *words],
+            check=False, cwd=ROOT, env=_environment(self.home), capture_output=True, text=True
         )
 
     def children(self, word: str) -> list[int]:
@@ -85,7 +86,7 @@ class Session:
 
     def token(self, page: str) -> str:
         found = _TOKEN.search(self.get(page).text)
-        return found[1] if found else self.http.cookies.get("csrftoken", "")
+        return str(found[1] if found else self.http.cookies.get("csrftoken", ""))
 
     def api(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"X-CSRFToken": self.http.cookies.get("csrftoken", ""), "Referer": self.address}

@@ -20,6 +20,12 @@ from trials.roles import Act, Reach, Road, Role, Scope, reach_of
 M = TypeVar("M", bound=Model)
 
 
+def road_of(model: type[Model]) -> Road:
+    """How a model answers to trial, site and owner; every model that is shown declares it as `road`."""
+    road: Road = model.road  # type: ignore[attr-defined]  # Django's base class cannot know it
+    return road
+
+
 def scopes(actor: Actor) -> tuple[Scope, ...]:
     """Every role the actor holds today; empty for machines and strangers."""
     if actor.user_id is None:
@@ -47,13 +53,13 @@ def _granted(user_id: int) -> Q:
 
 def visible(actor: Actor, queryset: QuerySet[M]) -> QuerySet[M]:
     """The rows of `queryset` that the actor may see at all."""
-    road: Road = queryset.model.road  # type: ignore[attr-defined]  every model that is shown has a road
+    road = road_of(queryset.model)
     return within(actor, queryset, act=road.view)
 
 
 def within(actor: Actor, queryset: QuerySet[M], *, act: Act) -> QuerySet[M]:
     """The rows of `queryset` on which the actor may do `act`."""
-    road: Road = queryset.model.road  # type: ignore[attr-defined]  every model that is shown has a road
+    road = road_of(queryset.model)
     allowed = Q(pk__in=())
     for scope in scopes(actor):
         allowed |= _covered(road, scope, act, actor)
@@ -79,7 +85,7 @@ def _lookup(path: str) -> str:
 
 def may(actor: Actor, act: Act, obj: Model) -> Role | None:
     """The role in which the actor may do `act` on `obj`, or None."""
-    road: Road = obj.road  # type: ignore[attr-defined]  every model that is shown has a road
+    road = road_of(type(obj))
     for scope in scopes(actor):
         if _reaches(road, scope, act, obj, actor):
             return scope.role
@@ -125,6 +131,6 @@ def require(actor: Actor, act: Act, obj: Model) -> Actor:
     """
     if role := may(actor, act, obj):
         return actor.acting_as(role)
-    if may(actor, obj.road.view, obj):  # type: ignore[attr-defined]  every model that is shown has a road
+    if may(actor, road_of(type(obj)).view, obj):
         raise PermissionDenied(_("Your role in this trial does not include this."))
     raise Http404

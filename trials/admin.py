@@ -1,6 +1,6 @@
 """The operator's pages: accounts and nothing of a trial. Rights are granted in trials, never here."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -62,9 +62,8 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
         return super().log_change(request, obj, message)
 
     def _record(self, request: HttpRequest, obj: Model, act: str, message: Any) -> None:
-        assert isinstance(obj, User)
         by = request.actor  # type: ignore[attr-defined]  # ActorMiddleware sets it
-        record_change(by=by, account=obj, act=act, fields=_fields(message))
+        record_change(by=by, account=cast("User", obj), act=act, fields=_fields(message))
 
 
 def _fields(message: Any) -> list[str]:

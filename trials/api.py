@@ -68,7 +68,8 @@ class Records(generics.ListAPIView[M]):
 
     @property
     def asker(self) -> ActorRequest:
-        return cast("ActorRequest", self.request._request)
+        # DRF's request hands on what it does not know to the one that carries the actor.
+        return cast("ActorRequest", self.request)
 
     def narrowed(self, rows: QuerySet[M]) -> QuerySet[M]:
         told = self.filter_class(data=self.request.query_params)

@@ -1,7 +1,7 @@
 """The shape of what is typed; whether it may be done is for the services."""
 
 import zoneinfo
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -67,18 +67,14 @@ class Password(forms.CharField):
 
 
 def _offer(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
-    field = form.fields[name]
-    assert isinstance(field, forms.ModelChoiceField)
-    field.queryset = rows
+    cast("forms.ModelChoiceField[Any]", form.fields[name]).queryset = rows
 
 
 class SignInForm(forms.Form):
     username = forms.CharField(
         label=__("Name"),
         max_length=150,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
     )
     password = Password(label=__("Password"))
 
@@ -94,9 +90,7 @@ class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no paramete
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
         if code.lower() in RESERVED_CODES:
-            raise forms.ValidationError(
-                _("This word is an address of ours. Choose another code."), code="reserved"
-            )
+            raise forms.ValidationError(_("This word is an address of ours. Choose another code."), code="reserved")
         return code
 
 
@@ -143,9 +137,7 @@ class SiteForm(forms.Form):
         help_text=__("A hospital this installation knows already keeps its name and time zone."),
     )
     name = forms.CharField(label=__("Hospital"), max_length=120)
-    time_zone = forms.ChoiceField(
-        label=__("Time zone"), choices=[(name, name) for name in _TIME_ZONES], initial="UTC"
-    )
+    time_zone = forms.ChoiceField(label=__("Time zone"), choices=[(name, name) for name in _TIME_ZONES], initial="UTC")
     ae_title = forms.CharField(
         label=__("DICOM AE title of the sender"),
         max_length=16,
@@ -153,6 +145,15 @@ class SiteForm(forms.Form):
         validators=[_AE_TITLE],
         help_text=__("Only if the hospital sends from its PACS; leave empty for the browser alone."),
     )
+
+    def clean_ae_title(self) -> str:
+        title: str = self.cleaned_data["ae_title"]
+        if title and TrialSite.objects.filter(ae_title=title).exists():
+            raise forms.ValidationError(
+                _("Another site sends under this AE title already, so deliveries could not be told apart."),
+                code="taken",
+            )
+        return title
 
 
 class MemberForm(forms.Form):
@@ -172,6 +173,13 @@ class MemberForm(forms.Form):
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _offer(self, "trial_site", trial.sites.select_related("site"))
+
+    def clean(self) -> dict[str, Any]:
+        told = super().clean() or {}
+        starts, ends = told.get("starts"), told.get("ends")
+        if starts and ends and ends < starts:
+            self.add_error("ends", _("The last day lies before the first."))
+        return told
 
     def clean_user(self) -> User:
         user = User.objects.filter(username=self.cleaned_data["user"], is_active=True).first()
@@ -205,9 +213,7 @@ class ConsentGivenForm(forms.Form):
 
 class RegisterForm(ConsentGivenForm):
     trial_site = SiteChoice(label=__("Site"), queryset=TrialSite.objects.none(), empty_label=None)
-    day_zero = Day(
-        label=__("Day zero"), help_text=__("Enrolment or first treatment: the planned days count from it.")
-    )
+    day_zero = Day(label=__("Day zero"), help_text=__("Enrolment or first treatment: the planned days count from it."))
     field_order = ["trial_site", "day_zero", "form", "scopes", "on"]
 
     def __init__(self, *args: Any, trial: Trial, sites: QuerySet[TrialSite], **kwargs: Any) -> None:
@@ -230,9 +236,7 @@ class WithdrawForm(ReasonForm):
 
     def clean_code(self) -> str:
         if normalise(self.cleaned_data["code"]) != self.subject.code:
-            raise forms.ValidationError(
-                _("This is not the code of this subject. Nothing was done."), code="code"
-            )
+            raise forms.ValidationError(_("This is not the code of this subject. Nothing was done."), code="code")
         return self.subject.code
 
 

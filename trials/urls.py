@@ -14,9 +14,7 @@ urlpatterns = [
     path("trials/<slug:code>/", trial.overview, name="trial"),
     path("trials/<slug:code>/open/", trial.open_trial, name="trial-open"),
     path("trials/<slug:code>/charter/", charter.show, name="charter"),
-    path(
-        "trials/<slug:code>/charter/<int:version>/settings/", charter.change_settings, name="charter-settings"
-    ),
+    path("trials/<slug:code>/charter/<int:version>/settings/", charter.change_settings, name="charter-settings"),
     path(
         "trials/<slug:code>/charter/<int:version>/time-points/",
         charter.add_time_point,

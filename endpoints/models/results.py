@@ -57,9 +57,7 @@ class SegmentationRun(models.Model):
         MEASURED = "measured", _("measured")
         REFUSED = "refused", _("could not be measured")
 
-    instance = models.OneToOneField(
-        "imaging.Instance", on_delete=models.PROTECT, related_name="segmentation_run"
-    )
+    instance = models.OneToOneField("imaging.Instance", on_delete=models.PROTECT, related_name="segmentation_run")
     state = models.CharField(max_length=10, choices=State, default=State.MEASURING)
     # A worker's claim; past it, another may take over.
     leased_until = models.DateTimeField()
@@ -110,7 +108,8 @@ class RadiomicsRun(models.Model):
         ordering = ["segmentation_id", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["segmentation", "settings_sha256", "input_sha256"], name="radiomics_run_once_per_settings_and_input"
+                fields=["segmentation", "settings_sha256", "input_sha256"],
+                name="radiomics_run_once_per_settings_and_input",
             ),
         ]
 

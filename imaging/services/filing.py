@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -109,7 +110,7 @@ def _refuse_elsewhere(incoming: IncomingFile) -> None:
     )
 
 
-def _study(time_point: TimePoint, facts: dict[str, object]) -> Study | None:
+def _study(time_point: TimePoint, facts: dict[str, Any]) -> Study | None:
     study, _made = Study.objects.get_or_create(
         uid=str(facts["study_instance_uid"]),
         defaults={
@@ -128,7 +129,7 @@ def study_day(subject: Subject, shifted: str) -> int | None:
     return (dt.date.fromisoformat(shifted) - dt.timedelta(days=moved) - subject.day_zero).days
 
 
-def _series(study: Study | None, facts: dict[str, object]) -> Series | None:
+def _series(study: Study | None, facts: dict[str, Any]) -> Series | None:
     if study is None:
         return None
     series, _made = Series.objects.get_or_create(

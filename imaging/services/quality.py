@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.models import Signature
 from audit.services import record, sign
-from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Study, Submission
+from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
     Finding,
     IdentityMatch,
@@ -72,10 +72,10 @@ def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ..
 
 
 def _study_day(time_point: TimePoint) -> int | None:
-    images = Study.objects.filter(time_point=time_point, study_day__isnull=False).exclude(
-        series__modality__in=DERIVED
-    )
-    return images.values_list("study_day", flat=True).order_by("study_day").first()
+    # Of the pictures: a segmentation is drawn later than the scan.
+    images = Series.objects.filter(study__time_point=time_point).exclude(modality__in=DERIVED)
+    dated = Study.objects.filter(pk__in=images.values("study"), study_day__isnull=False)
+    return dated.values_list("study_day", flat=True).order_by("study_day").first()
 
 
 def instance_facts(instance: Instance) -> InstanceFacts:

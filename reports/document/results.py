@@ -20,12 +20,14 @@ _HEAD = (
     "Overall",
 )
 _WIDTHS = (22, 20, 18, 20, 20, 16, 28, 18, 18)
+# More rows than this may not fit on one page together.
+_KEPT_TOGETHER = 10
 _VOLUME_HEAD = ("Subject", "Time point", "Segment", "Voxels", "Volume, ml", "Long axis, mm", "Short axis, mm")
 _VOLUME_WIDTHS = (26, 20, 44, 18, 24, 24, 24)
 
 
 def results(contents: Contents) -> list[Any]:
-    """Return the table of subjects by time points; a subject's rows stay on one page."""
+    """Return the table of subjects by time points; few rows of a subject stay on one page."""
     rows: list[list[Any]] = []
     marks: list[tuple[Any, ...]] = [("ALIGN", (1, 0), (4, -1), "RIGHT"), ("LEFTPADDING", (5, 0), (5, -1), 10)]
     for reading in contents.readings:
@@ -40,11 +42,12 @@ def results(contents: Contents) -> list[Any]:
 
 
 def _block(*, first: int, last: int) -> list[tuple[Any, ...]]:
-    """Return the marks of one subject's rows: a shaded heading, and no page break in between."""
+    """Return the marks of one subject's rows: a shaded heading, and no page break in between while they are few."""
+    kept = last if last - first <= _KEPT_TOGETHER else first + 1
     return [
         ("SPAN", (0, first), (-1, first)),
         ("BACKGROUND", (0, first), (-1, first), styles.SHADE),
-        ("NOSPLIT", (0, first), (-1, last)),
+        ("NOSPLIT", (0, first), (-1, kept)),
     ]
 
 

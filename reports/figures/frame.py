@@ -23,7 +23,7 @@ from reports.figures.looks import BOLD, FONT, GRID, INK, PAPER, QUIET, Hatch, Lo
 
 # Points; the width is that of the text on an A4 page with margins of 15 mm.
 WIDTH, HEIGHT = 510.0, 296.0
-LEFT, RIGHT, BOTTOM, TOP = 46.0, 500.0, 44.0, 262.0
+LEFT, RIGHT, BOTTOM, TOP = 46.0, 500.0, 52.0, 264.0
 REFERENCES = ((20.0, "+20 %"), (-30.0, "−30 %"))
 _HATCH_STEP = 3.5
 

@@ -75,8 +75,8 @@ def describe(traces: Sequence[Trace]) -> str:
         return "No subject has a measured change from baseline yet."
     last = max(point.day for trace in traces for point in trace.points)
     return (
-        f"{len(traces)} subjects followed to day {last}; "
-        f"changes lie between {percent(min(changes))} and {percent(max(changes))}."
+        f"Subjects: {len(traces)}, followed to day {last}. "
+        f"Changes lie between {percent(min(changes))} and {percent(max(changes))}."
     )
 
 
@@ -93,7 +93,7 @@ def _draw_day_axis(drawing: Drawing, days: Scale) -> None:
         x = days.at(day)
         drawing.add(Line(x, BOTTOM, x, BOTTOM - 3, strokeColor=GRID, strokeWidth=0.8))
         drawing.add(text(str(day), x=x, y=BOTTOM - 12, anchor="middle"))
-    drawing.add(text("Study day", x=(LEFT + RIGHT) / 2, y=BOTTOM - 28, anchor="middle"))
+    drawing.add(text("Study day", x=(LEFT + RIGHT) / 2, y=BOTTOM - 26, anchor="middle"))
 
 
 def _draw_line(drawing: Drawing, trace: Trace, days: Scale, scale: Scale) -> None:

@@ -56,8 +56,8 @@ def describe(bars: Sequence[Bar]) -> str:
     changes = sorted(bar.change for bar in bars)
     shrunk, grown = sum(c <= -30 for c in changes), sum(c >= 20 for c in changes)  # noqa: PLR2004  RECIST's own numbers
     return (
-        f"{len(bars)} subjects, best changes from {percent(changes[-1])} to {percent(changes[0])}; "
-        f"{shrunk} reach −30 % and {grown} stay at +20 % or above."
+        f"Subjects: {len(bars)}. Best changes from {percent(changes[-1])} to {percent(changes[0])}; "
+        f"{shrunk} at −30 % or below, {grown} at +20 % or above."
     )
 
 

@@ -199,6 +199,17 @@ def test_a_removed_value_found_in_the_output_stops_the_file(removed: bytes, left
 
 
 @pytest.mark.req("R-DEID-17")
+def test_a_standard_code_that_stays_in_one_place_and_goes_in_another_is_no_residue(
+    key: bytes, trial: deid.ClinicalTrial
+) -> None:
+    dataset, code = builders.ct(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "113076", "DCM", "Segmentation"
+    dataset.AnatomicRegionSequence = Sequence([code])
+    dataset.AdmittingDiagnosesCodeSequence = Sequence([code])
+    assert _verdict(planting.encode(dataset), key, trial) == "clean"
+
+
+@pytest.mark.req("R-DEID-17")
 def test_a_removed_value_found_in_raw_bytes_or_in_utf_16_stops_the_file() -> None:
     suspects = Suspects()
     suspects.add(Element(0x00104000, "LT", b"Quentin Zuccarello"), vr="LT")

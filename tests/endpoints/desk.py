@@ -17,9 +17,7 @@ State = Measurement.State
 def assign(cast: Cast, subject: Subject, code: str, reader: User | None = None) -> Assignment:
     """File and accept a scan and give it to the reader."""
     scan = file_scan(subject, code)
-    return assignments.assign(
-        by=actor_for(cast.coordinator), time_point=scan.time_point, reader=reader or cast.reader
-    )
+    return assignments.assign(by=actor_for(cast.coordinator), time_point=scan.time_point, reader=reader or cast.reader)
 
 
 def opened(cast: Cast, subject: Subject, code: str) -> Read:
@@ -30,9 +28,7 @@ def open_read(assignment: Assignment, reader: User) -> Read:
     return reads.open_read(by=actor_for(reader), assignment=assignment)
 
 
-def name(
-    read: Read, kind: Lesion.Kind = Lesion.Kind.TARGET, *, organ: str = "liver", is_node: bool = False
-) -> Lesion:
+def name(read: Read, kind: Lesion.Kind = Lesion.Kind.TARGET, *, organ: str = "liver", is_node: bool = False) -> Lesion:
     new = NewLesion(kind=kind, organ=organ, is_node=is_node)
     return lesions.add_lesion(by=actor_for(read.assignment.reader), read=read, new=new)
 

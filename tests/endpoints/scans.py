@@ -61,7 +61,9 @@ def file_scan(subject: Subject, code: str, scan: ScanSpec | None = None) -> Scan
 
 
 def file_seg(scan: Scan, lesions: Sequence[Lesion]) -> Instance:
-    return file(scan.time_point, [make_seg(scan.slices, lesions)], day=DAYS[scan.time_point.scheduled.code]).instances.get()
+    return file(
+        scan.time_point, [make_seg(scan.slices, lesions)], day=DAYS[scan.time_point.scheduled.code]
+    ).instances.get()
 
 
 def make_structures(scan: Scan) -> Dataset:

@@ -145,7 +145,10 @@ def test_two_readers_of_one_subject_get_results_of_their_own(cast: Cast) -> None
         say(read, lesion, State.MEASURED, mm)
         lock(read)
     rows = [row for row in subject_rows(cast.trial, timezone.localdate()) if row.time_points]
-    assert [(row.reader, row.time_points[0].sum_mm) for row in rows] == [("R1", Decimal("30.0")), ("R2", Decimal("44.0"))]
+    assert [(row.reader, row.time_points[0].sum_mm) for row in rows] == [
+        ("R1", Decimal("30.0")),
+        ("R2", Decimal("44.0")),
+    ]
 
 
 @pytest.mark.req("R-END-06")

@@ -1,5 +1,6 @@
 """The reading pages over HTTP: what a blinded reader gets to see, with and without scripts."""
 
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
+from endpoints.services.reads import findings_sha256
 from tests.cast import PASSWORD, Cast, actor_for
 from tests.endpoints.desk import State, assign, lock, name, open_read, opened, read_through, say
 from trials.models import Subject, TimePoint
@@ -37,7 +39,7 @@ def secrets_of(cast: Cast) -> Iterator[str]:
     for site in (cast.site_a, cast.site_b):
         yield from (site.site.name, site.site.code, str(site))
     for person in (cast.second_reader, cast.alba, cast.coordinator, cast.analyst):
-        yield from (person.username, person.last_name)
+        yield from (person.username, person.get_full_name(), person.first_name)
     for point in TimePoint.objects.select_related("subject"):
         yield from (f"{point.due_on:%Y-%m-%d}", f"{point.due_on:%Y%m%d}", f"{point.subject.day_zero:%Y-%m-%d}")
     for study in (each.time_point.studies.get() for each in Assignment.objects.all()):
@@ -69,16 +71,16 @@ def test_no_page_of_a_reader_tells_subject_site_dates_or_other_readers(desk: Cli
         desk.get(url("read-frame", case, 0, 0)),
         desk.get(url("read-frame", case, 0, 99)),
         desk.post(url("read-open", other), follow=True),
-        desk.post(url("read-open", Assignment.objects.get(position=2, time_point__subject=cast.subject_b)), follow=True),
+        desk.post(
+            url("read-open", Assignment.objects.get(position=2, time_point__subject=cast.subject_b)), follow=True
+        ),
         desk.post(url("read-lesion-add", case), {"kind": "target", "organ": "x"}),
         desk.post(url("read-measure", case), {"lesion": "T01", "state": "absent"}, headers={"hx-request": "true"}),
         desk.post(url("read-measure", case), {"lesion": "T01", "state": "measured"}),
         desk.post(url("read-lock", case), {"password": "no"}),
-        desk.post(url("read-lock", case), {"password": PASSWORD}, follow=True),
+        desk.post(url("read-lock", case), {"password": PASSWORD, "seen": findings_sha256(draft)}, follow=True),
     ]
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter"
-    )
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
     pages += [desk.get(url("read", case)), desk.get(reverse("worklist")), desk.get(url("read-frame", case, 0, 0))]
     planted = [secret for secret in secrets_of(cast) if secret]
     assert len(planted) > 60
@@ -89,7 +91,8 @@ def test_no_page_of_a_reader_tells_subject_site_dates_or_other_readers(desk: Cli
 
 @pytest.mark.req("R-READ-12")
 @pytest.mark.parametrize(
-    ("who", "status"), [("second_reader", 404), ("stranger", 404), ("alba", 404), ("coordinator", 403), ("sponsor", 404)]
+    ("who", "status"),
+    [("second_reader", 404), ("stranger", 404), ("alba", 404), ("coordinator", 403), ("sponsor", 404)],
 )
 def test_a_case_opens_to_its_own_reader_only(client: Client, cast: Cast, who: str, status: int) -> None:
     case = opened(cast, cast.subject_a, "BL").assignment
@@ -126,9 +129,7 @@ def test_a_frame_is_a_private_picture_without_a_name_and_is_asked_for_anew_each_
     assert frame.content.startswith(b"\x89PNG")
     assert frame["Cache-Control"] == "private, no-cache"
     assert frame["X-Content-Type-Options"] == "nosniff"
-    again = desk.get(
-        url("read-frame", case, 0, 2), {"window": "lung"}, headers={"if-none-match": frame["ETag"]}
-    )
+    again = desk.get(url("read-frame", case, 0, 2), {"window": "lung"}, headers={"if-none-match": frame["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     other = desk.get(url("read-frame", case, 0, 2), {"window": "bone"})
     assert other.content != frame.content
@@ -139,9 +140,7 @@ def test_a_frame_is_a_private_picture_without_a_name_and_is_asked_for_anew_each_
 def test_withdrawal_closes_page_and_frames_even_for_a_browser_that_holds_them(desk: Client, cast: Cast) -> None:
     case = opened(cast, cast.subject_a, "BL").assignment
     tag = desk.get(url("read-frame", case, 0, 0))["ETag"]
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter"
-    )
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
     assert desk.get(url("read", case)).status_code == 403
     assert desk.get(url("read-frame", case, 0, 0), headers={"if-none-match": tag}).status_code == 403
     assert desk.post(url("read-lock", case), {"password": PASSWORD}).status_code == 403
@@ -166,13 +165,18 @@ def test_a_whole_read_goes_through_plain_forms_without_any_script(desk: Client, 
     page = desk.get(url("read", case)).content.decode()
     assert "31.4 mm" in page
     assert "pleura" in page
-    signed = desk.post(url("read-lock", case), {"password": PASSWORD, "comment": "fine"}, follow=True)
+    seen = re.search(r'name="seen" value="([0-9a-f]{64})" form="lock"', page)
+    assert seen
+    sent = {"password": PASSWORD, "comment": "fine", "seen": seen[1]}
+    signed = desk.post(url("read-lock", case), sent, follow=True)
     assert "Response" in signed.content.decode()
     assert Read.objects.get().state == Read.State.LOCKED
 
 
 @pytest.mark.req("R-READ-06")
-def test_a_line_sent_by_the_script_is_measured_by_the_server_and_answered_with_the_table(desk: Client, cast: Cast) -> None:
+def test_a_line_sent_by_the_script_is_measured_by_the_server_and_answered_with_the_table(
+    desk: Client, cast: Cast
+) -> None:
     read = opened(cast, cast.subject_a, "BL")
     name(read)
     sent = {

@@ -48,10 +48,10 @@ def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: 
     assert workers
     for process in workers:
         os.kill(process, signal.SIGKILL)
-    state = lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()  # noqa: E731  asked again and again
-    wait_until(lambda: state()["ended"], seconds=150)
-    assert state()["state"] == "checked"
-    assert state()["counts"]["filed"] == 60
+    address = f"/api/deliveries/{delivery}/"
+    wait_until(lambda: site.api("GET", address).json()["ended"], seconds=150)
+    told = site.api("GET", address).json()
+    assert (told["state"], told["counts"]["filed"]) == ("checked", 60)
     receipt = site.api("GET", f"/api/deliveries/{delivery}/receipt/").json()
     assert len({row["sop_instance_uid"] for row in receipt["filed"]}) == 60
 

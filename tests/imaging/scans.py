@@ -19,7 +19,7 @@ PLANTED = ("ZWEISTEIN", "QX99871345", "19470211", "Hospital Inventado")
 def ct_slice(
     number: int, *, name: str = "ZWEISTEIN^ALBA", patient_id: str = "QX99871345", seed: str = "one"
 ) -> Dataset:
-    dataset = dcmread(get_testdata_file("CT_small.dcm"))
+    dataset = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = name, patient_id, "19470211"
     dataset.InstitutionName = "Hospital Inventado"
     dataset.StudyInstanceUID = generate_uid(entropy_srcs=[seed, "study"])

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit.models import AuditEvent
 from imaging import archive, progress
@@ -16,6 +17,7 @@ from imaging.services import cleaning, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests.cast import TODAY, Cast, actor_for
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
+from trials.keys import trial_key
 from trials.models import TimePoint
 from trials.services import subjects
 
@@ -54,11 +56,11 @@ def test_no_planted_identifier_is_left_in_archive_quarantine_or_database(
 @pytest.mark.req("R-ROAD-03")
 def test_the_intake_key_and_the_quarantine_are_destroyed_after_filing(
     cast: Cast,
-    django_capture_on_commit_callbacks: object,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     submission = send(cast.alba, baseline_of(cast), ct_series())
     assert str(submission.pk) in vault().list_submissions()
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  pytest-django's fixture is untyped
+    with django_capture_on_commit_callbacks(execute=True):
         done = drive(submission)
     assert bytes(done.wrapped_key) == b""
     assert str(submission.pk) not in vault().list_submissions()
@@ -163,7 +165,7 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
     for file in half.files.all()[:2]:
         cleaning._clean_one(
             file,
-            key=cleaning.trial_key(trial),
+            key=trial_key(trial),
             policy=cleaning.policy_of(cast.charter),
             context=cleaning.clinical_trial(baseline_of(cast)),
         )
@@ -211,13 +213,13 @@ def test_site_staff_send_for_their_own_site_only(cast: Cast) -> None:
 @pytest.mark.req("R-ROAD-12")
 def test_discarding_destroys_what_was_refused_and_needs_a_reason(
     cast: Cast,
-    django_capture_on_commit_callbacks: object,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     done = drive(send(cast.alba, baseline_of(cast), [b"no image at all"]))
     assert done.state == Submission.State.QUARANTINED
     with pytest.raises(ValidationError, match="why"):
         submissions.discard(by=actor_for(cast.alba), submission=done, reason=" ")
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  pytest-django's fixture is untyped
+    with django_capture_on_commit_callbacks(execute=True):
         gone = submissions.discard(by=actor_for(cast.alba), submission=done, reason="wrong file")
     assert gone.state == Submission.State.DISCARDED
     assert str(done.pk) not in vault().list_submissions()

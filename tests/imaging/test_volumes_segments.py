@@ -44,6 +44,7 @@ def make_other_seg(kind: str, array: npt.NDArray[np.generic]) -> bytes:
         manufacturer_model_name="test",
         software_versions="1",
         device_serial_number="1",
+        max_fractional_value=100,
     )
     return to_bytes(seg)
 

@@ -1,6 +1,7 @@
 """The PDF, read back with poppler: complete, paged, embedded, the same bytes, and quick."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,15 @@ def test_letters_the_font_lacks_lose_their_accent_or_are_named(tmp_path: Path) -
     assert printable("α") == "[U+03B1]"
     assert "Zaneta" in text_of(_pdf(samples.contents(title="The Żaneta <trial>")), tmp_path)
     assert "<trial>" in text_of(_pdf(samples.contents(title="The Żaneta <trial>")), tmp_path)
+
+
+@pytest.mark.req("R-REP-04")
+def test_a_subject_with_more_visits_than_a_page_holds_is_split_over_pages(tmp_path: Path) -> None:
+    first = samples.reading(0)
+    many = tuple(replace(first.visits[1], code=f"FU{index:03d}", day=56 * index) for index in range(1, 121))
+    contents = samples.contents(1, readings=(replace(first, visits=(first.visits[0], *many)),))
+    text = text_of(_pdf(contents), tmp_path)
+    assert all(text.count(f"{visit.code} ") >= 2 for visit in many)
 
 
 def test_a_report_without_any_read_is_still_a_document(tmp_path: Path) -> None:

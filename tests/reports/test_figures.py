@@ -123,7 +123,7 @@ def test_any_changes_fit_into_both_figures_and_draw_the_same_twice(changes: list
 
 def test_the_description_counts_what_the_figure_shows() -> None:
     assert waterfall.describe(BARS) == (
-        "3 subjects, best changes from +36.4 % to −64.0 %; 1 reach −30 % and 1 stay at +20 % or above."
+        "Subjects: 3. Best changes from +36.4 % to −64.0 %; 1 at −30 % or below, 1 at +20 % or above."
     )
     assert "followed to day 56" in spider.describe(TRACES)
     assert waterfall.describe([]) == spider.describe([])

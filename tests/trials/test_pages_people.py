@@ -28,7 +28,7 @@ def test_the_coordinator_adds_a_site_with_number_time_zone_and_ae_title(cast: Ca
     ("changes", "word"),
     [
         ({"number": "01"}, "already exists"),
-        ({"ae_title": "ALBA_PACS"}, "ae_title_is_unique"),
+        ({"ae_title": "ALBA_PACS"}, "Another site sends under this AE title"),
         ({"ae_title": "BACK\\SLASH"}, "valid value"),
         ({"ae_title": "SEVENTEEN_LETTERS"}, "at most 16"),
         ({"time_zone": "Mars/Olympus"}, "valid choice"),
@@ -87,7 +87,7 @@ def test_site_staff_see_their_own_site_and_no_people(cast: Cast, client: Client)
         ({"user": "nobody"}, "No open account has this name"),
         ({"role": "site_staff"}, "Site staff stand on a site"),
         ({"user": "rhea"}, "A blinded reader holds no other role"),
-        ({"starts": TODAY, "ends": TODAY.replace(year=TODAY.year - 1, day=1)}, "ends_after_it_starts"),
+        ({"starts": TODAY, "ends": TODAY.replace(year=TODAY.year - 1, day=1)}, "lies before the first"),
     ],
 )
 def test_a_grant_that_does_not_fit_is_refused_in_words(

@@ -1,4 +1,5 @@
 import datetime as dt
+from collections.abc import Mapping
 
 import pytest
 from django.test import Client
@@ -18,7 +19,7 @@ def founder(cast: Cast, client: Client) -> User:
     return user
 
 
-def post(client: Client, address: str, told: dict[str, object]) -> None:
+def post(client: Client, address: str, told: Mapping[str, object]) -> None:
     answer = client.post(address, told)
     assert answer.status_code == 302, answer.content.decode()
 

@@ -80,13 +80,13 @@ class TrialSite(models.Model):
         return f"{self.trial}/{self.number}"
 
 
-class TrialGroupObjectPermission(GroupObjectPermissionBase):  # type: ignore[misc]  guardian ships no types
+class TrialGroupObjectPermission(GroupObjectPermissionBase):
     """Guardian's rights on trials, by real foreign keys: no text keys, so the database can join and index."""
 
     content_object = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="group_rights")
 
 
-class TrialSiteGroupObjectPermission(GroupObjectPermissionBase):  # type: ignore[misc]  guardian ships no types
+class TrialSiteGroupObjectPermission(GroupObjectPermissionBase):
     """Guardian's rights on the sites of trials."""
 
     content_object = models.ForeignKey(TrialSite, on_delete=models.CASCADE, related_name="group_rights")

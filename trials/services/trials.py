@@ -41,7 +41,7 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
 
     Raises PermissionDenied for accounts that may not found trials: being superuser is not enough.
     """
-    founder = User.objects.filter(pk=by.user_id, may_create_trials=True).first()
+    founder = User.objects.filter(username=by.id, may_create_trials=True).first()
     if founder is None:
         raise PermissionDenied(
             _("Your account may not create trials. Ask the operator of this installation.")

@@ -90,13 +90,18 @@ def _digest(charter: Charter) -> str:
 
 
 def _charter(request: ActorRequest, code: str, version: int) -> Charter:
+    """The version to write on: the right is asked before a form is looked at."""
     seen = access.visible(request.actor, Charter.objects.select_related("trial"))
-    return get_object_or_404(seen, trial__code=code, version=version)
+    charter = get_object_or_404(seen, trial__code=code, version=version)
+    access.require(request.actor, Act.TRIAL_EDIT, charter)
+    return charter
 
 
 def _point(request: ActorRequest, code: str, pk: int) -> ScheduledTimePoint:
     seen = access.visible(request.actor, ScheduledTimePoint.objects.select_related("charter__trial"))
-    return get_object_or_404(seen, charter__trial__code=code, pk=pk)
+    point = get_object_or_404(seen, charter__trial__code=code, pk=pk)
+    access.require(request.actor, Act.TRIAL_EDIT, point)
+    return point
 
 
 def _write(
@@ -114,7 +119,7 @@ def _tell_if_frozen(request: ActorRequest, charter: Charter, form: BaseForm) -> 
     # A frozen charter shows no form that could tell its own refusal.
     if charter.state != Charter.State.DRAFT:
         for error in form.non_field_errors():
-            messages.error(request, error)
+            messages.error(request, str(error))
 
 
 @require_POST
