@@ -43,11 +43,7 @@ def digest(values: Mapping[str, object]) -> str:
 
 
 def _text(value: object) -> str:
-    return (
-        value.astimezone(UTC).isoformat(timespec="microseconds")
-        if isinstance(value, datetime)
-        else str(value)
-    )
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
 
 
 def first_fault(events: Iterable[Mapping[str, object]]) -> Fault | None:
@@ -56,9 +52,7 @@ def first_fault(events: Iterable[Mapping[str, object]]) -> Fault | None:
     for event in events:
         sequence = int(str(event["sequence"]))
         if event["previous_hash"] != previous:
-            return Fault(
-                sequence, "does not follow the record before it: a record was deleted, inserted or moved here"
-            )
+            return Fault(sequence, "does not follow the record before it: a record was deleted, inserted or moved here")
         if digest(event) != event["hash"]:
             return Fault(sequence, "was edited after it was written: its hash does not match its contents")
         previous = str(event["hash"])

@@ -24,9 +24,7 @@ _CHAIN_LOCK = 7_301_924_416
 
 def canonical(record: Mapping[str, Any]) -> str:
     """Sorted, compact JSON: what is hashed and what is signed."""
-    return json.dumps(
-        record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder
-    )
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder)
 
 
 def record(

@@ -41,6 +41,7 @@ class Desk:
     queries: tuple[Query, ...] = ()
     reports: tuple[Report, ...] = ()
     may_send: bool = False
+    gets_reports: bool = False
 
 
 def desks(actor: Actor) -> list[Desk]:
@@ -57,6 +58,8 @@ def reads_waiting(actor: Actor) -> int:
 def _desk(actor: Actor, trial: Trial) -> Desk:
     acts = acts_in(actor, trial)
     may_send, may_judge = Act.SUBMISSION_SEND in acts, Act.QC_DECIDE in acts
+    # Who builds reports finds them under their tab; who only receives them, here.
+    gets_reports = Act.REPORT_VIEW in acts and Act.REPORT_BUILD not in acts
     visits = _visits(actor, trial) if acts & {Act.SUBMISSION_SEND, Act.QC_DECIDE, Act.TRIAL_EDIT} else []
     return Desk(
         trial=trial,
@@ -64,8 +67,9 @@ def _desk(actor: Actor, trial: Trial) -> Desk:
         to_send=tuple(_awaited(visits)[:LISTED]) if may_send else (),
         to_judge=tuple(_received(visits)[:LISTED]) if may_judge else (),
         queries=tuple(_queries(actor, trial)) if may_send else (),
-        reports=tuple(_released(actor, trial)) if Act.REPORT_VIEW in acts and Act.REPORT_BUILD not in acts else (),
+        reports=tuple(_released(actor, trial)) if gets_reports else (),
         may_send=may_send and trial.state == Trial.State.OPEN,
+        gets_reports=gets_reports,
     )
 
 

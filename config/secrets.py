@@ -50,6 +50,4 @@ def _make(path: Path) -> None:
 
 def _refuse_open_file(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SecretUnsafe(
-            f"{path.name} may be read by others: chmod 600 it, and replace the key if it has leaked"
-        )
+        raise SecretUnsafe(f"{path.name} may be read by others: chmod 600 it, and replace the key if it has leaked")

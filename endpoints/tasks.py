@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from audit.actor import Actor, machine
 from endpoints.models import Segmentation, SegmentationRun
 from endpoints.selectors.pending import pending_radiomics, pending_segmentations
-from endpoints.services.radiomics import run_radiomics
+from endpoints.services.radiomics import refuse_radiomics, run_radiomics
 from endpoints.services.segmentations import measure_segments, refuse
 from imaging.models import Instance
 
@@ -21,6 +21,7 @@ _UNEXPECTED = (
     "This segmentation could not be measured because of a fault in the software, which was logged. The object is kept; "
     "the next version of the software tries again."
 )
+_NO_FEATURES = "The features could not be computed because of a fault in the software, which was logged."
 
 
 @shared_task(name="endpoints.tasks.measure_pending")
@@ -61,3 +62,6 @@ def _extract(by: Actor, segmentation: Segmentation) -> None:
         run_radiomics(by=by, segmentation=segmentation)
     except (ValidationError, DatabaseError):
         _logger.warning("radiomics of segment %s were not computed this time", segmentation.pk, exc_info=True)
+    except Exception:
+        _logger.exception("radiomics of segment %s met a fault", segmentation.pk)
+        refuse_radiomics(by=by, segmentation=segmentation, sentence=_NO_FEATURES)

@@ -125,6 +125,4 @@ HANDLERS: list[Any] = [
 
 def serve(*, block: bool) -> Any:
     """Listen on CORELAB_DICOM_PORT; returns pynetdicom's server when not blocking."""
-    return make_ae().start_server(
-        (settings.BIND_ADDRESS, settings.DICOM_PORT), block=block, evt_handlers=HANDLERS
-    )
+    return make_ae().start_server((settings.BIND_ADDRESS, settings.DICOM_PORT), block=block, evt_handlers=HANDLERS)

@@ -34,9 +34,7 @@ class ReasonForm(forms.Form):
 
 
 class DecisionForm(forms.Form):
-    verdict = forms.ChoiceField(
-        label=_("Verdict"), choices=QCDecision.Verdict.choices, widget=forms.RadioSelect
-    )
+    verdict = forms.ChoiceField(label=_("Verdict"), choices=QCDecision.Verdict.choices, widget=forms.RadioSelect)
     comment = forms.CharField(
         label=_("Comment"),
         help_text=_("What the site reads when you ask or refuse."),

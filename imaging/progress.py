@@ -14,11 +14,7 @@ ENDED = (State.CHECKED, State.QUARANTINED, State.DISCARDED)
 def refusals(submission: Submission) -> list[dict[str, Any]]:
     """Refused files grouped by reason: count, sentence, and the first numbers."""
     refused = submission.files.filter(state=IncomingFile.State.REFUSED)
-    groups = (
-        refused.values("refusal_code", "refusal")
-        .annotate(count=Count("pk"))
-        .order_by("-count", "refusal_code")
-    )
+    groups = refused.values("refusal_code", "refusal").annotate(count=Count("pk")).order_by("-count", "refusal_code")
     return [
         {
             "code": group["refusal_code"],

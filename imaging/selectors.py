@@ -13,11 +13,7 @@ DERIVED = ("SEG", "RTSTRUCT", "SR", "PR", "KO", "REG", "RTPLAN", "RTDOSE")
 
 
 def series_of(time_point: TimePoint) -> QuerySet[Series]:
-    return (
-        Series.objects.filter(study__time_point=time_point)
-        .select_related("study")
-        .prefetch_related("instances")
-    )
+    return Series.objects.filter(study__time_point=time_point).select_related("study").prefetch_related("instances")
 
 
 def image_series_of(time_point: TimePoint) -> QuerySet[Series]:
@@ -70,6 +66,6 @@ def latest_decision(time_point: TimePoint) -> QCDecision | None:
 
 
 def open_queries(trial: Trial) -> QuerySet[Query]:
-    return Query.objects.filter(
-        time_point__subject__trial_site__trial=trial, state=Query.State.OPEN
-    ).select_related("time_point__subject", "time_point__scheduled")
+    return Query.objects.filter(time_point__subject__trial_site__trial=trial, state=Query.State.OPEN).select_related(
+        "time_point__subject", "time_point__scheduled"
+    )

@@ -46,7 +46,11 @@ class Stack:
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "manage.py", *words],
-            check=False, cwd=ROOT, env=_environment(self.home), capture_output=True, text=True
+            check=False,
+            cwd=ROOT,
+            env=_environment(self.home),
+            capture_output=True,
+            text=True,
         )
 
     def children(self, word: str) -> list[int]:

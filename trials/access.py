@@ -45,9 +45,7 @@ def current_memberships() -> QuerySet[Membership]:
 def _granted(user_id: int) -> Q:
     right = {"group__user": user_id, "permission__codename": Concat(Value("as_"), OuterRef("role"))}
     on_trial = TrialGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_id"), **right)
-    on_site = TrialSiteGroupObjectPermission.objects.filter(
-        content_object_id=OuterRef("trial_site_id"), **right
-    )
+    on_site = TrialSiteGroupObjectPermission.objects.filter(content_object_id=OuterRef("trial_site_id"), **right)
     return Q(Exists(on_trial)) | Q(Exists(on_site))
 
 

@@ -97,9 +97,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         ),
         Reach.TRIAL,
     ),
-    Role.SPONSOR: dict.fromkeys(
-        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW), Reach.TRIAL
-    ),
+    Role.SPONSOR: dict.fromkeys((Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW), Reach.TRIAL),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
             Act.TRIAL_VIEW,

@@ -48,9 +48,7 @@ def approved_charter(trial: Trial) -> Charter:
 
 
 def subjects_of(trial: Trial) -> QuerySet[Subject]:
-    return Subject.objects.filter(trial_site__trial=trial).select_related(
-        "trial_site__trial", "trial_site__site"
-    )
+    return Subject.objects.filter(trial_site__trial=trial).select_related("trial_site__trial", "trial_site__site")
 
 
 def time_points_of(subject: Subject) -> QuerySet[TimePoint]:

@@ -18,9 +18,7 @@ class Person:
 
 
 PEOPLE = (
-    Person(
-        "carmen", "Carmen", "Coordinator", "coordinator: trials, charter, sites, reports", Role.COORDINATOR
-    ),
+    Person("carmen", "Carmen", "Coordinator", "coordinator: trials, charter, sites, reports", Role.COORDINATOR),
     Person(
         "nora",
         "Nora",
@@ -29,9 +27,7 @@ PEOPLE = (
         Role.SITE_STAFF,
         "norte",
     ),
-    Person(
-        "saul", "Saul", "Sur", "site staff of Hospital Sur: subjects, sending scans", Role.SITE_STAFF, "sur"
-    ),
+    Person("saul", "Saul", "Sur", "site staff of Hospital Sur: subjects, sending scans", Role.SITE_STAFF, "sur"),
     Person("quim", "Quim", "Quality", "QC analyst: judges what came", Role.QC_ANALYST),
     Person("rosa", "Rosa", "Reader", "blinded reader: measures lesions", Role.READER),
     Person("silvia", "Silvia", "Sponsor", "sponsor: results and reports", Role.SPONSOR),

@@ -29,9 +29,7 @@ def _read(assignment: Assignment, visit: Visit) -> None:
     by = stage.actor("rosa")
     read = reads.open_read(by=by, assignment=assignment)
     places = series_places(assignment.time_point)
-    drawn = list(
-        Segmentation.objects.filter(series__study__time_point=assignment.time_point).order_by("number")
-    )
+    drawn = list(Segmentation.objects.filter(series__study__time_point=assignment.time_point).order_by("number"))
     for truth, segment in zip(visit.spec.lesions, drawn, strict=True):
         lesion = _name(read, truth)
         lesions.measure(by=by, read=read, lesion=lesion, finding=_finding(lesion, segment, places))
@@ -40,9 +38,7 @@ def _read(assignment: Assignment, visit: Visit) -> None:
 
 def _name(read: Read, truth: Truth) -> Lesion:
     point = read.assignment.time_point
-    known = Lesion.objects.filter(
-        subject=point.subject, label=f"T{truth.label.removeprefix('T').zfill(2)}"
-    ).first()
+    known = Lesion.objects.filter(subject=point.subject, label=f"T{truth.label.removeprefix('T').zfill(2)}").first()
     if known is not None:
         return known
     kind = Lesion.Kind.NEW if truth.label.startswith("NEW") else Lesion.Kind.TARGET
@@ -66,9 +62,6 @@ def _line(segment: Segmentation, places: list[SeriesPlace], axis: str) -> lesion
 def _find(segment: Segmentation, places: list[SeriesPlace]) -> tuple[SeriesPlace, int]:
     for shown in places:
         for index, place in enumerate(shown.frames):
-            if (
-                place.instance.uid == segment.geometry["instance_uid"]
-                and place.frame == segment.geometry["frame"]
-            ):
+            if place.instance.uid == segment.geometry["instance_uid"] and place.frame == segment.geometry["frame"]:
                 return shown, index
     raise LookupError("the slice of a segmentation is not among the case's frames")

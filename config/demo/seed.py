@@ -114,9 +114,7 @@ def _drive(submission_id: str) -> None:
 
 def _measure(trial: Trial) -> None:
     by = machine("worker", source="command", request_id="seed-demo", on_behalf_of="seed-demo")
-    drawn = Instance.objects.filter(
-        series__modality="SEG", series__study__time_point__subject__trial_site__trial=trial
-    )
+    drawn = Instance.objects.filter(series__modality="SEG", series__study__time_point__subject__trial_site__trial=trial)
     for instance in drawn.select_related("series__study__time_point__subject__trial_site__trial"):
         segmentations.measure_segments(by=by, instance=instance)
     while any(not Segmentation.objects.filter(instance=instance).exists() for instance in drawn):

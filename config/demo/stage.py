@@ -18,9 +18,7 @@ SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital S
 def actor(username: str) -> Actor:
     """A demo person at a keyboard that is really a command: the source says so."""
     user = User.objects.get(username=username)
-    return Actor(
-        id=username, name=user.get_full_name(), source="command", request_id="seed-demo", user_id=user.pk
-    )
+    return Actor(id=username, name=user.get_full_name(), source="command", request_id="seed-demo", user_id=user.pk)
 
 
 def make_people() -> None:

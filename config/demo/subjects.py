@@ -92,8 +92,8 @@ _COURSES = (
     _Course(
         name="PHANTOM^THREE",
         identifier="PHANTOM-0003",
-        factors=(1.0, 1.05, 1.30),
-        outcomes=(None, Outcome.STABLE_DISEASE, Outcome.PROGRESSIVE_DISEASE),
+        factors=(1.0, 1.25, 1.40),
+        outcomes=(None, Outcome.PROGRESSIVE_DISEASE, Outcome.PROGRESSIVE_DISEASE),
         new_at_end=(_NEW_LESION,),
     ),
 )

@@ -82,7 +82,7 @@ class Read(models.Model):
 
 
 class Lesion(models.Model):
-    """A finding a reader follows through a subject's time points: T01…, N01… or NEW01…"""
+    """A finding a reader follows through a subject's time points: T01, N01, NEW01 and so on."""
 
     class Kind(models.TextChoices):
         TARGET = "target", _("target")

@@ -39,11 +39,21 @@ def run_radiomics(*, by: Actor, segmentation: Segmentation) -> RadiomicsRun:
     """
     subject = segmentation.series.study.time_point.subject
     consent.require(subject, ConsentForm.Scope.COMPUTING)
-    settings = CT_SETTINGS if segmentation.series.modality == "CT" else OTHER_SETTINGS
+    settings = _settings_for(segmentation)
     outcome = _extract(segmentation, settings)
     with transaction.atomic():
         consent.require(subject, ConsentForm.Scope.COMPUTING)
         return _keep(by, segmentation, settings, outcome)
+
+
+@transaction.atomic
+def refuse_radiomics(*, by: Actor, segmentation: Segmentation, sentence: str) -> RadiomicsRun:
+    """Keep why a segment has no features, so that the sweep does not try it for ever."""
+    return _keep(by, segmentation, _settings_for(segmentation), _Outcome(result=None, refusal=sentence))
+
+
+def _settings_for(segmentation: Segmentation) -> Settings:
+    return CT_SETTINGS if segmentation.series.modality == "CT" else OTHER_SETTINGS
 
 
 def _extract(segmentation: Segmentation, settings: Settings) -> _Outcome:

@@ -92,9 +92,7 @@ class IncomingFile(models.Model):
 
     class Meta:
         ordering = ["submission_id", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["submission", "number"], name="incoming_file_number_is_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["submission", "number"], name="incoming_file_number_is_unique")]
 
     def __str__(self) -> str:
         return f"file {self.number}"

@@ -56,9 +56,7 @@ def _time_point(submission: Submission) -> TimePoint:
 
 
 def policy_of(charter: Charter) -> Policy:
-    return Policy(
-        version=charter.version, retain_patient_characteristics=charter.retain_patient_characteristics
-    )
+    return Policy(version=charter.version, retain_patient_characteristics=charter.retain_patient_characteristics)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
@@ -84,9 +82,7 @@ def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: Clini
         intake.refuse(file, rejected.code, rejected.reason)
         return
     except QuarantineDamaged:
-        intake.refuse(
-            file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again."))
-        )
+        intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
         return
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()

@@ -165,9 +165,7 @@ def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
 
 def _no_file(submission: Submission) -> str:
     reasons = submission.files.filter(state=State.REFUSED).values_list("refusal", flat=True).distinct()[:3]
-    return (
-        str(_("No image of this delivery could be filed. All is kept encrypted.")) + " " + " ".join(reasons)
-    )
+    return str(_("No image of this delivery could be filed. All is kept encrypted.")) + " " + " ".join(reasons)
 
 
 def _remember_person(submission: Submission, subject: Subject) -> None:

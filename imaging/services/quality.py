@@ -40,9 +40,7 @@ def check(by: Actor, submission: Submission) -> None:
     QCCheck.objects.bulk_create(_row(time_point, submission, finding, now) for finding in findings)
     road.move(submission, expected=State.FILED, to=State.CHECKED)
     after = {"findings": len(findings), "errors": sum(finding.severity == "error" for finding in findings)}
-    record(
-        by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after
-    )
+    record(by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after)
 
 
 def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ...]:
@@ -63,9 +61,7 @@ def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ..
             )
             for series in planned.requirements.all()
         ],
-        window=TimePointWindow(
-            target_day=planned.day, before=planned.window_before, after=planned.window_after
-        ),
+        window=TimePointWindow(target_day=planned.day, before=planned.window_before, after=planned.window_after),
         study_day=_study_day(time_point),
         identity=IdentityMatch(submission.identity) if submission.identity else None,
     )
@@ -125,9 +121,7 @@ def _row(time_point: TimePoint, submission: Submission, finding: Finding, now: A
 
 
 @transaction.atomic
-def decide(
-    *, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str
-) -> QCDecision:
+def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str) -> QCDecision:
     """Judge a received time point and sign (S01); a question to the site opens a query.
 
     Raises ValidationError without a comment where one is due, while a delivery is on its way, or out of order.

@@ -19,17 +19,13 @@ LEASE = dt.timedelta(seconds=45)
 MAXIMUM_ATTEMPTS = 6
 
 
-def move(
-    submission: Submission, *, expected: Submission.State, to: Submission.State, refusal: str = ""
-) -> None:
+def move(submission: Submission, *, expected: Submission.State, to: Submission.State, refusal: str = "") -> None:
     """Raise ValidationError (`wrong-state`) where somebody else moved it first; queue the next stage on commit."""
     moved = Submission.objects.filter(pk=submission.pk, state=expected).update(
         state=to, state_since=timezone.now(), leased_until=None, attempts=0, refusal=refusal
     )
     if not moved:
-        raise ValidationError(
-            _("This delivery has moved on meanwhile. Look at it again."), code="wrong-state"
-        )
+        raise ValidationError(_("This delivery has moved on meanwhile. Look at it again."), code="wrong-state")
     submission.state = to
     if to in WORKING:
         transaction.on_commit(lambda: _queue(str(submission.pk)))

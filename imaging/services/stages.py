@@ -22,13 +22,9 @@ STAGES: dict[str, Callable[[Actor, Submission], None]] = {
 
 def run(submission: Submission) -> None:
     """Run the stage of the submission's state; a ValidationError is permanent and quarantines it with its reason."""
-    by = machine(
-        "worker", source="worker", request_id=f"delivery-{submission.pk}", on_behalf_of=submission.sent_by
-    )
+    by = machine("worker", source="worker", request_id=f"delivery-{submission.pk}", on_behalf_of=submission.sent_by)
     if submission.attempts > road.MAXIMUM_ATTEMPTS:
-        reason = _(
-            "Corelab failed on this delivery again and again. It is kept encrypted; the operator must look."
-        )
+        reason = _("Corelab failed on this delivery again and again. It is kept encrypted; the operator must look.")
         refuse(by, submission, str(reason))
         return
     try:

@@ -68,9 +68,7 @@ def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
     return submission
 
 
-def _open(
-    *, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, door: Submission.Door
-) -> Submission:
+def _open(*, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, door: Submission.Door) -> Submission:
     return Submission.objects.create(
         trial_site=trial_site,
         time_point=time_point,
@@ -84,9 +82,7 @@ def _open(
 def _refuse_closed(time_point: TimePoint) -> None:
     site = time_point.subject.trial_site
     if site.trial.state != Trial.State.OPEN or site.state != TrialSite.State.OPEN:
-        raise ValidationError(
-            _("This trial or site does not take scans now. Nothing was sent."), code="not-open"
-        )
+        raise ValidationError(_("This trial or site does not take scans now. Nothing was sent."), code="not-open")
     if time_point.state == TimePoint.State.ACCEPTED:
         raise ValidationError(
             _("A scan for this time point was accepted already. Ask the coordinator if it must be replaced."),
@@ -113,9 +109,7 @@ def _refuse_sender(by: Actor, submission: Submission) -> None:
     if by.user_id is not None:
         access.require(by, Act.SUBMISSION_SEND, submission)
     if submission.sent_by != by.id or submission.state != State.RECEIVING:
-        raise ValidationError(
-            _("This delivery does not take more files. Start a new one."), code="wrong-state"
-        )
+        raise ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")
 
 
 def _refuse_size(piece: Piece) -> None:
@@ -152,9 +146,7 @@ def _note(submission: Submission, sealed: dict[tuple[int, int], SealedPart]) -> 
 def _append(file: IncomingFile, part: int, piece: SealedPart) -> int:
     if part < len(file.parts):
         if file.parts[part] != piece.size:
-            raise ValidationError(
-                _("A file changed while it was sent. Start the delivery anew."), code="changed"
-            )
+            raise ValidationError(_("A file changed while it was sent. Start the delivery anew."), code="changed")
         return 0
     if part > len(file.parts):
         raise ValidationError(_("A piece of a file is missing. Send it again."), code="out-of-order")
@@ -173,14 +165,9 @@ def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Sub
     """
     _refuse_sender(by, submission)
     arrived = list(submission.files.values_list("number", "size"))
-    if (
-        sorted(number for number, _size in arrived) != list(range(files))
-        or sum(each for _n, each in arrived) != size
-    ):
+    if sorted(number for number, _size in arrived) != list(range(files)) or sum(each for _n, each in arrived) != size:
         raise ValidationError(
-            _(
-                "Of %(files)s files %(arrived)s arrived whole. Send the missing ones again; what arrived is kept."
-            ),
+            _("Of %(files)s files %(arrived)s arrived whole. Send the missing ones again; what arrived is kept."),
             code="incomplete",
             params={"files": files, "arrived": len(arrived)},
         )
@@ -233,9 +220,7 @@ def assign(*, by: Actor, submission: Submission, time_point: TimePoint) -> Submi
     by = access.require(by, Act.SUBMISSION_ASSIGN, submission)
     access.require(by, Act.SUBJECT_VIEW, time_point)
     if time_point.subject.trial_site_id != submission.trial_site_id:
-        raise ValidationError(
-            _("That subject belongs to another site than this delivery."), code="foreign-site"
-        )
+        raise ValidationError(_("That subject belongs to another site than this delivery."), code="foreign-site")
     _refuse_closed(time_point)
     Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
     road.move(submission, expected=State.UNASSIGNED, to=State.RECEIVED)
@@ -258,9 +243,7 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
         raise ValidationError(_("Say why these files are discarded."), code="no-reason")
     waiting = (State.UNASSIGNED, State.QUARANTINED, State.RECEIVING)
     if submission.state not in (*waiting, State.CHECKED):
-        raise ValidationError(
-            _("This delivery is on its way now; wait until it has ended."), code="wrong-state"
-        )
+        raise ValidationError(_("This delivery is on its way now; wait until it has ended."), code="wrong-state")
     if submission.state in waiting:
         road.move(submission, expected=Submission.State(submission.state), to=State.DISCARDED)
     gone = submission.files.exclude(state=IncomingFile.State.FILED).update(state=IncomingFile.State.DISCARDED)

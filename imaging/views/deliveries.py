@@ -74,9 +74,7 @@ def send(request: ActorRequest, code: str) -> HttpResponse:
 def _send_plainly(request: ActorRequest, trial: Trial, form: SendForm) -> HttpResponse:
     uploads = [upload.read() for upload in request.FILES.getlist("files")]
     try:
-        delivery = submissions.send_whole(
-            by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads
-        )
+        delivery = submissions.send_whole(by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads)
     except ValidationError as error:
         form.add_error(None, error)
         return render(request, "send.html", {"trial": trial, "form": form}, status=400)
@@ -96,17 +94,13 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "delivery": delivery,
         "trial": delivery.trial_site.trial,
         "progress": told,
-        "assign_form": _assign_form(request, delivery)
-        if may_assign and delivery.state == "unassigned"
-        else None,
+        "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
     }
 
 
 def _assign_form(request: ActorRequest, delivery: Submission) -> AssignForm:
-    rows = TimePoint.objects.filter(subject__trial_site=delivery.trial_site).exclude(
-        state=TimePoint.State.ACCEPTED
-    )
+    rows = TimePoint.objects.filter(subject__trial_site=delivery.trial_site).exclude(state=TimePoint.State.ACCEPTED)
     visits = access.visible(request.actor, rows).select_related("subject", "scheduled").order_by("due_on")
     return AssignForm(request.POST or None, time_points=visits)
 
@@ -145,9 +139,7 @@ def submission_assign(request: ActorRequest, pk: UUID) -> HttpResponse:
     form = _assign_form(request, delivery)
     if form.is_valid():
         try:
-            submissions.assign(
-                by=request.actor, submission=delivery, time_point=form.cleaned_data["time_point"]
-            )
+            submissions.assign(by=request.actor, submission=delivery, time_point=form.cleaned_data["time_point"])
             return redirect("submission", pk=pk)
         except ValidationError as error:
             form.add_error(None, error)

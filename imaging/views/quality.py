@@ -42,8 +42,7 @@ def _context(request: ActorRequest, point: TimePoint) -> dict[str, Any]:
         "queries": access.visible(request.actor, point.queries.prefetch_related("messages")),
         "decision_form": DecisionForm() if may_decide and open_to_verdict else None,
         "answer_form": AnswerForm() if access.may(request.actor, Act.SUBMISSION_SEND, point) else None,
-        "may_send": access.may(request.actor, Act.SUBMISSION_SEND, point)
-        and point.state != TimePoint.State.ACCEPTED,
+        "may_send": access.may(request.actor, Act.SUBMISSION_SEND, point) and point.state != TimePoint.State.ACCEPTED,
         "lines": lines(history(point)) if access.may(request.actor, Act.AUDIT_VIEW, point) else None,
     }
 

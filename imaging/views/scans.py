@@ -74,6 +74,4 @@ def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
         picture = render_frame(load(instance.sha256), frame=frame, window=_preset(request))
     except FrameRefused as refused:
         return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
-    return HttpResponse(
-        picture.png, content_type="image/png", headers={"Cache-Control": "private, max-age=300"}
-    )
+    return HttpResponse(picture.png, content_type="image/png", headers={"Cache-Control": "private, max-age=300"})

@@ -2,6 +2,9 @@
 
 from decimal import Decimal
 
+import pytest
+from django.core.exceptions import ValidationError
+
 from endpoints.measure.geometry import PixelPoint
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
@@ -12,6 +15,10 @@ from tests.endpoints.scans import file_scan
 from trials.models import Subject, User
 
 State = Measurement.State
+
+
+def code_of(refused: pytest.ExceptionInfo[ValidationError]) -> str | None:
+    return refused.value.code
 
 
 def assign(cast: Cast, subject: Subject, code: str, reader: User | None = None) -> Assignment:

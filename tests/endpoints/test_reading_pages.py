@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -51,9 +51,9 @@ def secrets_of(cast: Cast) -> Iterator[str]:
     yield from ("PHANTOM", "20260112", "2026-01-12", "Northlight")
 
 
-def body(response: HttpResponse) -> str:
+def body(response: Any) -> str:
     headers = "\n".join(f"{key}: {value}" for key, value in response.headers.items() if key not in ("Date", "Expires"))
-    return headers + response.content.decode("utf-8", errors="replace")
+    return headers + str(response.content, "utf-8", errors="replace")
 
 
 @pytest.mark.req("R-READ-12")

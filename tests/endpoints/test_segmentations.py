@@ -176,6 +176,17 @@ def test_a_segment_too_small_for_features_says_so(cast: Cast, scan: Scan) -> Non
     assert AuditEvent.objects.filter(act="radiomics.refused").exists()
 
 
+@pytest.mark.req("R-SEG-05")
+def test_a_fault_in_radiomics_is_kept_as_a_refusal_and_not_tried_for_ever(cast: Cast, seg: Instance) -> None:
+    tasks.measure_pending()
+    Charter.objects.filter(pk=cast.charter.pk).update(radiomics=True)
+    archive.path_of(seg.sha256).unlink()
+    for _again in range(2):
+        tasks.measure_pending()
+    assert [run.refusal != "" for run in RadiomicsRun.objects.all()] == [True, True]
+    assert AuditEvent.objects.filter(act="radiomics.refused").count() == 2
+
+
 @pytest.mark.req("R-SEG-06")
 def test_the_rows_for_reports_hold_the_volumes_beside_the_read(cast: Cast) -> None:
     read_through(cast, cast.subject_a, {"BL": "36.0"})

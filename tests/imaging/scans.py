@@ -45,9 +45,7 @@ def to_bytes(dataset: Dataset) -> bytes:
 def ct_series(
     slices: int = 5, *, name: str = "ZWEISTEIN^ALBA", patient_id: str = "QX99871345", seed: str = "one"
 ) -> list[bytes]:
-    return [
-        to_bytes(ct_slice(number, name=name, patient_id=patient_id, seed=seed)) for number in range(slices)
-    ]
+    return [to_bytes(ct_slice(number, name=name, patient_id=patient_id, seed=seed)) for number in range(slices)]
 
 
 def drive(submission: Submission) -> Submission:

@@ -42,9 +42,7 @@ def test_a_series_is_received_cleaned_filed_and_checked(cast: Cast, filed: Submi
 
 
 @pytest.mark.req("R-ROAD-02")
-def test_no_planted_identifier_is_left_in_archive_quarantine_or_database(
-    cast: Cast, filed: Submission
-) -> None:
+def test_no_planted_identifier_is_left_in_archive_quarantine_or_database(cast: Cast, filed: Submission) -> None:
     written = [path.read_bytes() for path in Path(settings.HOME).rglob("*") if path.is_file()]
     told = repr(
         [list(model.objects.values()) for model in (IncomingFile, Instance, Series, AuditEvent, QCCheck)]
@@ -115,9 +113,7 @@ def test_sending_the_same_scan_again_is_harmless(cast: Cast, filed: Submission) 
 
 
 @pytest.mark.req("R-ROAD-07")
-def test_the_same_uid_with_other_content_is_a_conflict_and_never_overwrites(
-    cast: Cast, filed: Submission
-) -> None:
+def test_the_same_uid_with_other_content_is_a_conflict_and_never_overwrites(cast: Cast, filed: Submission) -> None:
     before = dict(Instance.objects.values_list("uid", "sha256"))
     changed = ct_slice(2)
     changed.PixelData = bytes(reversed(changed.PixelData))
@@ -177,9 +173,7 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
 @pytest.mark.req("R-ROAD-09")
 def test_without_consent_nothing_is_received_and_nothing_filed(cast: Cast) -> None:
     submission = send(cast.alba, baseline_of(cast), ct_series())
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked by phone"
-    )
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked by phone")
     done = drive(submission)
     assert done.state == Submission.State.QUARANTINED
     assert "Consent" in done.refusal
@@ -198,10 +192,7 @@ def test_an_incomplete_delivery_is_not_closed_and_goes_on(cast: Cast) -> None:
         submissions.complete(by=by, submission=submission, files=3, size=size)
     rest = [Piece(number=number, part=0, data=files[number]) for number in (0, 1, 2)]
     assert submissions.receive(by=by, submission=submission, pieces=rest) == 2
-    assert (
-        submissions.complete(by=by, submission=submission, files=3, size=size).state
-        == Submission.State.RECEIVED
-    )
+    assert submissions.complete(by=by, submission=submission, files=3, size=size).state == Submission.State.RECEIVED
 
 
 @pytest.mark.req("R-ROAD-11")

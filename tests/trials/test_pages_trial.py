@@ -1,10 +1,13 @@
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit.models import AuditEvent
+from reports.models import Report
 from tests.cast import PASSWORD, TODAY, Cast, person, register
 from trials.models import Charter, Membership, Subject, TimePoint, Trial, User
 
@@ -191,6 +194,24 @@ def test_my_work_gives_a_reader_a_count_and_nothing_of_the_trial(cast: Cast, cli
     answer = client.get("/")
     assert (answer.context["reads"], answer.context["desks"]) == (0, [])
     assert "TUNDRA" not in answer.content.decode()
+
+
+@pytest.mark.req("R-UI-01")
+def test_my_work_shows_the_sponsor_released_reports_only(cast: Cast, client: Client) -> None:
+    for number, state in ((1, Report.State.BUILT), (2, Report.State.RELEASED)):
+        Report.objects.create(
+            trial=cast.trial,
+            charter=cast.charter,
+            number=number,
+            cut_off=TODAY,
+            state=state,
+            audit_sequence=1,
+            built_at=timezone.now(),
+            signature_id=uuid.uuid4(),
+        )
+    client.force_login(cast.sponsor)
+    (desk,) = client.get("/").context["desks"]
+    assert [report.number for report in desk.reports] == [2]
 
 
 @pytest.mark.req("R-UI-01")

@@ -22,14 +22,10 @@ class Charter(models.Model):
     trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="charters")
     version = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
-    criteria = models.CharField(
-        _("response criteria"), max_length=20, choices=Criteria, default=Criteria.RECIST11
-    )
+    criteria = models.CharField(_("response criteria"), max_length=20, choices=Criteria, default=Criteria.RECIST11)
     confirmation_required = models.BooleanField(_("responses need confirmation"), default=True)
     confirmation_days = models.PositiveSmallIntegerField(_("days to a confirming scan, at least"), default=28)
-    minimum_sd_days = models.PositiveSmallIntegerField(
-        _("days until stable disease counts, at least"), default=42
-    )
+    minimum_sd_days = models.PositiveSmallIntegerField(_("days until stable disease counts, at least"), default=42)
     volumetry = models.BooleanField(_("volumes from segmentations"), default=True)
     radiomics = models.BooleanField(_("radiomics from segmentations"), default=False)
     retain_patient_characteristics = models.BooleanField(

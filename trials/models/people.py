@@ -37,9 +37,7 @@ class Membership(models.Model):
     trial_site = models.ForeignKey(
         "trials.TrialSite", on_delete=models.PROTECT, related_name="memberships", null=True, blank=True
     )
-    role = models.CharField(
-        max_length=30, choices=[(role.value, role.name.replace("_", " ").lower()) for role in Role]
-    )
+    role = models.CharField(max_length=30, choices=[(role.value, role.name.replace("_", " ").lower()) for role in Role])
     starts = models.DateField(_("from"))
     # NULL: open-ended.
     ends = models.DateField(_("until"), null=True, blank=True)

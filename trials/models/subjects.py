@@ -56,9 +56,7 @@ class ConsentForm(models.Model):
 
     class Meta:
         ordering = ["trial_id", "-approved_on"]
-        constraints = [
-            models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")]
 
     def __str__(self) -> str:
         return self.version
@@ -79,9 +77,7 @@ class Consent(models.Model):
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=150)
 
-    road: ClassVar[Road] = Road(
-        view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site"
-    )
+    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
 
     class Meta:
         ordering = ["subject_id", "-id"]
@@ -101,15 +97,11 @@ class TimePoint(models.Model):
         REFUSED = "refused", _("refused by quality control")
 
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="time_points")
-    scheduled = models.ForeignKey(
-        "trials.ScheduledTimePoint", on_delete=models.PROTECT, related_name="time_points"
-    )
+    scheduled = models.ForeignKey("trials.ScheduledTimePoint", on_delete=models.PROTECT, related_name="time_points")
     due_on = models.DateField(_("due on"))
     state = models.CharField(max_length=20, choices=State, default=State.EXPECTED)
 
-    road: ClassVar[Road] = Road(
-        view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site"
-    )
+    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
 
     class Meta:
         ordering = ["subject_id", "due_on"]

@@ -63,9 +63,7 @@ def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any]) ->
     charter.full_clean()
     charter.save()
     after = {name: settings[name] for name in SETTINGS}
-    record(
-        by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after
-    )
+    record(by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after)
     return charter
 
 
@@ -110,9 +108,7 @@ def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequireme
 def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
     by = _draft(by, planned.charter)
     before = {"code": planned.code, "day": planned.day}
-    record(
-        by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before
-    )
+    record(by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before)
     planned.delete()
 
 

@@ -44,15 +44,11 @@ def seat(
 ) -> Membership:
     """Write the membership for an actor who was already asked; only services of this floor call it."""
     if (role in SITE_ROLES) != (trial_site is not None):
-        raise ValidationError(
-            _("Site staff stand on a site; every other role stands on the trial."), code="role-place"
-        )
+        raise ValidationError(_("Site staff stand on a site; every other role stands on the trial."), code="role-place")
     if trial_site is not None and trial_site.trial_id != trial.pk:
         raise ValidationError(_("That site belongs to another trial."), code="role-place")
     _refuse_second_hat(user, trial, role)
-    membership = Membership(
-        user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends
-    )
+    membership = Membership(user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
     membership.full_clean()
     membership.save()
     _group(trial, trial_site, role).user_set.add(user)
@@ -92,9 +88,7 @@ def end(*, by: Actor, membership: Membership, reason: str) -> None:
     membership.ends = max(timezone.localdate() - dt.timedelta(days=1), membership.starts)
     membership.save(update_fields=["ends"])
     if not _still_seated(membership):
-        _group(membership.trial, membership.trial_site, Role(membership.role)).user_set.remove(
-            membership.user
-        )
+        _group(membership.trial, membership.trial_site, Role(membership.role)).user_set.remove(membership.user)
     record(
         by=by,
         act="role.ended",

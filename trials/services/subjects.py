@@ -90,9 +90,7 @@ def withdraw_consent(*, by: Actor, subject: Subject, on: dt.date, reason: str) -
     return _write_consent(by, subject, Consent.Kind.WITHDRAWN, taken_back, reason=reason)
 
 
-def _write_consent(
-    by: Actor, subject: Subject, kind: Consent.Kind, new: NewConsent, reason: str = ""
-) -> Consent:
+def _write_consent(by: Actor, subject: Subject, kind: Consent.Kind, new: NewConsent, reason: str = "") -> Consent:
     _refuse_misfit(subject, kind, new)
     before = subject.consents.first()
     row = Consent.objects.create(

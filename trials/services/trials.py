@@ -43,9 +43,7 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
     """
     founder = User.objects.filter(username=by.id, may_create_trials=True).first()
     if founder is None:
-        raise PermissionDenied(
-            _("Your account may not create trials. Ask the operator of this installation.")
-        )
+        raise PermissionDenied(_("Your account may not create trials. Ask the operator of this installation."))
     by = by.acting_as(Role.COORDINATOR)
     sponsor, _made = Sponsor.objects.get_or_create(name=new.sponsor)
     trial = Trial.objects.create(
@@ -58,9 +56,7 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
     after = {"title": new.title, "protocol_number": new.protocol_number, "sponsor": new.sponsor}
     record(by=by, act="trial.created", obj=trial, trial_code=trial.code, after=after)
     Charter.objects.create(trial=trial, version=1)
-    members.seat(
-        by=by, user=founder, trial=trial, trial_site=None, role=Role.COORDINATOR, starts=timezone.localdate()
-    )
+    members.seat(by=by, user=founder, trial=trial, trial_site=None, role=Role.COORDINATOR, starts=timezone.localdate())
     return trial
 
 
@@ -69,9 +65,7 @@ def open_trial(*, by: Actor, trial: Trial) -> Trial:
     """Open a trial whose charter is approved; only an open trial registers subjects and receives scans."""
     by = access.require(by, Act.TRIAL_EDIT, trial)
     if not trial.charters.filter(state=Charter.State.APPROVED).exists():
-        raise ValidationError(
-            _("Approve the charter first: it tells what this trial expects."), code="no-charter"
-        )
+        raise ValidationError(_("Approve the charter first: it tells what this trial expects."), code="no-charter")
     moved = Trial.objects.filter(pk=trial.pk, state=Trial.State.PREPARING).update(state=Trial.State.OPEN)
     if not moved:
         raise ValidationError(_("This trial is not being prepared any more."), code="wrong-state")
@@ -91,9 +85,7 @@ def open_trial(*, by: Actor, trial: Trial) -> Trial:
 def add_site(*, by: Actor, trial: Trial, new: NewSite) -> TrialSite:
     """Bring a hospital into the trial. Raises ValidationError where number or AE title is taken."""
     by = access.require(by, Act.TRIAL_EDIT, trial)
-    site, _made = Site.objects.get_or_create(
-        code=new.code, defaults={"name": new.name, "time_zone": new.time_zone}
-    )
+    site, _made = Site.objects.get_or_create(code=new.code, defaults={"name": new.name, "time_zone": new.time_zone})
     trial_site = TrialSite(trial=trial, site=site, number=new.number, ae_title=new.ae_title)
     trial_site.full_clean()
     trial_site.save()

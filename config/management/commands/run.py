@@ -58,8 +58,10 @@ class Command(BaseCommand):
         lines += [
             "",
             "Send a scan: sign in as a site's staff and choose “Send a scan”, or from a DICOM sender:",
-            (f"  storescu -aet NORTE_PACS -aec {settings.DICOM_AE_TITLE} {settings.BIND_ADDRESS} "
-            f"{settings.DICOM_PORT} +sd +r FOLDER"),
+            (
+                f"  storescu -aet NORTE_PACS -aec {settings.DICOM_AE_TITLE} {settings.BIND_ADDRESS} "
+                f"{settings.DICOM_PORT} +sd +r FOLDER"
+            ),
             "",
             "Ctrl-C stops everything.",
         ]

@@ -11,9 +11,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if User.objects.exists():
-            raise CommandError(
-                "The database is not empty: the demo goes into an empty one only. Nothing was changed."
-            )
+            raise CommandError("The database is not empty: the demo goes into an empty one only. Nothing was changed.")
         for sentence in seed.run():
             self.stdout.write(sentence)
             self.stdout.flush()

@@ -1,0 +1,88 @@
+"""Debian's Chromium, driven by Playwright against the running product; axe looks at every page it is shown."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from config.demo.people import PASSWORD
+from tests.services import lacking
+from tests.stack import Stack
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        lacking("Chromium is not installed: apt-get install chromium")
+    return {"executable_path": chromium, "args": QUIET}
+
+
+class Person:
+    """Somebody at a browser: signs in, looks, and lets axe look too."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.address = address
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        self.page.on("console", lambda message: self._hear(message.type, message.text))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _hear(self, kind: str, text: str) -> None:
+        # Chromium tells each answer of 400 and above; a refused form is one.
+        if kind == "error" and "400 (Bad Request)" not in text:
+            self.complaints.append(text)
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", "blob:")):
+            self.strangers.append(url)
+
+    def sign_in(self, username: str) -> "Person":
+        self.page.goto(f"{self.address}/sign-in/")
+        self.page.get_by_label("Name").fill(username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.press("Sign in")
+        self.page.get_by_role("heading", level=1).wait_for()
+        self.page.wait_for_url(f"{self.address}/")
+        return self
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).first.click()
+
+    def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            self.page.locator(f"[name$='{name}']:visible").first.fill(value)
+
+    def look(self) -> None:
+        """No finding of axe (WCAG A and AA), nothing in the console, no request to any other host."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # both are of its literals
+            found = Axe().run(self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+            assert not found.response["violations"], f"{self.page.url} {scheme}: {found.generate_report()}"
+        assert not self.complaints, self.complaints
+        assert not self.strangers, self.strangers
+
+
+@pytest.fixture
+def someone(stack: Stack, browser: Browser) -> Iterator[Any]:
+    """A factory of signed-in people, each with a browser context of their own."""
+    contexts: list[BrowserContext] = []
+
+    def sign_in(username: str, *, width: int = 1280) -> Person:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        return Person(context, stack.address).sign_in(username)
+
+    yield sign_in
+    for context in contexts:
+        context.close()
