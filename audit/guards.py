@@ -1,30 +1,22 @@
-"""Triggers that make a table append-only, the same on SQLite and PostgreSQL; migrations install them."""
+"""Triggers that keep evidence as it is, the same on SQLite and PostgreSQL; migrations install them.
+
+Two kinds: a table that only grows (`append_only`), and rows that freeze in a state (`frozen`). Changing such a table
+makes SQLite build it anew without its triggers, so a migration that does must name the guards of the table again.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 
+Execute = Callable[[str], object]
+
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION corelab_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'evidence is append-only: % refused on %', TG_OP, TG_TABLE_NAME; END $$
 """
-
-
-def install(execute: Callable[[str], object], *, vendor: str, table: str) -> None:
-    """Refuse UPDATE, DELETE (and on PostgreSQL TRUNCATE) of `table` from now on."""
-    for statement in _POSTGRESQL if vendor == "postgresql" else _SQLITE:
-        execute(statement.format(table=table))
-
-
-def remove(execute: Callable[[str], object], *, vendor: str, table: str) -> None:
-    """Take the triggers of `table` away: for migrating back, and for emptying a test database."""
-    for name in ("truncate", "row") if vendor == "postgresql" else ("update", "delete"):
-        suffix = f" ON {table}" if vendor == "postgresql" else ""
-        execute(f"DROP TRIGGER IF EXISTS {table}_no_{name}{suffix}")
-
-
 _EXECUTE = " EXECUTE FUNCTION corelab_append_only()"
 _POSTGRESQL = (
     _FUNCTION,
@@ -36,6 +28,27 @@ _SQLITE = tuple(
     f"BEGIN SELECT RAISE(ABORT, 'evidence is append-only: {verb} refused'); END"
     for verb in ("UPDATE", "DELETE")
 )
+_REFUSE_FROZEN = """
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF {condition} THEN RAISE EXCEPTION 'evidence is frozen: % refused on %', TG_OP, TG_TABLE_NAME; END IF;
+  RETURN {row};
+END $$
+"""
+_VERBS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+
+def install(execute: Execute, *, vendor: str, table: str) -> None:
+    """Refuse UPDATE, DELETE (and on PostgreSQL TRUNCATE) of `table` from now on."""
+    for statement in _POSTGRESQL if vendor == "postgresql" else _SQLITE:
+        execute(statement.format(table=table))
+
+
+def remove(execute: Execute, *, vendor: str, table: str) -> None:
+    """Take the triggers of `table` away: for migrating back, and for emptying a test database."""
+    for name in ("truncate", "row") if vendor == "postgresql" else ("update", "delete"):
+        suffix = f" ON {table}" if vendor == "postgresql" else ""
+        execute(f"DROP TRIGGER IF EXISTS {table}_no_{name}{suffix}")
 
 
 def append_only(table: str) -> RunPython:
@@ -50,6 +63,88 @@ def append_only(table: str) -> RunPython:
     return RunPython(forwards, backwards)
 
 
-def _runner(editor: BaseDatabaseSchemaEditor) -> Callable[[str], object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Rows of `table` are frozen while their state, or that of the row they belong to, is one of `states`.
+
+    `owner` is SQL for the owner's state, with {row} for the row itself; "" where the state is the row's own.
+    `move` names the one change of the state column that a frozen row may still make, all else being equal.
+    """
+
+    table: str
+    states: tuple[str, ...]
+    owner: str = ""
+    move: tuple[str, str] | None = None
+
+    def is_frozen(self, row: str) -> str:
+        state = f"({self.owner.format(row=row)})" if self.owner else f"{row}.state"
+        return f"{state} IN ({', '.join(map(_quote, self.states))})"
+
+    def conditions(self, *, vendor: str, columns: tuple[str, ...]) -> dict[str, str]:
+        """Return by verb the SQL that refuses it; `columns` are all of the table."""
+        old, new = self.is_frozen("OLD"), self.is_frozen("NEW")
+        if self.owner:
+            return {"INSERT": new, "UPDATE": f"{old} OR {new}", "DELETE": old}
+        return {"UPDATE": f"{old}{self._except_move(vendor, columns)}", "DELETE": old}
+
+    def _except_move(self, vendor: str, columns: tuple[str, ...]) -> str:
+        if self.move is None:
+            return ""
+        before, after = map(_quote, self.move)
+        # NULL equals NULL; SQLite knows the standard's words only since 3.39.
+        equals = "IS NOT DISTINCT FROM" if vendor == "postgresql" else "IS"
+        same = [f"OLD.{name} {equals} NEW.{name}" for name in columns if name != "state"]
+        return f" AND NOT ({' AND '.join([f'OLD.state = {before}', f'NEW.state = {after}', *same])})"
+
+
+def _quote(word: str) -> str:
+    return f"'{word}'"
+
+
+def freeze(execute: Execute, *, vendor: str, rule: Freeze, columns: tuple[str, ...]) -> None:
+    """Refuse from now on what `rule` forbids (and on PostgreSQL TRUNCATE, whatever the states)."""
+    for verb, condition in rule.conditions(vendor=vendor, columns=columns).items():
+        name = f"{rule.table}_frozen_{verb.lower()}"
+        if vendor == "postgresql":
+            row = "OLD" if verb == "DELETE" else "NEW"
+            execute(_REFUSE_FROZEN.format(name=name, condition=condition, row=row))
+            execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {rule.table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+        else:
+            refuse = f"SELECT RAISE(ABORT, 'evidence is frozen: {verb} refused')"
+            execute(f"CREATE TRIGGER {name} BEFORE {verb} ON {rule.table} WHEN {condition} BEGIN {refuse}; END")
+    if vendor == "postgresql":
+        name = f"{rule.table}_frozen_truncate"
+        execute(_REFUSE_FROZEN.format(name=name, condition="true", row="NULL"))
+        execute(f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {rule.table} FOR EACH STATEMENT EXECUTE FUNCTION {name}()")
+
+
+def thaw(execute: Execute, *, vendor: str, table: str) -> None:
+    """Take the triggers of `freeze` away: for migrating back, and for tampering in a test."""
+    if vendor == "postgresql":
+        # Foreign keys wait for their check until commit, and a table with waiting checks is not altered.
+        execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for verb in map(str.lower, _VERBS):
+        execute(f"DROP TRIGGER IF EXISTS {table}_frozen_{verb}" + (f" ON {table}" if vendor == "postgresql" else ""))
+        if vendor == "postgresql":
+            execute(f"DROP FUNCTION IF EXISTS {table}_frozen_{verb}()")
+
+
+def frozen(table: str, *, states: tuple[str, ...], owner: str = "", move: tuple[str, str] | None = None) -> RunPython:
+    """Return the migration operation that freezes rows of `table` by state (see Freeze)."""
+    rule = Freeze(table=table, states=states, owner=owner, move=move)
+
+    def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        with editor.connection.cursor() as cursor:
+            described = editor.connection.introspection.get_table_description(cursor, table)
+        columns = tuple(column.name for column in described)
+        freeze(_runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns)
+
+    def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        thaw(_runner(editor), vendor=editor.connection.vendor, table=table)
+
+    return RunPython(forwards, backwards)
+
+
+def _runner(editor: BaseDatabaseSchemaEditor) -> Execute:
     # No parameters: the SQL holds % signs of its own.
     return lambda sql: editor.execute(sql, params=None)

@@ -3,7 +3,8 @@
 import uuid
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+
+from audit.meanings import Meaning
 
 
 class AuditEvent(models.Model):
@@ -44,11 +45,6 @@ class AuditEvent(models.Model):
 
 class Signature(models.Model):
     """A person's signature on one frozen record (21 CFR 11.50): printed name, time and meaning."""
-
-    class Meaning(models.TextChoices):
-        AUTHORSHIP = "authorship", _("I am the author of this record")
-        REVIEW = "review", _("I have reviewed this record")
-        APPROVAL = "approval", _("I approve this record")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     event_hash = models.CharField(max_length=64, unique=True)

@@ -2,12 +2,16 @@
 
 import datetime as dt
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db.models import Model, Q, QuerySet
 
 from audit.chain import GENESIS, HASHED_FIELDS, Fault, first_fault
 from audit.models import AuditEvent, Signature
+
+# The two tables have one writer; other floors name what they get by these and never import the models.
+Events: TypeAlias = QuerySet[AuditEvent]
+Signed: TypeAlias = Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ def verify() -> Fault | None:
     return first_fault(rows.iterator(chunk_size=2000))
 
 
-def history(obj: Model) -> QuerySet[AuditEvent]:
+def history(obj: Model) -> Events:
     return AuditEvent.objects.filter(object_type=obj._meta.label, object_id=str(obj.pk))
 
 
@@ -50,7 +54,7 @@ class Wanted:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def trial_events(*, trial_code: str, wanted: Wanted) -> QuerySet[AuditEvent]:
+def trial_events(*, trial_code: str, wanted: Wanted) -> Events:
     """Return a trial's events, newest first."""
     events = AuditEvent.objects.filter(trial_code=trial_code)
     if wanted.act:
@@ -76,6 +80,6 @@ def people_in(trial_code: str) -> list[str]:
     return list(people.distinct())
 
 
-def histories(*, label: str, keys: list[str]) -> QuerySet[AuditEvent]:
+def histories(*, label: str, keys: list[str]) -> Events:
     """Return the events of several objects of one model (`label` as in trials.TimePoint)."""
     return AuditEvent.objects.filter(object_type=label, object_id__in=keys)

@@ -11,7 +11,6 @@ from audit.actor import Actor
 from trials import access
 from trials.models import Trial
 from trials.roles import Act, Role
-from trials.views.rights import acts_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def _here(request: HttpRequest, actor: Actor) -> Here | None:
     trial = access.visible(actor, Trial.objects.filter(code=match.kwargs["code"])).first()
     if trial is None:
         return None
-    acts = acts_in(actor, trial)
+    acts = access.acts_in(actor, trial)
     name = match.url_name or ""
     tabs = tuple(tab for tab in TABS if tab.act in acts)
     current = next((tab.view for tab in tabs if name == tab.view or name in tab.members), "")

@@ -12,7 +12,6 @@ from reports.models import Report
 from trials import access
 from trials.models import Subject, TimePoint, Trial
 from trials.roles import Act
-from trials.views.rights import acts_in
 from trials.views.tracker import Visit, judge
 
 # How many time points or queries a card lists before it only counts.
@@ -56,7 +55,7 @@ def reads_waiting(actor: Actor) -> int:
 
 
 def _desk(actor: Actor, trial: Trial) -> Desk:
-    acts = acts_in(actor, trial)
+    acts = access.acts_in(actor, trial)
     may_send, may_judge = Act.SUBMISSION_SEND in acts, Act.QC_DECIDE in acts
     # Who builds reports finds them under their tab; who only receives them, here.
     gets_reports = Act.REPORT_VIEW in acts and Act.REPORT_BUILD not in acts

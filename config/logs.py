@@ -2,6 +2,21 @@
 
 import json
 import logging
+import threading
+
+log = logging.getLogger("corelab.threads")
+
+
+# What reads images: their words and Python's warnings quote the values they stumble over. A filter, because pydicom
+# sets its logger's level anew when it is imported.
+_QUOTING = {"highdicom", "py", "pydicom", "pynetdicom", "radiomics"}
+
+
+class QuotableFilter(logging.Filter):
+    """Lets no record of a library pass that puts header values into its sentences."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name.split(".")[0] not in _QUOTING
 
 
 class LineFormatter(logging.Formatter):
@@ -12,7 +27,7 @@ class LineFormatter(logging.Formatter):
             "at": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
@@ -20,8 +35,28 @@ class LineFormatter(logging.Formatter):
         return json.dumps(line)
 
 
+def _message(record: logging.LogRecord) -> str:
+    # Only our own arguments are known to be ids and counts; Celery's hold the text of the exception.
+    return record.getMessage() if record.name.split(".")[0] == "corelab" else str(record.msg)
+
+
 def _place(record: logging.LogRecord) -> str:
     trace = record.exc_info[2] if record.exc_info else None
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
+
+
+def guard_output() -> None:
+    """Keep this process from printing what may quote a header: Python's warnings and errors that end a thread.
+
+    Warnings become log records of `py.warnings`, which the filter drops.
+    """
+    logging.captureWarnings(True)
+    threading.excepthook = _tell_thread_end
+
+
+def _tell_thread_end(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is SystemExit or ended.exc_value is None:
+        return
+    log.error("a thread ended by an error", exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback))

@@ -1,6 +1,7 @@
-"""What every request gets before a view sees it: a size cap and an actor."""
+"""What every request gets before a view sees it: a size cap, an actor, a session that stays alive while used."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from audit.actor import Actor
 
 Next = Callable[[HttpRequest], HttpResponse]
+_RENEWED = "renewed_at"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -43,6 +45,20 @@ class ActorMiddleware:
         if is_personal:
             response.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class SessionRenewalMiddleware:
+    """Keeps a used session alive with one write a minute: a reader scrolls through hundreds of frames in that time."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        now = int(time.time())
+        is_due = now - request.session.get(_RENEWED, 0) >= settings.SESSION_RENEWAL
+        if request.user.is_authenticated and is_due:
+            request.session[_RENEWED] = now
+        return self.get_response(request)
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "config.middleware.ActorMiddleware",
+    "config.middleware.SessionRenewalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -109,7 +110,9 @@ def _database() -> dict[str, Any]:
             # IMMEDIATE: a read that turns into a write would otherwise get SQLITE_BUSY at once.
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            # Recursive triggers: INSERT OR REPLACE would otherwise delete evidence without asking its guards.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+            "PRAGMA recursive_triggers=ON;",
         },
     }
 
@@ -137,8 +140,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
+# Idle limit; config.middleware renews a session by the minute, not by the request.
 SESSION_COOKIE_AGE = 30 * 60
-SESSION_SAVE_EVERY_REQUEST = True
+SESSION_RENEWAL = 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # Loopback speaks plain HTTP; any other host must come over TLS.
@@ -207,7 +211,12 @@ if CELERY_BROKER_URL == "filesystem://":
         "data_folder_in": str(BROKER_ROOT),
         "data_folder_out": str(BROKER_ROOT),
         "control_folder": str(BROKER_ROOT / "control"),
+        # Seconds between looks into the folder: a delivery passes it once a stage.
+        "polling_interval": 0.2,
     }
+CELERY_TASK_DEFAULT_QUEUE = "road"
+MEASURE_QUEUE = "measure"
+CELERY_TASK_ROUTES = {"endpoints.tasks.*": {"queue": MEASURE_QUEUE}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -219,25 +228,24 @@ CELERY_TASK_SOFT_TIME_LIMIT = 1740
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # The state columns are the queue; these sweeps make good whatever a broker lost.
+SWEEP = 10.0
+# A sweep that waited so long has been overtaken by the next.
+_SWEEP = {"schedule": SWEEP, "options": {"expires": SWEEP}}
 CELERY_BEAT_SCHEDULE = {
-    "resume-submissions": {"task": "imaging.tasks.resume", "schedule": 10.0},
-    "measure-segmentations": {"task": "endpoints.tasks.measure_pending", "schedule": 10.0},
+    "resume-submissions": {"task": "imaging.tasks.resume", **_SWEEP},
+    "measure-segmentations": {"task": "endpoints.tasks.measure_pending", **_SWEEP},
 }
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"quotable": {"()": "config.logs.QuotableFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["quotable"]}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("CORELAB_LOG_LEVEL", "WARNING")},
     "loggers": {
         "corelab": {"level": "INFO"},
         # It says at every start that a file broker has no host.
         "kombu": {"level": "ERROR"},
-        # These libraries log header values at their chatty levels.
-        "pynetdicom": {"level": "CRITICAL"},
-        "pydicom": {"level": "CRITICAL"},
-        "highdicom": {"level": "CRITICAL"},
-        "radiomics": {"level": "CRITICAL"},
     },
 }

@@ -1,4 +1,4 @@
-"""One command, three children: web server, worker with beat, DICOM node; a killed child comes back."""
+"""One command, four children: web, worker with beat, measurer, DICOM node; a killed child comes back."""
 
 import logging
 import os
@@ -54,23 +54,13 @@ class Child:
 
 def children() -> list[Child]:
     python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
-    worker = [
-        python,
-        "-m",
-        "celery",
-        "-A",
-        "config",
-        "worker",
-        "-B",
-        "--concurrency",
-        "2",
-        "--loglevel",
-        "WARNING",
-    ]
-    schedule = ["-s", str(settings.HOME / "beat-schedule"), "--without-gossip", "--without-mingle"]
+    celery = [python, "-m", "celery", "-q", "-A", "config", "worker", "-l", "WARNING", "--without-gossip"]
+    schedule = ["-B", "-s", str(settings.HOME / "beat-schedule")]
     return [
         Child("web", [python, manage, "serve"]),
-        Child("worker", worker + schedule),
+        Child("worker", [*celery, "-n", "road@%h", "-Q", settings.CELERY_TASK_DEFAULT_QUEUE, "-c", "2", *schedule]),
+        # Measuring may take minutes; a delivery must never wait behind it.
+        Child("measurer", [*celery, "-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]),
         Child("dicom", [python, manage, "dicom_node"]),
     ]
 

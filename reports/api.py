@@ -10,9 +10,9 @@ from rest_framework.views import APIView
 
 from reports.contents import to_plain
 from reports.selectors import freeze, next_number
+from trials import access
 from trials.models import Charter
 from trials.roles import Act
-from trials.views.rights import trial_for
 
 if TYPE_CHECKING:
     from trials.http import ActorRequest
@@ -27,7 +27,7 @@ class Results(APIView):
     def get(self, request: Request, code: str) -> Response:
         # The framework's request passes on whatever our middleware put on Django's.
         actor = cast("ActorRequest", request).actor
-        trial = trial_for(actor, code, Act.RESULT_VIEW)
+        trial = access.trial_for(actor, code, Act.RESULT_VIEW)
         try:
             contents = freeze(trial, cut_off=timezone.localdate(), number=next_number(trial))
         except Charter.DoesNotExist:

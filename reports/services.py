@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.models import Signature
+from audit.meanings import Meaning
+from audit.selectors import Signed
 from audit.services import canonical, record, sign
 from reports import store
 from reports.contents import Contents, SignatureFacts, from_plain, to_plain
@@ -108,7 +109,7 @@ def release(*, by: Actor, report: Report, password: str) -> Report:
     signature = sign(
         by=by,
         password=password,
-        meaning=Signature.Meaning.APPROVAL,
+        meaning=Meaning.APPROVAL,
         obj=report,
         contents=json.loads(report.contents),
         trial_code=report.trial.code,
@@ -147,11 +148,11 @@ def _released_already() -> ValidationError:
     )
 
 
-def _facts(signature: Signature) -> SignatureFacts:
+def _facts(signature: Signed) -> SignatureFacts:
     return SignatureFacts(
         printed_name=signature.printed_name,
         at=signature.at,
-        meaning=str(Signature.Meaning(signature.meaning).label),
+        meaning=str(Meaning(signature.meaning).label),
         record_sha256=signature.record_sha256,
     )
 

@@ -15,7 +15,7 @@ from trials.roles import Role
 from trials.services import charters, members, subjects, trials
 
 PASSWORD = "seven quiet otters"
-TODAY = dt.date.today()
+TODAY = dt.datetime.now(tz=dt.UTC).date()
 SCOPES = tuple(ConsentForm.Scope.values)
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,18 @@ class Stack:
     home: Path
     process: "subprocess.Popen[bytes]"
     log: Path
+    password: str = PASSWORD
+    environment: dict[str, str] = field(default_factory=dict)
 
     def session(self, username: str) -> "Session":
-        return Session(self.address, username)
+        return Session(self.address, username, self.password)
 
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             check=False,
             cwd=ROOT,
-            env=_environment(self.home),
+            env=environment_of(self.home, **self.environment),
             capture_output=True,
             text=True,
         )
@@ -72,10 +74,10 @@ class Stack:
 class Session:
     """A person at a real HTTP session: cookies, tokens, and nothing of Django's inside."""
 
-    def __init__(self, address: str, username: str) -> None:
+    def __init__(self, address: str, username: str, password: str = PASSWORD) -> None:
         self.address = address
         self.http = requests.Session()
-        self.post("/sign-in/", username=username, password=PASSWORD)
+        self.post("/sign-in/", username=username, password=password)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.http.get(self.address + path, timeout=30, **options)
@@ -104,26 +106,36 @@ def wait_until(question: Any, *, seconds: float = 60.0) -> None:
         time.sleep(0.25)
 
 
-def _environment(home: Path, **more: str) -> dict[str, str]:
+def environment_of(home: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CORELAB_", "DJANGO_"))}
     return kept | {"CORELAB_HOME": str(home)} | more
 
 
-def start(home: Path) -> Stack:
+def start(home: Path, *words: str, password: str = PASSWORD, **environment: str) -> Stack:
+    """Run `manage.py run` with these words and variables; `password` is what its people sign in with."""
     port, dicom_port = free_port(), free_port()
     log = home / "run.log"
+    ports = {"CORELAB_PORT": str(port), "CORELAB_DICOM_PORT": str(dicom_port)}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "run"],
+            [sys.executable, "manage.py", "run", *words],
             cwd=ROOT,
-            env=_environment(home, CORELAB_PORT=str(port), CORELAB_DICOM_PORT=str(dicom_port)),
+            env=environment_of(home, **ports, **environment),
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    stack = Stack(f"http://127.0.0.1:{port}", dicom_port, home, process, log)
+    stack = Stack(f"http://127.0.0.1:{port}", dicom_port, home, process, log, password, environment)
     wait_until(lambda: b"Corelab is ready" in log.read_bytes() or process.poll() is not None, seconds=READY_SECONDS)
     assert process.poll() is None, log.read_text()
     return stack
+
+
+def stop(running: Stack) -> None:
+    """Press Ctrl-C, and see that everything ends."""
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(timeout=60) == 0, "Ctrl-C must end everything cleanly"
+    assert not running.children("manage.py"), "no child may outlive the supervisor"
+    assert not running.children("celery"), "no worker may outlive the supervisor"
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +143,4 @@ def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="corelab-stack-") as home:
         running = start(Path(home))
         yield running
-        running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(timeout=60) == 0, "Ctrl-C must end everything cleanly"
-        assert not running.children("manage.py"), "no child may outlive the supervisor"
+        stop(running)

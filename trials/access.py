@@ -9,11 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from trials.models import Membership
+from trials.models import Membership, Trial
 from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
 from trials.roles import Act, Reach, Road, Role, Scope, reach_of
 
@@ -88,6 +89,24 @@ def may(actor: Actor, act: Act, obj: Model) -> Role | None:
         if _reaches(road, scope, act, obj, actor):
             return scope.role
     return None
+
+
+def acts_in(actor: Actor, trial: Trial) -> frozenset[Act]:
+    """Return every act that a role of the actor includes in the trial, be it at one site only."""
+    roles = {scope.role for scope in scopes(actor) if scope.trial_id == trial.pk}
+    return frozenset(act for act in Act for role in roles if reach_of(role, act))
+
+
+def visible_trial(actor: Actor, code: str) -> Trial:
+    """Raise Http404 where the trial is foreign or does not exist."""
+    return get_object_or_404(visible(actor, Trial.objects.select_related("sponsor")), code=code)
+
+
+def trial_for(actor: Actor, code: str, act: Act) -> Trial:
+    """Return the trial. Raises Http404 where it is foreign, PermissionDenied where no role has `act`."""
+    trial = visible_trial(actor, code)
+    require_in(actor, act, trial)
+    return trial
 
 
 def require_in(actor: Actor, act: Act, trial: Model) -> Actor:

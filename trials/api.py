@@ -10,7 +10,6 @@ from trials import access
 from trials.http import ActorRequest
 from trials.models import Subject, TimePoint, Trial
 from trials.roles import Act
-from trials.views.rights import trial_for
 
 M = TypeVar("M", bound=Model)
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
@@ -94,7 +93,7 @@ class SubjectList(Records[Subject]):
     filter_class = SubjectFilter
 
     def get_queryset(self) -> QuerySet[Subject]:
-        trial = trial_for(self.asker.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
+        trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
         return self.narrowed(Subject.objects.filter(trial_site__trial=trial).select_related("trial_site"))
 
 
@@ -103,6 +102,6 @@ class TimePointList(Records[TimePoint]):
     filter_class = TimePointFilter
 
     def get_queryset(self) -> QuerySet[TimePoint]:
-        trial = trial_for(self.asker.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
+        trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
         rows = TimePoint.objects.filter(subject__trial_site__trial=trial)
         return self.narrowed(rows.select_related("subject__trial_site", "scheduled"))

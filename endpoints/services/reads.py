@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.models import Signature
+from audit.meanings import Meaning
+from audit.selectors import Signed
 from audit.services import canonical, record, sign
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import earlier, findings, lesions_of
@@ -50,7 +51,7 @@ def lock(*, by: Actor, read: Read, password: str, comment: str, seen: str | None
     signature = sign(
         by=by,
         password=password,
-        meaning=Signature.Meaning.AUTHORSHIP,
+        meaning=Meaning.AUTHORSHIP,
         obj=read,
         contents=contents,
         trial_code=trial_code(read.assignment),
@@ -78,7 +79,7 @@ def _refuse_unfinished(read: Read, seen: str | None) -> None:
         )
 
 
-def _freeze(read: Read, signature: Signature, comment: str) -> None:
+def _freeze(read: Read, signature: Signed, comment: str) -> None:
     locked = Read.objects.filter(pk=read.pk, state=Read.State.DRAFT).update(
         state=Read.State.LOCKED,
         comment=comment,

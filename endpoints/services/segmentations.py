@@ -22,11 +22,19 @@ from endpoints.measure.errors import MeasureError
 from endpoints.measure.geometry import Grid, PixelSpacing
 from endpoints.measure.volumes import measure_volume
 from endpoints.models import Segmentation, SegmentationRun
-from endpoints.services.references import referenced_series
 from imaging.archive import load
 from imaging.models import Instance, Series
 from imaging.selectors import files_of, image_series_of, instances_of
-from imaging.volumes import Cause, Segment, Volume, VolumeRefused, read_segments, read_structures, read_volume
+from imaging.volumes import (
+    Cause,
+    Segment,
+    Volume,
+    VolumeRefused,
+    read_segments,
+    read_structures,
+    read_volume,
+    referenced_series,
+)
 from trials.models import ConsentForm, Subject
 from trials.services import consent
 

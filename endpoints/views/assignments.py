@@ -18,7 +18,6 @@ from trials.http import ActorRequest
 from trials.models import TimePoint, Trial, User
 from trials.roles import Act
 from trials.views.pages import attempt
-from trials.views.rights import trial_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +32,12 @@ class ReaderProgress:
 
 @require_GET
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    return _page(request, trial_for(request.actor, code, Act.READ_ASSIGN))
+    return _page(request, access.trial_for(request.actor, code, Act.READ_ASSIGN))
 
 
 @require_POST
 def assign(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.READ_ASSIGN)
+    trial = access.trial_for(request.actor, code, Act.READ_ASSIGN)
     form = AssignForm(request.POST, readers=assignments.readers_of(trial))
     accepted = access.visible(request.actor, _accepted(trial))
     made = attempt(
@@ -57,7 +56,7 @@ def assign(request: ActorRequest, code: str) -> HttpResponse:
 
 @require_POST
 def assign_all(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.READ_ASSIGN)
+    trial = access.trial_for(request.actor, code, Act.READ_ASSIGN)
     form = AssignForm(request.POST, readers=assignments.readers_of(trial))
     made = attempt(
         form, lambda: assignments.assign_all(by=request.actor, trial=trial, reader=form.cleaned_data["reader"])

@@ -52,7 +52,9 @@ def open_files(by: Actor, submission: Submission) -> None:
             patient_id_token=tokens.patient_id, person_token=tokens.person, identity=match
         )
         road.move(submission, expected=Submission.State.RECEIVED, to=Submission.State.OPENED)
-        counts = {state: submission.files.filter(state=state).count() for state in (State.RECEIVED, State.REFUSED)}
+        counts: dict[str, int] = {
+            str(state): submission.files.filter(state=state).count() for state in (State.RECEIVED, State.REFUSED)
+        }
         record(
             by=by,
             act="delivery.opened",

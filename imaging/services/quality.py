@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.models import Signature
+from audit.meanings import Meaning
 from audit.services import record, sign
 from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
@@ -136,7 +136,7 @@ def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, com
     signature = sign(
         by=by,
         password=password,
-        meaning=Signature.Meaning.REVIEW,
+        meaning=Meaning.REVIEW,
         obj=time_point,
         contents=decision_contents(time_point, verdict, comment),
         trial_code=time_point.subject.trial_site.trial.code,

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.lines import lines
 from audit.selectors import history
 from imaging.forms import AnswerForm, DecisionForm
 from imaging.models import QCDecision, Query, Submission
@@ -18,7 +19,6 @@ from trials import access
 from trials.http import ActorRequest
 from trials.models import TimePoint
 from trials.roles import Act
-from trials.views.events import lines
 
 
 def _time_point(request: ActorRequest, pk: int) -> TimePoint:

@@ -2,6 +2,7 @@
 
 from imaging.volumes.grid import Affine, Cause, Mask, Segment, Volume, VolumeRefused
 from imaging.volumes.reading import read_volume
+from imaging.volumes.references import referenced_series
 from imaging.volumes.segments import read_segments
 from imaging.volumes.structures import read_structures
 
@@ -15,4 +16,5 @@ __all__ = [
     "read_segments",
     "read_structures",
     "read_volume",
+    "referenced_series",
 ]

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.utils import timezone
 
+from audit.meanings import Meaning
 from audit.models import AuditEvent, Signature
 from audit.selectors import verify
 from endpoints.measure.geometry import PixelPoint
@@ -207,7 +208,7 @@ def test_a_locked_read_is_signed_for_exactly_what_it_says(cast: Cast) -> None:
     read.refresh_from_db()
     assert read.signature_id is not None
     signature = Signature.objects.get(pk=read.signature_id)
-    assert (signature.signer_id, signature.meaning) == ("rhea", Signature.Meaning.AUTHORSHIP)
+    assert (signature.signer_id, signature.meaning) == ("rhea", Meaning.AUTHORSHIP)
     assert signature.record_sha256 == read.record_sha256
     assert read.assignment.state == Assignment.State.DONE
     assert verify() is None

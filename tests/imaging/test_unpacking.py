@@ -4,7 +4,6 @@ import io
 import os
 import random
 import struct
-import time
 import tracemalloc
 import zipfile
 import zlib
@@ -149,13 +148,15 @@ def test_too_many_files_and_too_many_bytes_are_refused() -> None:
 
 
 @pytest.mark.req("R-UNPK-03")
-def test_a_directory_of_half_a_million_entries_is_refused_quickly_and_cheaply() -> None:
+def test_a_directory_of_half_a_million_entries_is_refused_without_being_listed() -> None:
     entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
     directory = entry * 500_000
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFE, 0xFFFE, len(directory), 4, 0)
-    started = time.perf_counter()
-    assert refusal_of(b"PK\x03\x04" + directory + end) is ArchiveRefusal.DAMAGED
-    assert time.perf_counter() - started < 2
+    data = b"PK\x03\x04" + directory + end
+    tracemalloc.start()
+    assert refusal_of(data) is ArchiveRefusal.DAMAGED
+    assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    tracemalloc.stop()
 
 
 @pytest.mark.req("R-UNPK-04")

@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -88,9 +87,7 @@ def test_a_report_of_a_hundred_subjects_builds_and_names_them_all(cast: Cast, tm
     for index, subject in enumerate((cast.subject_a, cast.subject_b, *crowd)):
         told, best = ((HALVED, "PR"), (GROWN, "PD"))[index % 2]
         write_reads(cast, subject, reader=cast.reader, told=told, best=best)
-    start = time.perf_counter()
     report = build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
-    assert time.perf_counter() - start < 10
     text = text_of(store.load(report.pdf_sha256), tmp_path)
     assert all(text.count(f"{subject.code} · site") == 2 for subject in crowd)
 

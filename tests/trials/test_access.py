@@ -9,7 +9,6 @@ from tests.cast import TODAY, Cast, actor_for
 from trials import access
 from trials.models import Consent, Membership, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act, Role
-from trials.views.rights import acts_in
 
 pytestmark = pytest.mark.django_db
 
@@ -33,15 +32,15 @@ def test_superuser_stranger_machine_and_closed_role_see_nothing(cast: Cast) -> N
     for actor in (actor_for(cast.operator), actor_for(cast.stranger), actor_for(cast.monitor), robot):
         assert not access.visible(actor, Trial.objects.all()).exists()
         assert not access.visible(actor, Subject.objects.all()).exists()
-        assert acts_in(actor, cast.trial) == frozenset()
+        assert access.acts_in(actor, cast.trial) == frozenset()
 
 
 @pytest.mark.req("R-ACC-03")
 def test_a_membership_without_the_group_and_a_group_without_membership_open_nothing(cast: Cast) -> None:
     Membership.objects.create(user=cast.stranger, trial=cast.trial, role=Role.MONITOR, starts=TODAY)
-    assert acts_in(actor_for(cast.stranger), cast.trial) == frozenset()
+    assert access.acts_in(actor_for(cast.stranger), cast.trial) == frozenset()
     cast.operator.groups.set(cast.coordinator.groups.all())
-    assert acts_in(actor_for(cast.operator), cast.trial) == frozenset()
+    assert access.acts_in(actor_for(cast.operator), cast.trial) == frozenset()
 
 
 @pytest.mark.req("R-ACC-03")
@@ -51,7 +50,7 @@ def test_a_role_counts_from_its_first_to_its_last_day(cast: Cast) -> None:
     for starts, ends, is_open in ((0, 0, True), (-5, None, True), (1, 2, False), (-5, -1, False)):
         last = None if ends is None else TODAY + dt.timedelta(days=ends)
         seat.update(starts=TODAY + dt.timedelta(days=starts), ends=last)
-        assert bool(acts_in(monitor, cast.trial)) is is_open
+        assert bool(access.acts_in(monitor, cast.trial)) is is_open
 
 
 @pytest.mark.req("R-ACC-03")
@@ -66,7 +65,7 @@ def test_require_stamps_the_role_hides_the_foreign_and_refuses_the_visible(cast:
 
 @pytest.mark.req("R-ACC-03")
 def test_tabs_know_acts_that_reach_one_site_only(cast: Cast) -> None:
-    acts = acts_in(actor_for(cast.alba), cast.trial)
+    acts = access.acts_in(actor_for(cast.alba), cast.trial)
     assert Act.SUBJECT_VIEW in acts
     assert Act.AUDIT_VIEW not in acts
     assert access.may(actor_for(cast.alba), Act.SUBJECT_VIEW, cast.trial) is None

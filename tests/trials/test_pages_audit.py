@@ -6,10 +6,11 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.lines import COLUMNS
 from audit.models import AuditEvent
 from tests.cast import TODAY, Cast, actor_for
 from trials.services import subjects
-from trials.views.trail import COLUMNS, PAGE, neutral
+from trials.views.trail import PAGE, neutral
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/trials/TUNDRA/audit/"

@@ -15,6 +15,7 @@ def storescu(stack: Stack, folder: Path, *, calling: str = "NORTE_PACS") -> "sub
     program = need_program("storescu", "dcmtk")
     return subprocess.run(
         [program, "-aet", calling, "-aec", "CORELAB", "127.0.0.1", str(stack.dicom_port), "+sd", "+r", str(folder)],
+        check=False,
         capture_output=True,
         text=True,
         timeout=120,

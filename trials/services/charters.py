@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.models import Signature
+from audit.meanings import Meaning
 from audit.services import record, sign
 from trials import access
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
@@ -125,7 +125,7 @@ def approve(*, by: Actor, charter: Charter, password: str) -> Charter:
     signature = sign(
         by=by,
         password=password,
-        meaning=Signature.Meaning.APPROVAL,
+        meaning=Meaning.APPROVAL,
         obj=charter,
         contents=contents,
         trial_code=charter.trial.code,

@@ -23,7 +23,6 @@ from trials.roles import Act
 from trials.selectors import charter_contents
 from trials.services import charters
 from trials.views.pages import attempt
-from trials.views.rights import acts_in, trial_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Planned:
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
     """Show the version asked for, else the draft, else the newest."""
-    trial = trial_for(request.actor, code, Act.CHARTER_VIEW)
+    trial = access.trial_for(request.actor, code, Act.CHARTER_VIEW)
     versions = trial.charters.select_related("trial")
     asked = request.GET.get("version", "")
     if asked.isdecimal():
@@ -48,7 +47,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
 
 
 def _page(request: ActorRequest, charter: Charter, **refused: BaseForm) -> HttpResponse:
-    acts = acts_in(request.actor, charter.trial)
+    acts = access.acts_in(request.actor, charter.trial)
     is_draft = charter.state == Charter.State.DRAFT
     may_write = Act.TRIAL_EDIT in acts and is_draft
     digest = _digest(charter)

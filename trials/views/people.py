@@ -17,7 +17,6 @@ from trials.models import Membership, TrialSite
 from trials.roles import Act, Role
 from trials.services import members, trials
 from trials.views.pages import FormPage, attempt, show_form, typed
-from trials.views.rights import acts_in, trial_for, visible_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,8 @@ class Seat:
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.SITE_VIEW)
-    acts = acts_in(request.actor, trial)
+    trial = access.trial_for(request.actor, code, Act.SITE_VIEW)
+    acts = access.acts_in(request.actor, trial)
     sites = access.visible(request.actor, TrialSite.objects.filter(trial=trial))
     people = access.visible(request.actor, Membership.objects.filter(trial=trial))
     today = timezone.localdate()
@@ -52,7 +51,7 @@ def _seat(membership: Membership, today: dt.date) -> Seat:
 
 
 def add_site(request: ActorRequest, code: str) -> HttpResponse:
-    trial = visible_trial(request.actor, code)
+    trial = access.visible_trial(request.actor, code)
     access.require(request.actor, Act.TRIAL_EDIT, trial)
     form = SiteForm(typed(request))
     made = attempt(
@@ -72,7 +71,7 @@ def add_site(request: ActorRequest, code: str) -> HttpResponse:
 
 
 def add_member(request: ActorRequest, code: str) -> HttpResponse:
-    trial = visible_trial(request.actor, code)
+    trial = access.visible_trial(request.actor, code)
     access.require(request.actor, Act.MEMBER_GRANT, trial)
     form = MemberForm(typed(request), trial=trial, initial={"starts": timezone.localdate()})
     made = attempt(form, lambda: members.grant(by=request.actor, trial=trial, **form.cleaned_data))

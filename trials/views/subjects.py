@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.lines import lines
 from audit.selectors import histories, history
 from trials import access
 from trials.forms import ConsentGivenForm, ConsentVersionForm, RegisterForm, WithdrawForm
@@ -19,9 +20,7 @@ from trials.models import Consent, ConsentForm, Subject, TimePoint, Trial, Trial
 from trials.roles import Act
 from trials.services import subjects
 from trials.services.subjects import NewConsent
-from trials.views.events import lines
 from trials.views.pages import FormPage, attempt, show_form, typed
-from trials.views.rights import acts_in, trial_for, visible_trial
 from trials.views.tracker import judge
 
 
@@ -34,8 +33,8 @@ class ScopeLine:
 
 
 def show_all(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.SUBJECT_VIEW)
-    acts = acts_in(request.actor, trial)
+    trial = access.trial_for(request.actor, code, Act.SUBJECT_VIEW)
+    acts = access.acts_in(request.actor, trial)
     seen = access.visible(request.actor, Subject.objects.filter(trial_site__trial=trial))
     context = {
         "trial": trial,
@@ -52,7 +51,7 @@ def _words(scopes: list[str]) -> list[str]:
 
 
 def add_consent_form(request: ActorRequest, code: str) -> HttpResponse:
-    trial = visible_trial(request.actor, code)
+    trial = access.visible_trial(request.actor, code)
     access.require(request.actor, Act.TRIAL_EDIT, trial)
     form = ConsentVersionForm(typed(request))
     made = attempt(form, lambda: subjects.add_consent_form(by=request.actor, trial=trial, **form.cleaned_data))
@@ -70,7 +69,7 @@ def add_consent_form(request: ActorRequest, code: str) -> HttpResponse:
 
 
 def register(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.SUBJECT_REGISTER)
+    trial = access.trial_for(request.actor, code, Act.SUBJECT_REGISTER)
     form = RegisterForm(
         typed(request),
         trial=trial,

@@ -1,7 +1,6 @@
 """The audit page of a trial and its export."""
 
 import csv
-from collections.abc import Iterable
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -9,42 +8,22 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from audit.models import AuditEvent
-from audit.selectors import Wanted, acts_in, people_in, trial_events
+from audit.lines import COLUMNS, cells, lines
+from audit.selectors import Events, Wanted, acts_in, people_in, trial_events
+from trials import access
 from trials.forms import TrailForm
 from trials.http import ActorRequest
 from trials.models import Trial
 from trials.roles import Act
 from trials.services import trail
-from trials.views.events import lines
-from trials.views.rights import trial_for
 
 PAGE = 50
-COLUMNS = (
-    "sequence",
-    "at",
-    "actor_id",
-    "actor_name",
-    "role",
-    "on_behalf_of",
-    "act",
-    "object_type",
-    "object_id",
-    "object_label",
-    "before",
-    "after",
-    "reason",
-    "request_id",
-    "source",
-    "software_version",
-    "hash",
-)
 # A spreadsheet takes a cell that begins so for a formula; the last three are full-width twins.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.AUDIT_VIEW)
+    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
     form = _filter(request, trial)
     wanted = form.wanted if form.is_valid() else Wanted()
     page = Paginator(trial_events(trial_code=trial.code, wanted=wanted), PAGE).get_page(request.GET.get("page"))
@@ -67,7 +46,7 @@ def _filter(request: ActorRequest, trial: Trial) -> TrailForm:
 
 @require_POST
 def export(request: ActorRequest, code: str) -> HttpResponse:
-    trial = trial_for(request.actor, code, Act.AUDIT_VIEW)
+    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
     form = _filter(request, trial)
     if not form.is_valid():
         return HttpResponse(
@@ -77,18 +56,14 @@ def export(request: ActorRequest, code: str) -> HttpResponse:
     return _as_csv(trial, events)
 
 
-def _as_csv(trial: Trial, events: Iterable[AuditEvent]) -> HttpResponse:
+def _as_csv(trial: Trial, events: Events) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{trial.code}-audit.csv"'
     writer = csv.writer(response)
     writer.writerow(COLUMNS)
     for event in events:
-        writer.writerow([neutral(_cell(event, name)) for name in COLUMNS])
+        writer.writerow([neutral(text) for text in cells(event)])
     return response
-
-
-def _cell(event: AuditEvent, name: str) -> str:
-    return event.at.isoformat(timespec="microseconds") if name == "at" else str(getattr(event, name))
 
 
 def neutral(text: str) -> str:

@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from trials import access
 from trials.forms import TrialForm
 from trials.http import ActorRequest
 from trials.models import Charter, Trial
 from trials.roles import Act
 from trials.services import trials
 from trials.views.pages import FormPage, attempt, show_form, typed
-from trials.views.rights import acts_in, visible_trial
 from trials.views.tracker import grid
 
 
@@ -57,8 +57,8 @@ def _new(form: TrialForm) -> trials.NewTrial:
 
 
 def overview(request: ActorRequest, code: str) -> HttpResponse:
-    trial = visible_trial(request.actor, code)
-    acts = acts_in(request.actor, trial)
+    trial = access.visible_trial(request.actor, code)
+    acts = access.acts_in(request.actor, trial)
     may_edit = Act.TRIAL_EDIT in acts
     context = {
         "trial": trial,
@@ -94,7 +94,7 @@ def _steps(trial: Trial) -> list[Step]:
 
 @require_POST
 def open_trial(request: ActorRequest, code: str) -> HttpResponse:
-    trial = visible_trial(request.actor, code)
+    trial = access.visible_trial(request.actor, code)
     try:
         trials.open_trial(by=request.actor, trial=trial)
     except ValidationError as refusal:

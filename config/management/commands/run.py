@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from config.demo.people import PASSWORD, PEOPLE
 from config.supervisor import Supervisor, children
+from imaging.services import doors
 from trials.models import User
 
 READY_SECONDS = 60
@@ -47,26 +48,40 @@ class Command(BaseCommand):
         return False
 
     def _tell(self) -> None:
-
         lines = [
             "",
             f"Corelab is ready: {_address()}/",
             "",
-            "Demo logins, all with the password: " + PASSWORD,
-        ]
-        lines += [f"  {person.username:<12} {person.does}" for person in PEOPLE]
-        lines += [
+            *_logins(),
             "",
-            "Send a scan: sign in as a site's staff and choose “Send a scan”, or from a DICOM sender:",
-            (
-                f"  storescu -aet NORTE_PACS -aec {settings.DICOM_AE_TITLE} {settings.BIND_ADDRESS} "
-                f"{settings.DICOM_PORT} +sd +r FOLDER"
-            ),
+            *_ways_to_send(),
             "",
             "Ctrl-C stops everything.",
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _logins() -> list[str]:
+    known = set(User.objects.values_list("username", flat=True))
+    if not known:
+        return ["There are no accounts yet. Make the operator's first: manage.py createsuperuser"]
+    demo = [person for person in PEOPLE if person.username in known]
+    if len(demo) < len(PEOPLE):
+        return ["Sign in with your own account."]
+    return [f"Demo logins, all with the password: {PASSWORD}", *(f"  {one.username:<12} {one.does}" for one in demo)]
+
+
+def _ways_to_send() -> list[str]:
+    where = f"{settings.BIND_ADDRESS} {settings.DICOM_PORT}"
+    return [
+        "Send a scan: sign in as a site's staff and choose “Send a scan”, or from a DICOM sender:",
+        f"  storescu -aet {_sender()} -aec {settings.DICOM_AE_TITLE} {where} +sd +r FOLDER",
+    ]
+
+
+def _sender() -> str:
+    return next(iter(doors.known_ae_titles()), "YOUR_AE_TITLE")
 
 
 def _address() -> str:

@@ -1,10 +1,30 @@
-"""Events of the trail as a page shows them: what changed, line by line."""
+"""Events of the trail as a page shows them, change by change, and as the rows of an exported table."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audit.models import AuditEvent
+
+COLUMNS = (
+    "sequence",
+    "at",
+    "actor_id",
+    "actor_name",
+    "role",
+    "on_behalf_of",
+    "act",
+    "object_type",
+    "object_id",
+    "object_label",
+    "before",
+    "after",
+    "reason",
+    "request_id",
+    "source",
+    "software_version",
+    "hash",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +56,12 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cells(event: AuditEvent) -> list[str]:
+    """Return the event's text under each of COLUMNS; times in ISO 8601 with microseconds, JSON as it was hashed."""
+    return [_cell(event, name) for name in COLUMNS]
+
+
+def _cell(event: AuditEvent, name: str) -> str:
+    return event.at.isoformat(timespec="microseconds") if name == "at" else str(getattr(event, name))

@@ -1,4 +1,4 @@
-"""Which series a segmentation says it was drawn on: read here, so that no header leaves this module."""
+"""Which series a segmentation says it was drawn on: asked before the series is read."""
 
 import io
 from collections.abc import Iterator, Sequence

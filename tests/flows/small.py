@@ -1,0 +1,47 @@
+"""A small trial for a running stack without the demo: founded by a management shell.
+
+One trial NORDA with one site and consented subjects, and one person for every role, named like it.
+"""
+
+from tests.cast import PASSWORD, SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.stack import Stack
+from trials.models import User
+from trials.roles import Role
+from trials.services import charters, subjects, trials
+
+PEOPLE = {
+    "coordinator": "Cora Coordinator",
+    "site_staff": "Sita Sitestaff",
+    "qc_analyst": "Quinn Analyst",
+    "reader": "Rhea Reader",
+    "sponsor": "Sven Sponsor",
+    "monitor": "Mona Monitor",
+    "data_protection_officer": "Dora Officer",
+}
+CODE = "NORDA"
+AE_TITLE = "NORDA_PACS"
+
+
+def seed(stack: Stack, *, number_of_subjects: int = 1) -> None:
+    told = stack.manage("shell", "-c", f"from tests.flows import small; small.found({number_of_subjects})")
+    assert told.returncode == 0, told.stderr
+
+
+def found(number_of_subjects: int) -> None:
+    """Make the people, the trial, its charter, site, consent form and subjects, through the ordinary services."""
+    people = {username: person(username, name) for username, name in PEOPLE.items()}
+    User.objects.create_superuser("operator", password=PASSWORD)
+    coordinator = people["coordinator"]
+    by, trial = actor_for(coordinator), found_trial(coordinator, code=CODE)
+    draft = trial.charters.get()
+    settings = {name: getattr(draft, name) for name in charters.SETTINGS} | {"radiomics": True}
+    charters.change_settings(by=by, charter=draft, settings=settings)
+    write_charter(trial, coordinator)
+    trials.open_trial(by=by, trial=trial)
+    site = add_site(trial, coordinator, code="norda", number="01", ae_title=AE_TITLE)
+    form = subjects.add_consent_form(by=by, trial=trial, version="1.0", approved_on=TODAY, scopes=SCOPES)
+    for username in PEOPLE.keys() - {"coordinator"}:
+        role = Role(username)
+        seat(trial, coordinator, people[username], role, site if role is Role.SITE_STAFF else None)
+    for _number in range(number_of_subjects):
+        register(people["site_staff"], site, form)

@@ -1,0 +1,25 @@
+"""Requirements and tests name each other: no promise without a test, no test for a promise nobody made."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ID = re.compile(r"R-[A-Z]+-\d\d")
+MARK = re.compile(r"mark\.req\(([^)]*)\)")
+
+
+def promised() -> set[str]:
+    return set(ID.findall((ROOT / "docs/validation/requirements.md").read_text()))
+
+
+def tested() -> set[str]:
+    marks = (mark for path in (ROOT / "tests").rglob("*.py") for mark in MARK.findall(path.read_text()))
+    return {each for mark in marks for each in ID.findall(mark)}
+
+
+def test_every_requirement_has_a_test() -> None:
+    assert promised() - tested() == set()
+
+
+def test_every_marked_test_names_a_requirement() -> None:
+    assert tested() - promised() == set()
