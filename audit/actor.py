@@ -1,6 +1,7 @@
 """Who acts: passed to every service as `by`, copied as text into every event."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Actor:
     user_id: int | None = None
     role: str = ""
     on_behalf_of: str = ""
+    # What was looked up for this actor already; an actor lives as long as one request.
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def acting_as(self, role: str) -> "Actor":
         return replace(self, role=role)

@@ -15,3 +15,5 @@ STORAGES = {
     # Hashed names need collectstatic, which the stack tests run for real.
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT = HOME / "static"  # noqa: F405  from the star above
+STATIC_ROOT.mkdir()

@@ -28,7 +28,14 @@ def road_of(model: type[Model]) -> Road:
 
 
 def scopes(actor: Actor) -> tuple[Scope, ...]:
-    """Every role the actor holds today; empty for machines and strangers."""
+    """Every role the actor holds today, asked once a request; empty for machines and strangers."""
+    if "scopes" not in actor.memo:
+        actor.memo["scopes"] = _scopes(actor)
+    found: tuple[Scope, ...] = actor.memo["scopes"]
+    return found
+
+
+def _scopes(actor: Actor) -> tuple[Scope, ...]:
     if actor.user_id is None:
         return ()
     rows = current_memberships().filter(_granted(actor.user_id), user_id=actor.user_id)

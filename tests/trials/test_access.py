@@ -46,11 +46,10 @@ def test_a_membership_without_the_group_and_a_group_without_membership_open_noth
 @pytest.mark.req("R-ACC-03")
 def test_a_role_counts_from_its_first_to_its_last_day(cast: Cast) -> None:
     seat = Membership.objects.filter(user=cast.monitor)
-    monitor = actor_for(cast.monitor)
     for starts, ends, is_open in ((0, 0, True), (-5, None, True), (1, 2, False), (-5, -1, False)):
         last = None if ends is None else TODAY + dt.timedelta(days=ends)
         seat.update(starts=TODAY + dt.timedelta(days=starts), ends=last)
-        assert bool(access.acts_in(monitor, cast.trial)) is is_open
+        assert bool(access.acts_in(actor_for(cast.monitor), cast.trial)) is is_open
 
 
 @pytest.mark.req("R-ACC-03")

@@ -1,0 +1,122 @@
+"""Finding what was planted, in whatever coding it lies: plain, UTF-16, JSON, base64, deflated; in files and in pages."""
+
+import base64
+import binascii
+import json
+import os
+import re
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.flows.corpus import FOREIGN, Sender
+from tests.stack import Session, Stack
+
+# No hexadecimal digit beside a number: a hash may hold any nine digits.
+_PLANT = re.compile(rb"(qy[bcdfghjklmnpqrstvwxz]+uzov)|(?<![0-9a-f])(731\d{6})(?![0-9a-f])")
+_BIRTH = re.compile(rb"(?<!\d)(19530417|1953-04-17|17 apr(?:il)?\.? 1953|17/04/1953|04/17/1953)(?!\d)")
+_UID = re.compile(rb"1\.2\.826\.0\.1\.3680043\.8\.498\.\d{20,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+_DEFLATED = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_LINK = re.compile(r'(?:href|src|hx-get)="(/[^"#]*)')
+_CODECS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "shift_jis", "iso2022_jp")
+
+
+def _foreign_words() -> set[bytes]:
+    parts = {part for name in FOREIGN.values() for part in re.split(r"[=^]", name) if not part.isascii()}
+    coded = {part.encode(codec, "ignore") for part in parts for codec in _CODECS}
+    escaped = {json.dumps(part)[1:-1].encode() for part in parts}
+    return {word for word in coded | escaped if len(word) > 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """Knows everything a sender planted."""
+
+    sender: Sender
+    foreign: set[bytes] = field(default_factory=_foreign_words)
+
+    def found(self, content: bytes) -> set[bytes]:
+        """Return the planted words, numbers, dates and UIDs that lie in the content."""
+        numbers, uids = set(map(str.encode, self.sender.plants.numbers)), set(map(str.encode, self.sender.uids))
+        hits: set[bytes] = set()
+        for view in _views(content):
+            low = view.lower()
+            for match in _PLANT.finditer(low):
+                hits |= {match[1]} if match[1] else {match[2]} & numbers
+            hits |= {match[1] for match in _BIRTH.finditer(low)}
+            hits |= {match[0] for match in _UID.finditer(view)} & uids
+            hits |= {word for word in self.foreign if word in view}
+        return hits
+
+    def in_files(self, folder: Path) -> dict[str, set[bytes]]:
+        """Return by file what lies in it, or in its name."""
+        hits = {}
+        for path in folder.rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            if found := self.found(content) | self.found(str(path.relative_to(folder)).encode()):
+                hits[str(path.relative_to(folder))] = found
+        return hits
+
+
+def _views(content: bytes) -> Iterator[bytes]:
+    yield content
+    yield content.replace(b"\0", b"")
+    yield b"\n".join(_decoded(match[0]) for match in _BASE64.finditer(content))
+    for match in _DEFLATED.finditer(content):
+        try:
+            yield zlib.decompressobj().decompress(content[match.start() :], 10_000_000)
+        except zlib.error:
+            continue
+
+
+def _decoded(run: bytes) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(run.translate(bytes.maketrans(b"+/", b"-_"))[: len(run) // 4 * 4])
+    except binascii.Error:
+        return b""
+
+
+def walk(session: Session, *starts: str, limit: int = 400) -> dict[str, bytes]:
+    """Open every page that can be reached by links; returns head and body by address."""
+    waiting, seen = [*starts], {}
+    while waiting and len(seen) < limit:
+        address = waiting.pop()
+        if address in seen or address.startswith(("/sign-out", "/static/", "/operator/logout")):
+            continue
+        answer = session.get(address)
+        seen[address] = str(dict(answer.headers)).encode() + answer.content
+        if "html" in answer.headers.get("Content-Type", ""):
+            waiting += [link.replace("&amp;", "&") for link in _LINK.findall(answer.text)]
+    return seen
+
+
+class Watch(threading.Thread):
+    """Looks all the time at what the product's processes put into, or keep open in, places outside its home."""
+
+    def __init__(self, stack: Stack, temporary: Path) -> None:
+        super().__init__(daemon=True)
+        self.stack, self.temporary, self.over = stack, temporary, threading.Event()
+        self.places: set[str] = set()
+
+    def run(self) -> None:
+        while not self.over.wait(0.05):
+            self.places |= {str(path) for path in self.temporary.rglob("*") if path.is_file()}
+            for process in self.stack.children(""):
+                self.places |= set(self._open_files(process))
+
+    def _open_files(self, process: int) -> Iterator[str]:
+        for entry in Path(f"/proc/{process}/fd").glob("*"):
+            try:
+                place = os.readlink(entry)  # noqa: PTH115  Path.readlink hides "(deleted)" no better
+            except OSError:
+                continue
+            if place.startswith(("/tmp/", "/var/tmp/")) and not place.startswith(str(self.stack.home)):  # noqa: S108
+                yield place
+
+    def end(self) -> set[str]:
+        self.over.set()
+        self.join()
+        return self.places
