@@ -5,9 +5,11 @@ consented subject at each site.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from audit.actor import Actor
 from trials.models import Charter, ConsentForm, Subject, Trial, TrialSite, User
@@ -91,8 +93,28 @@ def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: dt.date 
     return subjects.register(by=actor_for(staff), trial_site=site, day_zero=day_zero, consent=consent)
 
 
+_staged: list[Cast] = []
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Set the stage once, in the empty test database; each test then plays in a transaction of its own."""
+    with django_db_blocker.unblock():
+        _staged.append(_set_stage())
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
+    """The staged people and things, read anew, so that no test sees what another did to an object."""
+    (staged,) = _staged
+    return Cast(**{each.name: _read_anew(getattr(staged, each.name)) for each in fields(staged)})
+
+
+def _read_anew(row: Any) -> Any:
+    return type(row)._default_manager.get(pk=row.pk)
+
+
+def _set_stage() -> Cast:
     coordinator = person("clara", "Clara Coordinator")
     others = {
         "alba": person("alba", "Alba Sitestaff"),

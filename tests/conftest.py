@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.cast import cast  # noqa: F401  a fixture
+from tests.cast import cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
 from tests.stack import stack  # noqa: F401  a fixture
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from pydicom import Dataset, dcmread
 
+from imaging.frames.opening import UNREADABLE
+
 # Where SEG (PS3.3 C.8.20.2) and RTSTRUCT (PS3.3 C.8.8.5) name them.
 _ROADS: tuple[tuple[str, ...], ...] = (
     ("ReferencedSeriesSequence",),
@@ -17,7 +19,7 @@ def referenced_series(data: bytes) -> frozenset[str]:
     try:
         dataset = dcmread(io.BytesIO(data), stop_before_pixels=True)
         return frozenset(uid for road in _ROADS for uid in _follow([dataset], road))
-    except (AttributeError, TypeError, ValueError, OSError, RuntimeError):
+    except UNREADABLE:
         return frozenset()
 
 

@@ -111,7 +111,7 @@ def whole_scan(sender: Sender) -> dict[str, bytes]:
 
 def _segmentation(sender: Sender, slices: list[Dataset]) -> Dataset:
     drawn = builders.segmentation(slices)
-    sender.uids |= {str(drawn.SeriesInstanceUID), str(drawn.SOPInstanceUID)}
+    sender.uids.update((str(drawn.SeriesInstanceUID), str(drawn.SOPInstanceUID)))
     segment = drawn.SegmentSequence[0]
     segment.SegmentLabel = f"{sender.plants.word()} {sender.plants.number()}"
     segment.SegmentDescription = segment.TrackingID = sender.plants.word()

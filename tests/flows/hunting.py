@@ -81,7 +81,8 @@ def _decoded(run: bytes) -> bytes:
 
 def walk(session: Session, *starts: str, limit: int = 400) -> dict[str, bytes]:
     """Open every page that can be reached by links; returns head and body by address."""
-    waiting, seen = [*starts], {}
+    waiting = [*starts]
+    seen: dict[str, bytes] = {}
     while waiting and len(seen) < limit:
         address = waiting.pop()
         if address in seen or address.startswith(("/sign-out", "/static/", "/operator/logout")):

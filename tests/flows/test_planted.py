@@ -1,0 +1,270 @@
+"""Names, numbers, dates and UIDs planted in all that a site may send: afterwards none of them is anywhere.
+
+A home of its own, so that it can be searched after everything has been written and the last process has ended.
+"""
+
+import base64
+import sqlite3
+import subprocess
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cast import PASSWORD, TODAY
+from tests.deid import planting
+from tests.flows import corpus, small
+from tests.flows.corpus import Sender
+from tests.flows.hunting import Hunt, Watch, walk
+from tests.services import need_program
+from tests.stack import Session, Stack, start, stop, wait_until
+
+ROLES = (*small.PEOPLE, "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What happened: the stage after its end, what was sent, what every role saw, and where it was written."""
+
+    stack: Stack
+    hunt: Hunt
+    originals: dict[str, bytes]
+    states: dict[str, dict[str, Any]]
+    pages: dict[str, dict[str, bytes]]
+    dump: str
+    places: set[str]
+    measured: int
+
+
+class Site:
+    """The site's staff and machines, who send carelessly."""
+
+    def __init__(self, stack: Stack, sender: Sender, folder: Path) -> None:
+        self.stack, self.sender, self.folder = stack, sender, folder
+        self.staff = stack.session("site_staff")
+        self.originals: dict[str, bytes] = {}
+
+    def visit(self, number: int, code: str) -> int:
+        """The time point `code` of the subject at place `number`."""
+        rows = self.staff.get(f"/api/trials/{small.CODE}/time-points/?code={code}").json()["results"]
+        return int(sorted(rows, key=lambda row: int(row["id"]))[number]["id"])
+
+    def send(self, time_point: int, files: dict[str, bytes], *, complete: bool = True) -> str:
+        """Send by the browser's protocol, the files under their own names."""
+        opened = self.staff.api("POST", "/api/deliveries/", json={"time_point": time_point})
+        assert opened.status_code == 201, opened.text
+        root = f"/api/deliveries/{opened.json()['id']}/"
+        for number, (name, data) in enumerate(files.items()):
+            self.originals[name] = data
+            answer = self.staff.api("POST", f"{root}pieces/", files={f"{number}.0": (name, data)})
+            assert answer.json() == {"taken": 1}
+        if complete:
+            told = {"files": len(files), "size": sum(map(len, files.values()))}
+            assert self.staff.api("POST", f"{root}complete/", json=told).status_code == 202
+        return str(opened.json()["id"])
+
+    def send_plainly(self, time_point: int, files: dict[str, bytes]) -> str:
+        """Send by the form that needs no JavaScript."""
+        self.originals |= files
+        address = f"/trials/{small.CODE}/send/"
+        parts = [("files", (name, data)) for name, data in files.items()]
+        return self.staff.post(address, files=parts, time_point=str(time_point)).url.rstrip("/").rpartition("/")[2]
+
+    def store(self, files: list[bytes], *, calling: str = small.AE_TITLE) -> int:
+        """Send with dcmtk, from files with planted names; returns its exit code."""
+        where = self.folder / self.sender.plants.word()
+        where.mkdir()
+        for data in files:
+            name = self.sender.file_name("dcm")
+            self.originals[name] = data
+            (where / name).write_bytes(data)
+        program = [need_program("storescu", "dcmtk"), "-aet", calling, "-aec", "CORELAB", "+sd", "+r"]
+        return subprocess.run(
+            [*program, "127.0.0.1", str(self.stack.dicom_port), str(where)], check=False, capture_output=True
+        ).returncode
+
+    def knock(self) -> None:
+        """Ask for what does not exist, in planted words: nothing of a question belongs into a log either."""
+        word, number = self.sender.plants.word(), self.sender.plants.number()
+        for path in (f"/{word}/", f"/subjects/{number}/", f"/trials/{word}/?name={word}", f"/api/deliveries/{number}/"):
+            assert self.staff.get(path).status_code == 404
+        assert self.staff.api("POST", "/api/deliveries/", json={"time_point": word}).status_code == 400
+        assert self.staff.api("POST", f"/api/deliveries/?{word}", data=f"{{{word}").status_code in (400, 415)
+        assert not Session(self.stack.address, word, number).get("/trials/").ok
+
+    def wait(self, *deliveries: str) -> None:
+        for delivery in deliveries:
+            wait_until(lambda each=delivery: self.told(each)["ended"], seconds=240)
+
+    def told(self, delivery: str) -> dict[str, Any]:
+        told: dict[str, Any] = self.staff.api("GET", f"/api/deliveries/{delivery}/").json()
+        return told
+
+
+def _send_everything(site: Site) -> dict[str, str]:
+    sender = site.sender
+    scan = corpus.whole_scan(sender)
+    site.originals |= scan
+    packed = corpus.packed(sender, scan)
+    other, third = corpus.foreign_scan(sender, "ISO_IR 100"), corpus.foreign_scan(sender, "ISO_IR 192")
+    with corpus.lenient():
+        picture = sender.encode(corpus.ultrasound(sender), sender.person())
+    mixed = {sender.file_name("dcm"): data for data in (*other[:2], *third[:2])}
+    sent = {
+        "whole": site.send(
+            site.visit(0, "BL"), {sender.file_name("zip"): packed, sender.file_name("txt"): sender.note()}
+        ),
+        "refused": site.send_plainly(
+            site.visit(2, "BL"), {sender.file_name("dcm"): picture, sender.file_name("txt"): sender.note()}
+        ),
+        "two persons": site.send(site.visit(2, "FU1"), mixed),
+        "never ended": site.send(site.visit(2, "FU2"), {sender.file_name("dcm"): third[0]}, complete=False),
+    }
+    assert site.store(other) == 0
+    assert site.store(third[:1], calling=sender.plants.word()) != 0, "a stranger's call must be refused"
+    site.knock()
+    return sent | {"stored": _assign(site)}
+
+
+def _assign(site: Site) -> str:
+    """Name the subject of what came by DICOM, as the coordinator."""
+    coordinator, address = site.stack.session("coordinator"), f"/trials/{small.CODE}/deliveries/"
+
+    def waiting() -> list[str]:
+        links = coordinator.get(address).text.split('href="/deliveries/')[1:]
+        pages = {link.split('/"')[0] for link in links}
+        return [page for page in pages if "/assign/" in coordinator.get(f"/deliveries/{page}/").text]
+
+    wait_until(waiting)
+    (delivery,) = waiting()
+    page = f"/deliveries/{delivery}/"
+    assert coordinator.post(f"{page}assign/", page=page, time_point=str(site.visit(1, "BL"))).ok
+    return delivery
+
+
+def _work(stack: Stack, time_points: list[int]) -> None:
+    """What people do afterwards, so that every table and page has rows: verdict, reading, report, export."""
+    analyst, coordinator, reader = (stack.session(name) for name in ("qc_analyst", "coordinator", "reader"))
+    for time_point in time_points:
+        page = f"/time-points/{time_point}/"
+        verdict = {"verdict": "accepted", "comment": "", "password": PASSWORD}
+        assert analyst.post(f"{page}decide/", page=page, **verdict).ok
+    reads = f"/trials/{small.CODE}/reads/"
+    chosen = coordinator.get(reads).text.partition('name="reader"')[2].partition('<option value="')[2]
+    chosen = chosen.partition('<option value="')[2] if chosen.startswith('"') else chosen
+    assert coordinator.post(f"{reads}assign-all/", page=reads, reader=chosen.split('"')[0]).ok
+    for case in {link.split('/"')[0] for link in reader.get("/reads/").text.split('action="/reads/')[1:]}:
+        reader.post(f"/reads/{case.removesuffix('/open')}/open/", page="/reads/")
+    reports = f"/trials/{small.CODE}/reports/"
+    assert coordinator.post(f"{reports}build/", page=reports, cut_off=str(TODAY)).ok
+
+
+def _look(stack: Stack, role: str, deliveries: dict[str, str]) -> dict[str, bytes]:
+    """Everything this role can open by links, and the addresses of the deliveries whether linked or not."""
+    session = stack.session(role)
+    direct = [f"/api/trials/{small.CODE}/{part}/" for part in ("subjects", "time-points", "results")]
+    for delivery in deliveries.values():
+        direct += [f"/deliveries/{delivery}/{part}" for part in ("", "state/", "receipt/")]
+        direct += [f"/api/deliveries/{delivery}/{part}" for part in ("", "pieces/", "receipt/")]
+    seen = walk(session, "/", "/reads/", "/operator/", f"/trials/{small.CODE}/audit/", *direct)
+    audit = f"/trials/{small.CODE}/audit/"
+    return seen | {"export": session.post(f"{audit}export/", page=audit).content}
+
+
+def _measured(home: Path) -> int:
+    """Segmentations that were measured, read beside the product."""
+    with sqlite3.connect(f"file:{home / 'corelab.sqlite3'}?mode=ro", uri=True) as database:
+        rows = database.execute("SELECT count(*) FROM endpoints_segmentationrun WHERE state <> 'measuring'")
+        return int(rows.fetchone()[0])
+
+
+def _play(stack: Stack, site: Site, watch: Watch) -> Sent:
+    deliveries = _send_everything(site)
+    site.wait(*(deliveries[name] for name in ("whole", "refused", "two persons", "stored")))
+    wait_until(lambda: _measured(stack.home) >= 1, seconds=120)
+    _work(stack, [site.visit(0, "BL"), site.visit(1, "BL")])
+    page = f"/deliveries/{deliveries['two persons']}/"
+    pages = {role: _look(stack, role, deliveries) for role in ROLES}
+    assert site.staff.post(f"{page}discard/", page=page, reason="sent by mistake").ok
+    return Sent(
+        stack=stack,
+        hunt=Hunt(site.sender),
+        originals=site.originals,
+        states={name: site.told(delivery) for name, delivery in deliveries.items()},
+        pages=pages,
+        dump=stack.manage("dumpdata").stdout,
+        places=watch.end(),
+        measured=_measured(stack.home),
+    )
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
+    home, temporary = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("temporary")
+    stack = start(home, "--no-demo", password=PASSWORD, TMPDIR=str(temporary))
+    watch = Watch(stack, temporary)
+    try:
+        small.seed(stack, number_of_subjects=3)
+        watch.start()
+        played = _play(stack, Site(stack, Sender(), tmp_path_factory.mktemp("site")), watch)
+    finally:
+        stop(stack)
+    yield played
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_the_search_finds_plants_in_all_that_was_sent_and_in_every_coding(sent: Sent, tmp_path: Path) -> None:
+    assert len(sent.originals) > 20
+    assert not [name for name, data in sent.originals.items() if not sent.hunt.found(data)]
+    assert not [name for name in sent.originals if not sent.hunt.found(name.encode())]
+    word = sent.hunt.sender.plants.words[0]
+    uid = sorted(sent.hunt.sender.uids)[0]
+    codings = [word.encode("utf-16-le"), base64.b64encode(b"xx" + word.encode()), b"ab" + zlib.compress(word.encode())]
+    codings += [uid.encode(), "Günther".encode(), b'"G\\u00fcnther"', planting.BIRTH.encode(), "山田".encode()]
+    for number, coded in enumerate(codings):
+        (tmp_path / f"{number}.bin").write_bytes(b"\0\1" + coded + b"\xff")
+    assert len(sent.hunt.in_files(tmp_path)) == len(codings)
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_the_deliveries_took_the_roads_they_were_meant_to_take(sent: Sent) -> None:
+    whole = sent.states["whole"]
+    assert (whole["state"], whole["counts"]["filed"]) == ("checked", 12), whole
+    assert {refusal["code"] for refusal in whole["refusals"]} >= {"not-dicom", "burned-in"}, whole
+    assert (sent.states["stored"]["state"], sent.states["stored"]["counts"]) == ("checked", {"filed": 5})
+    assert sent.states["refused"]["state"] == "quarantined"
+    assert sent.states["two persons"]["state"] == "discarded"
+    assert sent.states["never ended"]["state"] == "receiving"
+    assert sent.measured >= 1
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_nothing_planted_is_left_in_any_file_or_file_name_of_the_home(sent: Sent) -> None:
+    files = [path for path in sent.stack.home.rglob("*") if path.is_file()]
+    assert {"archive", "quarantine", "reports", "run.log"} <= {
+        path.relative_to(sent.stack.home).parts[0] for path in files
+    }
+    assert sent.hunt.in_files(sent.stack.home) == {}
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_nothing_planted_is_in_a_dump_of_the_database(sent: Sent) -> None:
+    for model in ("imaging.incomingfile", "imaging.instance", "endpoints.segmentation", "endpoints.read"):
+        assert model in sent.dump
+    assert sent.hunt.found(sent.dump.encode()) == set()
+
+
+@pytest.mark.req("R-FLOW-04")
+@pytest.mark.parametrize("role", ROLES)
+def test_nothing_planted_is_on_any_page_or_in_any_answer_of_a_role(sent: Sent, role: str) -> None:
+    pages = sent.pages[role]
+    assert len(pages) > 20
+    assert {address: found for address, page in pages.items() if (found := sent.hunt.found(page))} == {}
+
+
+@pytest.mark.req("R-FLOW-05")
+def test_no_process_wrote_or_held_a_file_outside_the_home(sent: Sent) -> None:
+    assert sent.places == set()
