@@ -1,15 +1,17 @@
 """The two writes of this floor: an event beside every act, and a signature on a frozen record."""
 
+import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, get_user_model
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +22,20 @@ from audit.version import VERSION
 
 # Any constant: it names the lock that orders writers of the chain.
 _CHAIN_LOCK = 7_301_924_416
+# Wrong passwords of one account, at the door and under records, before it has to wait.
+MAXIMUM_TRIES = 5
+TRIES_WINDOW = dt.timedelta(minutes=15)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PasswordRefused(ValidationError):
+    """A signature that was refused over its password; `attempt` is the event that `signing` writes of it."""
+
+    def __init__(self, message: Any, *, code: str, attempt: dict[str, Any]) -> None:
+        super().__init__(message, code=code)
+        self.attempt = attempt
 
 
 def canonical(record: Mapping[str, Any]) -> str:
@@ -46,6 +62,8 @@ def record(
         raise ValidationError(_("Nobody acts: nothing was written."), code="no-actor")
     if not connection.in_atomic_block:
         raise RuntimeError("an event is written inside the transaction of its act")
+    # The chain first: a time taken while waiting for it would run backwards against the sequence.
+    previous_hash = _head_locked()
     event = AuditEvent(
         **_who(by),
         at=timezone.now(),
@@ -57,7 +75,7 @@ def record(
         before=canonical(before or {}),
         after=canonical(after or {}),
         reason=reason,
-        previous_hash=_head_locked(),
+        previous_hash=previous_hash,
     )
     event.hash = digest({name: getattr(event, name) for name in HASHED_FIELDS})
     event.save(force_insert=True)
@@ -85,17 +103,51 @@ def _head_locked() -> str:
     return head or GENESIS
 
 
+def has_tried_too_often(*, username: str, user_id: int) -> bool:
+    """Whether the account gave MAXIMUM_TRIES wrong passwords within TRIES_WINDOW, signing in or signing."""
+    account = get_user_model()._meta.label
+    wrong = Q(act="sign_in.failed", object_type=account, object_id=str(user_id))
+    wrong |= Q(act="signature.failed", actor_id=username)
+    recent = AuditEvent.objects.filter(wrong, at__gt=timezone.now() - TRIES_WINDOW)
+    return recent.count() >= MAXIMUM_TRIES
+
+
+def signing(service: Callable[P, T]) -> Callable[P, T]:
+    """Make a service that signs one transaction, as `atomic` does; a refused password is recorded after its rollback.
+
+    It must be the outermost transaction, or the event falls with the one around it.
+    """
+
+    @wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            with transaction.atomic():
+                return service(*args, **kwargs)
+        except PasswordRefused as refusal:
+            with transaction.atomic():
+                record(**refusal.attempt)
+            raise
+
+    return run
+
+
 @transaction.atomic
 def sign(
-    *, by: Actor, password: str, meaning: str, obj: Model, contents: Mapping[str, Any], trial_code: str
+    *,
+    by: Actor,
+    password: str,
+    meaning: str,
+    obj: Model,
+    contents: Mapping[str, Any],
+    trial_code: str,
+    at: dt.datetime | None = None,
 ) -> Signature:
     """Sign the frozen `contents` of `obj` after the password was given again (21 CFR 11.50, 11.70, 11.200).
 
-    Raises ValidationError (`wrong-password`) where the password is not the signer's own.
+    `at` is the moment of signing where a document that shows it was made before, else that of the event.
+    Raises PasswordRefused: `wrong-password` where it is not the signer's own, `too-many-tries` after several such.
     """
-    user = authenticate(username=by.id, password=password)
-    if user is None or user.pk != by.user_id:
-        raise ValidationError(_("That is not your password: nothing was signed."), code="wrong-password")
+    _refuse_password(by, password, {"by": by, "obj": obj, "trial_code": trial_code, "after": {"meaning": str(meaning)}})
     sha256 = hashlib.sha256(canonical(contents).encode()).hexdigest()
     event = record(
         by=by,
@@ -114,5 +166,22 @@ def sign(
         object_type=event.object_type,
         object_id=event.object_id,
         record_sha256=sha256,
-        at=event.at,
+        at=at or event.at,
     )
+
+
+def _refuse_password(by: Actor, password: str, attempt: dict[str, Any]) -> None:
+    if by.user_id is not None and has_tried_too_often(username=by.id, user_id=by.user_id):
+        raise PasswordRefused(
+            _("Too many wrong passwords: nothing was signed. Wait %(minutes)s minutes, then sign again.")
+            % {"minutes": TRIES_WINDOW // dt.timedelta(minutes=1)},
+            code="too-many-tries",
+            attempt=attempt | {"act": "signature.locked"},
+        )
+    user = authenticate(username=by.id, password=password)
+    if user is None or user.pk != by.user_id:
+        raise PasswordRefused(
+            _("That is not your password: nothing was signed. Type it again."),
+            code="wrong-password",
+            attempt=attempt | {"act": "signature.failed"},
+        )

@@ -4,10 +4,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 
@@ -24,8 +27,21 @@ class RequestSizeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if int(request.headers.get("content-length") or 0) > settings.REQUEST_CAP:
-            return render(request, "413.html", {"cap": settings.REQUEST_CAP}, status=413)
+            return _too_large(request)
         return self.get_response(request)
+
+
+def _too_large(request: HttpRequest) -> HttpResponse:
+    if not request.path.startswith("/api/"):
+        return render(request, "413.html", {"cap": settings.REQUEST_CAP}, status=413)
+    sentence = _("One request may carry up to %(cap)s. Nothing of it was kept; send it in smaller pieces.")
+    problem = {
+        "type": "about:blank",
+        "title": HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase,
+        "status": 413,
+        "detail": sentence % {"cap": filesizeformat(settings.REQUEST_CAP)},
+    }
+    return JsonResponse(problem, status=413, content_type="application/problem+json")
 
 
 class ActorMiddleware:

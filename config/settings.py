@@ -10,13 +10,20 @@ from psycopg.conninfo import conninfo_to_dict
 
 from config.secrets import load_key
 
+# Whatever a process of ours makes, the database above all, only its owner may read.
+os.umask(0o077)
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("CORELAB_HOME") or BASE_DIR / "var").resolve()
+HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEYS = HOME / "keys"
 WEB_PORT = int(os.environ.get("CORELAB_PORT", "8000"))
 DICOM_PORT = int(os.environ.get("CORELAB_DICOM_PORT", "11112"))
 # Both doors stand on loopback until the operator says otherwise (S01).
 BIND_ADDRESS = os.environ.get("CORELAB_BIND", "127.0.0.1")
+# The address of the proxy that speaks TLS for us: it alone is believed when it says that a request came so.
+TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
+# Names one run, so that `manage.py run` knows its own web server by the pulse.
+INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
 SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key").hex()
@@ -102,7 +109,6 @@ def _database() -> dict[str, Any]:
             "PORT": str(told.get("port", "")),
             "CONN_MAX_AGE": 60,
         }
-    HOME.mkdir(parents=True, exist_ok=True)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": HOME / "corelab.sqlite3",
@@ -149,6 +155,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_COOKIES = bool(ALLOWED_HOSTS[2:])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SECURE_SSL_REDIRECT = SECURE_COOKIES
+# The pulse is taken on this machine, in front of no proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
@@ -181,7 +189,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "config.pagination.RecordPagination",
     "PAGE_SIZE": 100,
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "config.problems.problem_response",
@@ -233,6 +241,7 @@ SWEEP = 10.0
 _SWEEP = {"schedule": SWEEP, "options": {"expires": SWEEP}}
 CELERY_BEAT_SCHEDULE = {
     "resume-submissions": {"task": "imaging.tasks.resume", **_SWEEP},
+    "tidy-quarantine": {"task": "imaging.tasks.tidy", "schedule": 600.0, "options": {"expires": 600.0}},
     "measure-segmentations": {"task": "endpoints.tasks.measure_pending", **_SWEEP},
 }
 

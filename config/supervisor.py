@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
+
+from config import child as wrapper
 
 log = logging.getLogger("corelab.supervisor")
 
@@ -17,6 +20,7 @@ STOP_SECONDS = 20.0
 # A child that dies at once, again and again, must not eat the machine.
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 30.0
+WEB = "web"
 
 
 @dataclass(slots=True)
@@ -31,7 +35,8 @@ class Child:
     due: float = field(default=0.0)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603  our own commands
+        wrapped = [sys.executable, "-I", str(Path(wrapper.__file__)), str(os.getpid()), *self.command]
+        self.process = subprocess.Popen(wrapped, start_new_session=True)  # noqa: S603  our own commands
         self.started = time.monotonic()
 
     def signal_group(self, number: int) -> None:
@@ -57,12 +62,18 @@ def children() -> list[Child]:
     celery = [python, "-m", "celery", "-q", "-A", "config", "worker", "-l", "WARNING", "--without-gossip"]
     schedule = ["-B", "-s", str(settings.HOME / "beat-schedule")]
     return [
-        Child("web", [python, manage, "serve"]),
+        Child(WEB, [python, manage, "serve"]),
         Child("worker", [*celery, "-n", "road@%h", "-Q", settings.CELERY_TASK_DEFAULT_QUEUE, "-c", "2", *schedule]),
         # Measuring may take minutes; a delivery must never wait behind it.
         Child("measurer", [*celery, "-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]),
         Child("dicom", [python, manage, "dicom_node"]),
     ]
+
+
+def end_signals() -> list[signal.Signals]:
+    """Every signal that means "stop"; a closed terminal does not where `nohup` asked for it."""
+    ends = [signal.SIGINT, signal.SIGTERM]
+    return ends if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*ends, signal.SIGHUP]
 
 
 class Supervisor:
@@ -73,7 +84,7 @@ class Supervisor:
         self.stopping = False
 
     def start(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in end_signals():
             signal.signal(number, self._stop)
         for child in self.family:
             child.start()
@@ -84,10 +95,14 @@ class Supervisor:
     def watch(self) -> None:
         """Return once stopped; every child has then ended."""
         while not self.stopping:
-            for child in self.family:
-                self._tend(child)
+            self.tend()
             time.sleep(0.2)
         self.end()
+
+    def tend(self) -> None:
+        """Bring back who fell; to be called again and again."""
+        for child in self.family:
+            self._tend(child)
 
     def _tend(self, child: Child) -> None:
         if child.process is not None and child.is_down():

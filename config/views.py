@@ -1,5 +1,6 @@
 """My work, the pulse, and the page for our own faults."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -7,6 +8,8 @@ from django.template.loader import render_to_string
 
 from config.desk import desks, reads_waiting
 from trials.http import ActorRequest
+
+INSTANCE_HEADER = "X-Corelab-Instance"
 
 
 def home(request: ActorRequest) -> HttpResponse:
@@ -16,8 +19,8 @@ def home(request: ActorRequest) -> HttpResponse:
 
 @login_not_required
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answer that this process serves pages; it asks nothing else."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    """Answer that this process serves pages, and of which run it is; it asks nothing else."""
+    return HttpResponse("ok\n", content_type="text/plain", headers={INSTANCE_HEADER: settings.INSTANCE})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

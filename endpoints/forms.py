@@ -13,6 +13,8 @@ from trials.models import User
 
 _ENDS = ("row_1", "column_1", "row_2", "column_2")
 LINE_FIELDS = (*_ENDS, "series", "frame", "token")
+# No case has more series, no series more frames: a larger number would overflow the database's offset.
+LAST_POSITION = 999_999
 
 
 class LesionForm(forms.Form):
@@ -46,8 +48,8 @@ class FindingForm(LabelForm):
 
     state = forms.ChoiceField(label=_("State"), choices=Measurement.State.choices)
     value = forms.DecimalField(label=_("mm"), required=False, max_digits=4, decimal_places=1)
-    series = forms.IntegerField(required=False, min_value=0)
-    frame = forms.IntegerField(required=False, min_value=0)
+    series = forms.IntegerField(required=False, min_value=0, max_value=LAST_POSITION)
+    frame = forms.IntegerField(required=False, min_value=0, max_value=LAST_POSITION)
     token = forms.CharField(required=False, max_length=16)
     row_1 = forms.FloatField(required=False)
     column_1 = forms.FloatField(required=False)

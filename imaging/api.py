@@ -23,7 +23,7 @@ from trials import access
 from trials.models import TimePoint
 from trials.roles import Act
 
-_FIELD = re.compile(r"(\d{1,5})\.(\d{1,4})")
+_FIELD = re.compile(r"([0-9]{1,5})\.([0-9]{1,4})")
 
 
 class StartSerializer(serializers.Serializer[Any]):
@@ -77,6 +77,8 @@ class PiecesView(DeliveryView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Take pieces: each multipart field is named number.part; file names are neither read nor kept."""
         pieces = [_piece(name, upload) for name, upload in request.FILES.items()]
+        if not pieces:
+            raise ValidationError(_("No piece of a file came with this request. Send it again."), code="empty")
         fresh = submissions.receive(by=self.actor(), submission=self.delivery(pk), pieces=pieces)
         return Response({"taken": fresh})
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 
 from django.conf import settings
@@ -31,7 +32,7 @@ def store(data: bytes) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with scratch.open("wb") as file:
         file.write(data)
         file.flush()

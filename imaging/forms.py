@@ -34,6 +34,8 @@ class ReasonForm(forms.Form):
 
 
 class DecisionForm(forms.Form):
+    # What the page showed, by its hash: the signature covers that and nothing else.
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     verdict = forms.ChoiceField(label=_("Verdict"), choices=QCDecision.Verdict.choices, widget=forms.RadioSelect)
     comment = forms.CharField(
         label=_("Comment"),

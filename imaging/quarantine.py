@@ -1,17 +1,16 @@
 """The installation's one vault, opened with the installation's key."""
 
+import fcntl
 import functools
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.conf import settings
 
-from imaging.models import IncomingFile
+from imaging.models import IncomingFile, Submission
 from imaging.vault import PART_SIZE, SealedReader, Stage, Vault
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @functools.cache
@@ -19,6 +18,21 @@ def vault() -> Vault:
     # Its own key for each use: trial keys are wrapped under another name.
     key = hmac.new(settings.KEY_ENCRYPTION_KEY, b"quarantine", hashlib.sha256).digest()
     return Vault(settings.QUARANTINE_ROOT, key)
+
+
+@contextmanager
+def held(submission: Submission) -> Iterator[None]:
+    """Let one request at a time write pieces of a delivery, so that none is judged while another replaces it."""
+    settings.QUARANTINE_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.QUARANTINE_ROOT / f"{submission.pk}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def destroy(submission: Submission) -> None:
+    """Remove everything of a delivery from the quarantine; nothing there is no error."""
+    vault().destroy(str(submission.pk))
+    (settings.QUARANTINE_ROOT / f"{submission.pk}.lock").unlink(missing_ok=True)
 
 
 def seal_whole(file: IncomingFile, data: bytes, *, stage: Stage) -> list[int]:

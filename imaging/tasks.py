@@ -4,8 +4,7 @@ import logging
 
 from celery import shared_task
 
-from imaging.services import road, stages
-from imaging.services.doors import close_abandoned
+from imaging.services import housekeeping, road, stages
 
 log = logging.getLogger("corelab.road")
 
@@ -21,11 +20,18 @@ def advance(submission_id: str) -> None:
     except Exception:
         # Transient until proven otherwise: the lease runs out and the sweep tries again, a bounded number of times.
         log.exception("stage failed for submission %s in state %s", submission_id, submission.state)
+        road.back_off(submission)
 
 
 @shared_task(name="imaging.tasks.resume")
 def resume() -> None:
-    """Queue again what stands without a living claim, and close DICOM deliveries whose node died."""
-    close_abandoned()
+    """Queue again what stands without a living claim, and close deliveries that have gone silent."""
+    housekeeping.close_silent()
     for submission_id in road.standing():
         advance.delay(submission_id)
+
+
+@shared_task(name="imaging.tasks.tidy")
+def tidy() -> None:
+    """Remove what a killed process left in the quarantine."""
+    housekeeping.tidy_quarantine()

@@ -141,7 +141,14 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
     assert time_point is not None
     Query.objects.create(time_point=time_point, opened_at=timezone.now())
     verdict = QCDecision.Verdict.ACCEPTED
-    quality.decide(by=actor_for(cast.analyst), time_point=time_point, verdict=verdict, comment="", password=PASSWORD)
+    quality.decide(
+        by=actor_for(cast.analyst),
+        time_point=time_point,
+        verdict=verdict,
+        comment="",
+        password=PASSWORD,
+        seen=quality.shown_sha256(time_point),
+    )
     assignment = assignments.assign(by=actor_for(coordinator), time_point=time_point, reader=reader)
     reads.open_read(by=actor_for(reader), assignment=assignment)
     report = reports.build(by=actor_for(coordinator), trial=trial, cut_off=timezone.localdate())

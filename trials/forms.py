@@ -4,7 +4,7 @@ import zoneinfo
 from typing import Any, cast
 
 from django import forms
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
@@ -21,6 +21,7 @@ from trials.models import (
     TrialSite,
     User,
 )
+from trials.models.subjects import FIRST_DAY, LAST_DAY
 from trials.roles import Role
 from trials.services.charters import SETTINGS
 
@@ -42,7 +43,13 @@ _AE_TITLE = RegexValidator(r"^[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]*[\x21-
 class Day(forms.DateField):
     """A calendar day, picked or typed as 2025-03-31."""
 
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    widget = forms.DateInput(
+        attrs={"type": "date", "min": FIRST_DAY.isoformat(), "max": LAST_DAY.isoformat()}, format="%Y-%m-%d"
+    )
+    default_validators = [
+        MinValueValidator(FIRST_DAY, message=__("No trial is so old: check the year.")),
+        MaxValueValidator(LAST_DAY, message=__("No trial runs so long: check the year.")),
+    ]
 
 
 class Scopes(forms.MultipleChoiceField):
@@ -104,6 +111,11 @@ class TimePointForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no para
     class Meta:
         model = ScheduledTimePoint
         fields = ["code", "name", "day", "window_before", "window_after"]
+
+    # SQLite has no small integers: without bounds a day could lie outside any calendar.
+    day = forms.IntegerField(label=__("Planned day"), min_value=-3650, max_value=30_000)
+    window_before = forms.IntegerField(label=__("Days before allowed"), min_value=0, max_value=3650, initial=7)
+    window_after = forms.IntegerField(label=__("Days after allowed"), min_value=0, max_value=3650, initial=7)
 
 
 class RequirementForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time

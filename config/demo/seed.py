@@ -88,6 +88,7 @@ def _send_visit(subject: Subject, staff: str, visit: Visit) -> None:
         verdict=QCDecision.Verdict.ACCEPTED,
         comment="",
         password=PASSWORD,
+        seen=quality.shown_sha256(time_point),
     )
 
 

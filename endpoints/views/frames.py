@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.views.decorators.http import require_GET
 
+from endpoints.forms import LAST_POSITION
 from endpoints.models import Read
 from endpoints.selectors.cases import FramePlace, series_place
 from endpoints.views.desk import own_read
@@ -31,6 +32,8 @@ def frame(request: ActorRequest, pk: UUID, series: int, index: int) -> HttpRespo
 
 
 def _find(read: Read, *, series: int, index: int) -> FramePlace:
+    if series > LAST_POSITION:
+        raise Http404
     place = series_place(read.assignment.time_point, position=series)
     if place is None or index >= len(place.frames):
         raise Http404

@@ -21,6 +21,7 @@ class Submission(models.Model):
         FILED = "filed", _("filed, waits for quality checks")
         CHECKED = "checked", _("filed and checked")
         QUARANTINED = "quarantined", _("refused, kept encrypted")
+        STALLED = "stalled", _("stopped by a fault of ours, kept encrypted")
         DISCARDED = "discarded", _("discarded")
 
     class Door(models.TextChoices):
@@ -39,6 +40,11 @@ class Submission(models.Model):
     # A worker's claim; past it, the sweep hands the submission to another.
     leased_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Where a stalled delivery goes on once the operator has mended the fault.
+    stalled_in = models.CharField(max_length=20, blank=True)
+    # When the last piece came: what is silent too long is closed.
+    active_at = models.DateTimeField()
+    bytes_received = models.BigIntegerField(default=0)
     wrapped_key = models.BinaryField(editable=False)
     sent_by = models.CharField(max_length=150)
     refusal = models.TextField(blank=True)
@@ -78,6 +84,8 @@ class IncomingFile(models.Model):
     inside = models.PositiveIntegerField(null=True, blank=True)
     size = models.BigIntegerField()
     parts = models.JSONField(default=list)
+    # SHA-256 of each part as received: a part sent again must be the same.
+    part_hashes = models.JSONField(default=list)
     sha256 = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.RECEIVED)
     refusal_code = models.CharField(max_length=40, blank=True)

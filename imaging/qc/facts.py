@@ -45,6 +45,8 @@ class IdentityMatch(StrEnum):
     """What comparing the sender's identity with the subject's keyed token gave (reliability S15)."""
 
     SAME = "same"
+    FIRST = "first"
+    OTHER_SUBJECT = "other-subject"
     DIFFERS_IN_ONE = "differs-in-one"
     DIFFERS = "differs"
     NOT_COMPARABLE = "not-comparable"

@@ -4,6 +4,9 @@ from imaging.qc.delivery import Delivery, Findings, counted, finding
 from imaging.qc.facts import IdentityMatch, Rule, Severity
 
 _SENTENCES = {
+    IdentityMatch.OTHER_SUBJECT: "The images are of a person whose images came under another subject of this "
+    "trial before; "
+    "nobody should read them before the sites have said who is who.",
     IdentityMatch.DIFFERS: "The images name another person than this subject's earlier images; "
     "nobody should read them before the site has confirmed whose they are.",
     IdentityMatch.DIFFERS_IN_ONE: "The images agree with this subject's earlier images in all identifying "
@@ -12,6 +15,7 @@ _SENTENCES = {
     "this subject's earlier images.",
 }
 _SEVERITIES = {
+    IdentityMatch.OTHER_SUBJECT: Severity.ERROR,
     IdentityMatch.DIFFERS: Severity.ERROR,
     IdentityMatch.DIFFERS_IN_ONE: Severity.WARNING,
     IdentityMatch.NOT_COMPARABLE: Severity.INFO,

@@ -87,8 +87,10 @@ def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: Clini
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
     file.facts = _facts(cleaned)
-    file.state = State.CLEANED
-    file.save(update_fields=["cleaned_parts", "cleaned_sha256", "facts", "state"])
+    # Only where it still waits: a worker that comes late must not undo what another filed.
+    IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
+        cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
+    )
 
 
 def _facts(cleaned: Cleaned) -> dict[str, Any]:
@@ -106,5 +108,7 @@ def _pixel_sha256(cleaned: Cleaned) -> str:
 
 
 def _none_left(submission: Submission) -> str:
+    if not submission.files.filter(state=State.REFUSED).exists():
+        return str(_("There was no image in this delivery, only folders or a DICOMDIR. Send the images themselves."))
     reasons = submission.files.filter(state=State.REFUSED).values_list("refusal", flat=True).distinct()[:3]
     return str(_("No file of this delivery could be taken. All is kept encrypted.")) + " " + " ".join(reasons)

@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import engine_version, shift_days
+from deid import IdentityTokens, engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
-from imaging.services import road
+from imaging.qc import IdentityMatch
+from imaging.services import intake, road
 from imaging.vault import Stage
 from trials.keys import trial_key
 from trials.models import ConsentForm, Subject, TimePoint
@@ -25,15 +26,18 @@ _BATCH = 50
 
 
 def file(by: Actor, submission: Submission) -> None:
-    """Stage CLEANED → FILED. Raises ValidationError (`no-consent`) where consent was taken back meanwhile."""
+    """Stage CLEANED → FILED, batch by batch: consent, person and state are asked in the transaction of each.
+
+    Raises ValidationError where consent was taken back, the images are of another person, or a scan of this time
+    point was accepted meanwhile.
+    """
     time_point = submission.time_point
     if time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
-    waiting = list(submission.files.filter(state=State.CLEANED))
-    for batch in _batches(waiting):
-        consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
-        _file_batch(submission, time_point, batch)
-        road.renew(submission)
+    for batch in _batches(list(submission.files.filter(state=State.CLEANED))):
+        stored = {each.pk: _store(submission, each) for each in batch}
+        # Bytes first, rows after: a row always has its file, and a file without a row is never served.
+        _file_batch(by, submission, time_point, batch, stored)
     _finish(by, submission, time_point)
 
 
@@ -42,16 +46,55 @@ def _batches(files: Sequence[IncomingFile]) -> Iterator[Sequence[IncomingFile]]:
         yield files[start : start + _BATCH]
 
 
-def _file_batch(submission: Submission, time_point: TimePoint, batch: Sequence[IncomingFile]) -> None:
-    # Bytes first, rows after: a row always has its file; a file without a row is swept, never served.
-    stored = {each.pk: _store(each) for each in batch}
-    with transaction.atomic():
-        for each in batch:
-            _enter(submission, time_point, each, size=stored[each.pk])
-            each.save(update_fields=["state", "refusal_code", "refusal"])
+@transaction.atomic
+def _file_batch(
+    by: Actor, submission: Submission, time_point: TimePoint, batch: Sequence[IncomingFile], stored: dict[int, int]
+) -> None:
+    _hold(submission, time_point)
+    for each in batch:
+        _enter(submission, time_point, each, size=stored[each.pk])
+        each.save(update_fields=["state", "refusal_code", "refusal"])
+    filed = [each.facts["sop_instance_uid"] for each in batch if each.state == State.FILED]
+    after = {"filed": len(filed), "refused": len(batch) - len(filed), "time_point": time_point.scheduled.code}
+    record(by=by, act="images.filed", obj=submission, trial_code=submission.trial_site.trial.code, after=after)
+    if filed and time_point.state != TimePoint.State.RECEIVED:
+        timepoints.move(by=by, time_point=time_point, to=TimePoint.State.RECEIVED)
 
 
-def _store(incoming: IncomingFile) -> int:
+def _hold(submission: Submission, time_point: TimePoint) -> None:
+    """Hold subject and time point until the batch is written, and ask everything that may have changed meanwhile."""
+    subject = (
+        Subject.objects.select_for_update(of=("self",))
+        .select_related("trial_site__trial")
+        .get(pk=time_point.subject_id)
+    )
+    time_point.state = TimePoint.objects.select_for_update().get(pk=time_point.pk).state
+    if time_point.state == TimePoint.State.ACCEPTED:
+        raise ValidationError(
+            _(
+                "A scan of this time point was accepted while this one was on its way, so no more of it was filed. It "
+                "is kept encrypted. Ask the coordinator whether it must replace the accepted one, or discard it."
+            ),
+            code="accepted",
+        )
+    consent.require(subject, ConsentForm.Scope.IMAGING)
+    _recognise(submission, subject)
+
+
+def _recognise(submission: Submission, subject: Subject) -> None:
+    """Compare again, since another first delivery of this subject may have been filed meanwhile; then remember."""
+    tokens = IdentityTokens(patient_id=submission.patient_id_token, person=submission.person_token)
+    match = intake.compare(subject, tokens)
+    intake.refuse_another(match)
+    if match is not IdentityMatch.SAME:
+        Submission.objects.filter(pk=submission.pk, identity__in=("", IdentityMatch.FIRST)).update(identity=match)
+    subject.patient_id_token = subject.patient_id_token or tokens.patient_id
+    subject.person_token = subject.person_token or tokens.person
+    subject.save(update_fields=["patient_id_token", "person_token"])
+
+
+def _store(submission: Submission, incoming: IncomingFile) -> int:
+    road.renew(submission)
     data = quarantine.read_whole(incoming, stage=Stage.CLEANED)
     if archive.store(data) != incoming.cleaned_sha256:
         raise archive.ArchiveDamaged("cleaned bytes changed inside the quarantine")
@@ -147,14 +190,13 @@ def _series(study: Study | None, facts: dict[str, Any]) -> Series | None:
 
 @transaction.atomic
 def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
+    road.lock(submission)
     filed = submission.files.filter(state=State.FILED).count()
     refused = submission.files.filter(state=State.REFUSED).count()
+    if submission.files.filter(state__in=(State.RECEIVED, State.CLEANED)).exists():
+        raise RuntimeError("a file was neither filed nor refused: its key must not be destroyed")
     if not filed:
         raise ValidationError(_no_file(submission), code="nothing-filed")
-    _remember_person(submission, time_point.subject)
-    time_point.refresh_from_db()
-    if time_point.state != TimePoint.State.ACCEPTED:
-        timepoints.move(by=by, time_point=time_point, to=TimePoint.State.RECEIVED)
     after = {"filed": filed, "refused": refused, "time_point": time_point.scheduled.code}
     record(by=by, act="scan.filed", obj=submission, trial_code=submission.trial_site.trial.code, after=after)
     if not refused:
@@ -168,18 +210,11 @@ def _no_file(submission: Submission) -> str:
     return str(_("No image of this delivery could be filed. All is kept encrypted.")) + " " + " ".join(reasons)
 
 
-def _remember_person(submission: Submission, subject: Subject) -> None:
-    known = Subject.objects.get(pk=subject.pk)
-    known.patient_id_token = known.patient_id_token or submission.patient_id_token
-    known.person_token = known.person_token or submission.person_token
-    known.save(update_fields=["patient_id_token", "person_token"])
-
-
 def empty(submission: Submission) -> None:
     """Remove what is filed from the quarantine; refused files stay, encrypted, until a person discards them."""
     kept = submission.files.filter(state=State.REFUSED)
     if not kept.exists():
-        quarantine.vault().destroy(str(submission.pk))
+        quarantine.destroy(submission)
         return
     for done in submission.files.filter(state=State.FILED):
         quarantine.vault().drop(str(submission.pk), done.number, Stage.RECEIVED)

@@ -1,10 +1,11 @@
 """Opening a delivery: archives into files, hashes, and whether all of it is one person, the right one."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
@@ -39,14 +40,7 @@ def open_files(by: Actor, submission: Submission) -> None:
         road.renew(submission)
     tokens = _one_person(submission)
     match = compare(_subject(submission), tokens)
-    if match is IdentityMatch.DIFFERS:
-        raise ValidationError(
-            _(
-                "These images are of another person than the earlier scans of this subject. Nothing was filed; "
-                "all is kept encrypted. Check the subject code, then discard this delivery and send the right scan."
-            ),
-            code="another-person",
-        )
+    refuse_another(match)
     with transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(
             patient_id_token=tokens.patient_id, person_token=tokens.person, identity=match
@@ -88,7 +82,9 @@ def _look_at(file: IncomingFile) -> None:
 def refuse(file: IncomingFile, code: str, sentence: str) -> None:
     """Keep one file in quarantine with its reason; the others go on."""
     file.state, file.refusal_code, file.refusal = State.REFUSED, code, sentence
-    file.save(update_fields=["state", "refusal_code", "refusal"])
+    # Only where it still waits: a worker that comes late must not undo what another filed.
+    waiting = IncomingFile.objects.filter(pk=file.pk, state__in=(State.RECEIVED, State.CLEANED))
+    waiting.update(state=State.REFUSED, refusal_code=code, refusal=sentence)
 
 
 def _hash(file: IncomingFile) -> None:
@@ -142,52 +138,81 @@ def _member_file(archive: IncomingFile, index: int, size: int) -> IncomingFile:
     return IncomingFile(submission=archive.submission, number=number, inside=archive.number, size=size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """Everything the delivery's headers say of who this is, as keyed tokens."""
-
-    patient_ids: frozenset[str]
-    persons: frozenset[str]
-
-
 def _one_person(submission: Submission) -> IdentityTokens:
-    key = trial_key(submission.trial_site.trial)
-    patient_ids, persons = set(), set()
-    for file in submission.files.filter(state=State.RECEIVED):
-        try:
-            tokens = identify(quarantine.read_whole(file), key=key)
-        except Rejected as rejected:
-            refuse(file, rejected.code, rejected.reason)
-            continue
-        patient_ids.add(tokens.patient_id)
-        persons.add(tokens.person)
-        road.renew(submission)
-    return _sole(_Person(frozenset(patient_ids - {""}), frozenset(persons - {""})))
-
-
-def _sole(person: _Person) -> IdentityTokens:
-    # One person may carry a second number, or a name spelt twice; where neither is the same, they are several.
-    if len(person.patient_ids) != 1 and len(person.persons) != 1 and (person.patient_ids or person.persons):
+    """The tokens of the one person whom all files name. Raises ValidationError where they name several."""
+    named = set(_tokens(submission))
+    if len(_persons(named)) > 1:
         raise ValidationError(
             _(
-                "This delivery holds images of more than one person. Nothing was filed; all is kept encrypted. "
-                "Send each subject's scan on its own, then discard this delivery."
+                "This delivery holds images of more than one person, or of one person under names and numbers that do "
+                "not meet in any file. Nothing was filed; all is kept encrypted. Send each subject's scan on its own, "
+                "then discard this delivery."
             ),
             code="several-persons",
         )
-    return IdentityTokens(patient_id=_only(person.patient_ids), person=_only(person.persons))
+    return IdentityTokens(
+        patient_id=_only({tokens.patient_id for tokens in named}), person=_only({tokens.person for tokens in named})
+    )
 
 
-def _only(tokens: frozenset[str]) -> str:
-    return next(iter(tokens)) if len(tokens) == 1 else ""
+def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
+    key = trial_key(submission.trial_site.trial)
+    for file in submission.files.filter(state=State.RECEIVED):
+        try:
+            yield identify(quarantine.read_whole(file), key=key)
+        except Rejected as rejected:
+            refuse(file, rejected.code, rejected.reason)
+        road.renew(submission)
+
+
+def _persons(named: set[IdentityTokens]) -> list[set[str]]:
+    """Groups of tokens that meet in some file: one person may carry a second number, or a name spelt twice."""
+    groups: list[set[str]] = []
+    for tokens in named:
+        joined = {tokens.patient_id, tokens.person} - {""}
+        apart = [group for group in groups if not group & joined]
+        for group in groups:
+            joined |= group if group & joined else set()
+        groups = [*apart, joined] if joined else groups
+    return groups
+
+
+def _only(tokens: set[str]) -> str:
+    """The one token told; empty where there is none, or where a second spelling leaves it open."""
+    told = tokens - {""}
+    return next(iter(told)) if len(told) == 1 else ""
 
 
 def compare(subject: Subject, tokens: IdentityTokens) -> IdentityMatch:
-    """Answer “same person?” from keyed tokens: both differ, one differs, none can be compared, or the same."""
+    """Answer “same person?” from keyed tokens, first by the subject's own, then by those of the trial's others."""
+    if _known_elsewhere(subject, tokens):
+        return IdentityMatch.OTHER_SUBJECT
+    if not tokens.patient_id and not tokens.person:
+        return IdentityMatch.NOT_COMPARABLE
     pairs = ((subject.patient_id_token, tokens.patient_id), (subject.person_token, tokens.person))
     answers = [known == told for known, told in pairs if known and told]
     if not answers:
-        return IdentityMatch.NOT_COMPARABLE
+        was_told = subject.patient_id_token or subject.person_token
+        return IdentityMatch.NOT_COMPARABLE if was_told else IdentityMatch.FIRST
     if all(answers):
         return IdentityMatch.SAME
     return IdentityMatch.DIFFERS_IN_ONE if any(answers) else IdentityMatch.DIFFERS
+
+
+def _known_elsewhere(subject: Subject, tokens: IdentityTokens) -> bool:
+    others = Subject.objects.filter(trial_site__trial=subject.trial_site.trial_id).exclude(pk=subject.pk)
+    same_id = Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
+    same_person = Q(person_token=tokens.person) if tokens.person else Q(pk__in=())
+    return others.filter(same_id | same_person).exists()
+
+
+def refuse_another(match: IdentityMatch) -> None:
+    """Raise ValidationError (`another-person`) where nothing agrees with the subject's earlier scans."""
+    if match is IdentityMatch.DIFFERS:
+        raise ValidationError(
+            _(
+                "These images are of another person than the earlier scans of this subject. They were not filed and "
+                "are kept encrypted. Check the subject code, then discard this delivery and send the right scan."
+            ),
+            code="another-person",
+        )

@@ -1,5 +1,6 @@
 """What the machine finds, what a person decides and signs, and the question to the site."""
 
+import hashlib
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.services import record, sign
+from audit.services import canonical, record, sign
 from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
     Finding,
@@ -22,25 +23,27 @@ from imaging.qc import (
 from imaging.selectors import DERIVED, latest_findings
 from imaging.services import road
 from trials import access
-from trials.models import TimePoint
+from trials.models import ConsentForm, TimePoint
 from trials.roles import Act
-from trials.services import timepoints
+from trials.services import consent, timepoints
 
 State = Submission.State
 
 
-@transaction.atomic
 def check(by: Actor, submission: Submission) -> None:
     """Stage FILED → CHECKED: examine everything filed for the time point and store the findings."""
     time_point = submission.time_point
     if time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
-    now = timezone.now()
+    submission.refresh_from_db(fields=["identity"])
+    # Outside the transaction: ten thousand images take seconds, and others want to write.
     findings = _examine(time_point, submission)
-    QCCheck.objects.bulk_create(_row(time_point, submission, finding, now) for finding in findings)
-    road.move(submission, expected=State.FILED, to=State.CHECKED)
-    after = {"findings": len(findings), "errors": sum(finding.severity == "error" for finding in findings)}
-    record(by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after)
+    now = timezone.now()
+    with transaction.atomic():
+        QCCheck.objects.bulk_create(_row(time_point, submission, finding, now) for finding in findings)
+        road.move(submission, expected=State.FILED, to=State.CHECKED)
+        after = {"findings": len(findings), "errors": sum(finding.severity == "error" for finding in findings)}
+        record(by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after)
 
 
 def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ...]:
@@ -121,24 +124,23 @@ def _row(time_point: TimePoint, submission: Submission, finding: Finding, now: A
 
 
 @transaction.atomic
-def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str) -> QCDecision:
+def decide(
+    *, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str, seen: str
+) -> QCDecision:
     """Judge a received time point and sign (S01); a question to the site opens a query.
 
-    Raises ValidationError without a comment where one is due, while a delivery is on its way, or out of order.
+    `seen` is the `shown_sha256` of what the analyst looked at. Raises ValidationError without a comment where one is
+    due, where images or findings have changed since, while a delivery is on its way, without consent, or out of order.
     """
     by = access.require(by, Act.QC_DECIDE, time_point)
-    if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
-        raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
-    if time_point.submissions.filter(state__in=road.WORKING).exists():
-        raise ValidationError(
-            _("A delivery for this time point is still on its way. Wait for its checks."), code="busy"
-        )
+    TimePoint.objects.select_for_update().get(pk=time_point.pk)
+    _refuse_verdict(time_point, verdict, comment, seen)
     signature = sign(
         by=by,
         password=password,
         meaning=Meaning.REVIEW,
         obj=time_point,
-        contents=decision_contents(time_point, verdict, comment),
+        contents=decision_contents(time_point) | {"verdict": verdict, "comment": comment},
         trial_code=time_point.subject.trial_site.trial.code,
     )
     decision = QCDecision.objects.create(
@@ -150,21 +152,48 @@ def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, com
         at=signature.at,
     )
     timepoints.move(by=by, time_point=time_point, to=TimePoint.State(verdict), reason=comment)
+    _close_queries(by, time_point)
     if verdict == QCDecision.Verdict.QUERIED:
         _ask(by, time_point, comment)
     return decision
 
 
-def decision_contents(time_point: TimePoint, verdict: str, comment: str) -> dict[str, Any]:
-    """Return what the analyst signs: the images by hash, the findings, the verdict."""
+def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, seen: str) -> None:
+    consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+    if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
+        raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
+    if time_point.submissions.filter(state__in=road.WORKING).exists():
+        raise ValidationError(_("A delivery for this time point is on its way. Wait for its checks."), code="busy")
+    if seen != shown_sha256(time_point):
+        raise ValidationError(
+            _("Images or findings have changed since you opened this page. Look again, then sign."), code="changed"
+        )
+
+
+def shown_sha256(time_point: TimePoint) -> str:
+    """Name what stands on the page, so that a signature covers what was seen."""
+    return hashlib.sha256(canonical(decision_contents(time_point)).encode()).hexdigest()
+
+
+def decision_contents(time_point: TimePoint) -> dict[str, Any]:
+    """Return what the analyst signs for beside the verdict: the images by hash, and the findings."""
     instances = Instance.objects.filter(series__study__time_point=time_point).order_by("uid")
     return {
         "time_point": str(time_point),
-        "verdict": verdict,
-        "comment": comment,
         "instances": dict(instances.values_list("uid", "sha256")),
         "findings": list(latest_findings(time_point).values_list("rule", "severity", "sentence")),
     }
+
+
+def _close_queries(by: Actor, time_point: TimePoint) -> None:
+    """A new verdict ends the question that the last one asked."""
+    for query in time_point.queries.exclude(state=Query.State.CLOSED):
+        before = query.state
+        query.state = Query.State.CLOSED
+        query.save(update_fields=["state"])
+        trial_code = time_point.subject.trial_site.trial.code
+        after = {"state": Query.State.CLOSED}
+        record(by=by, act="query.closed", obj=query, trial_code=trial_code, before={"state": before}, after=after)
 
 
 def _ask(by: Actor, time_point: TimePoint, text: str) -> None:

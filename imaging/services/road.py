@@ -16,7 +16,14 @@ State = Submission.State
 WORKING = (State.RECEIVED, State.OPENED, State.CLEANED, State.FILED)
 # Long enough for the slowest single file, short enough that a killed worker's delivery goes on soon.
 LEASE = dt.timedelta(seconds=45)
-MAXIMUM_ATTEMPTS = 6
+# With the growing pauses of `back_off` these reach over a day: a full disk is mended by then, or a person is needed.
+MAXIMUM_ATTEMPTS = 30
+_LONGEST_PAUSE = dt.timedelta(hours=1)
+
+
+def lock(submission: Submission) -> Submission:
+    """Read the delivery's row anew and hold it until the transaction ends; take it before any event is recorded."""
+    return Submission.objects.select_for_update(of=("self",)).select_related("trial_site__trial").get(pk=submission.pk)
 
 
 def move(submission: Submission, *, expected: Submission.State, to: Submission.State, refusal: str = "") -> None:
@@ -52,8 +59,10 @@ def renew(submission: Submission) -> None:
     Submission.objects.filter(pk=submission.pk).update(leased_until=timezone.now() + LEASE)
 
 
-def release(submission: Submission) -> None:
-    Submission.objects.filter(pk=submission.pk).update(leased_until=None)
+def back_off(submission: Submission) -> None:
+    """Keep a delivery whose stage failed for a while that grows with each failure."""
+    pause = min(LEASE * 2 ** min(submission.attempts - 1, 10), _LONGEST_PAUSE)
+    Submission.objects.filter(pk=submission.pk).update(leased_until=timezone.now() + pause)
 
 
 def standing() -> list[str]:

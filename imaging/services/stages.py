@@ -24,13 +24,37 @@ def run(submission: Submission) -> None:
     """Run the stage of the submission's state; a ValidationError is permanent and quarantines it with its reason."""
     by = machine("worker", source="worker", request_id=f"delivery-{submission.pk}", on_behalf_of=submission.sent_by)
     if submission.attempts > road.MAXIMUM_ATTEMPTS:
-        reason = _("Corelab failed on this delivery again and again. It is kept encrypted; the operator must look.")
-        refuse(by, submission, str(reason))
+        stall(by, submission)
         return
     try:
         STAGES[submission.state](by, submission)
     except ValidationError as error:
-        refuse(by, submission, " ".join(error.messages))
+        # Another worker was faster: its word stands.
+        if getattr(error, "code", "") != "wrong-state":
+            refuse(by, submission, " ".join(error.messages))
+
+
+@transaction.atomic
+def stall(by: Actor, submission: Submission) -> None:
+    """Set a delivery aside that failed for a day; `manage.py resume_delivery` goes on with it."""
+    before = Submission.State(submission.state)
+    sentence = _(
+        "Corelab could not work on this delivery, and the fault is not yours. It is kept whole and encrypted; the "
+        "operator of this installation can let it go on. You need not send it again."
+    )
+    road.move(submission, expected=before, to=State.STALLED, refusal=str(sentence))
+    Submission.objects.filter(pk=submission.pk).update(stalled_in=before)
+    trial_code = submission.trial_site.trial.code
+    record(by=by, act="delivery.stalled", obj=submission, trial_code=trial_code, before={"state": before})
+
+
+@transaction.atomic
+def resume(by: Actor, submission: Submission) -> None:
+    """Let a stalled delivery go on where it stood. Raises ValidationError where it is not stalled."""
+    to = Submission.State(submission.stalled_in or State.RECEIVED)
+    road.move(submission, expected=State.STALLED, to=to)
+    trial_code = submission.trial_site.trial.code
+    record(by=by, act="delivery.resumed", obj=submission, trial_code=trial_code, after={"state": to})
 
 
 @transaction.atomic

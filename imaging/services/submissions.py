@@ -1,6 +1,7 @@
 """Receiving: who may send what for whom, bytes sealed before anything looks at them, and what people do with it."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -10,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
+from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.quarantine import vault
 from imaging.services import road
-from imaging.vault import PART_SIZE, SealedPart
+from imaging.vault import PART_SIZE
 from trials import access
 from trials.models import ConsentForm, TimePoint, Trial, TrialSite
 from trials.roles import Act
@@ -74,7 +75,8 @@ def _open(*, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, doo
         time_point=time_point,
         door=door,
         state_since=timezone.now(),
-        wrapped_key=vault().new_wrapped_key(),
+        active_at=timezone.now(),
+        wrapped_key=quarantine.vault().new_wrapped_key(),
         sent_by=by.id,
     )
 
@@ -94,22 +96,34 @@ def _refuse_closed(time_point: TimePoint) -> None:
 def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece]) -> int:
     """Seal the pieces durably, then record them; returns how many were new. Safe to repeat after a cut line.
 
-    Raises ValidationError where the delivery takes no more, or a piece is out of order or over a limit.
+    Raises ValidationError where the delivery takes no more, or a piece is out of order, changed, or over a limit.
     """
     _refuse_sender(by, submission)
     for piece in pieces:
         _refuse_size(piece)
-    # Outside the transaction: a slow disk must not hold the database's only writer.
-    sealed = {(piece.number, piece.part): _seal(submission, piece) for piece in pieces}
-    with transaction.atomic():
-        return _note(submission, sealed)
+    # Held, not in a transaction: a slow disk must not stop the database's only writer.
+    with quarantine.held(submission):
+        files = _files(submission, pieces)
+        fresh = [piece for piece in sorted(pieces, key=_place) if _is_fresh(files[piece.number], piece)]
+        with transaction.atomic():
+            _count(submission, sum(len(piece.data) for piece in fresh))
+            _note(files.values())
+    return len(fresh)
+
+
+def _place(piece: Piece) -> tuple[int, int]:
+    return piece.number, piece.part
 
 
 def _refuse_sender(by: Actor, submission: Submission) -> None:
     if by.user_id is not None:
         access.require(by, Act.SUBMISSION_SEND, submission)
     if submission.sent_by != by.id or submission.state != State.RECEIVING:
-        raise ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")
+        raise _closed()
+
+
+def _closed() -> ValidationError:
+    return ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")
 
 
 def _refuse_size(piece: Piece) -> None:
@@ -119,65 +133,98 @@ def _refuse_size(piece: Piece) -> None:
         raise ValidationError(_("A piece of a file is larger than agreed."), code="too-large")
 
 
-def _seal(submission: Submission, piece: Piece) -> SealedPart:
-    return vault().seal(
-        submission=str(submission.pk),
+def _files(submission: Submission, pieces: Sequence[Piece]) -> dict[int, IncomingFile]:
+    """The files that the pieces belong to: recorded ones, and new ones not saved yet."""
+    numbers = {piece.number for piece in pieces}
+    known = {file.number: file for file in submission.files.filter(number__in=numbers, inside__isnull=True)}
+    new = {number: IncomingFile(submission=submission, number=number, size=0) for number in numbers - set(known)}
+    return known | new
+
+
+def _is_fresh(file: IncomingFile, piece: Piece) -> bool:
+    """Judge a piece before anything is written; seal it and add it to its file where it is new."""
+    if piece.part < len(file.parts):
+        if hashlib.sha256(piece.data).hexdigest() != file.part_hashes[piece.part]:
+            raise ValidationError(_("A file changed while it was sent. Start the delivery anew."), code="changed")
+        return False
+    if piece.part > len(file.parts):
+        raise ValidationError(_("A piece of a file is missing. Send it again."), code="out-of-order")
+    _add(file, piece)
+    return True
+
+
+def _add(file: IncomingFile, piece: Piece) -> None:
+    sealed = quarantine.vault().seal(
+        submission=str(file.submission_id),
         number=piece.number,
         part=piece.part,
         data=piece.data,
-        wrapped_key=bytes(submission.wrapped_key),
+        wrapped_key=bytes(file.submission.wrapped_key),
     )
-
-
-def _note(submission: Submission, sealed: dict[tuple[int, int], SealedPart]) -> int:
-    numbers = {number for number, _part in sealed}
-    known = {file.number: file for file in submission.files.filter(number__in=numbers)}
-    fresh = 0
-    for (number, part), piece in sorted(sealed.items()):
-        file = known.setdefault(number, IncomingFile(submission=submission, number=number, size=0, parts=[]))
-        fresh += _append(file, part, piece)
-    made = [file for file in known.values() if file.pk is None]
-    IncomingFile.objects.bulk_create(made)
-    kept = [file for file in known.values() if file not in made]
-    IncomingFile.objects.bulk_update(kept, ["size", "parts", "sha256"])
-    return fresh
-
-
-def _append(file: IncomingFile, part: int, piece: SealedPart) -> int:
-    if part < len(file.parts):
-        if file.parts[part] != piece.size:
-            raise ValidationError(_("A file changed while it was sent. Start the delivery anew."), code="changed")
-        return 0
-    if part > len(file.parts):
-        raise ValidationError(_("A piece of a file is missing. Send it again."), code="out-of-order")
-    file.parts.append(piece.size)
-    file.size += piece.size
+    file.parts.append(sealed.size)
+    file.part_hashes.append(sealed.sha256)
+    file.size += sealed.size
     # Of a file in several parts the hash is taken when it is opened.
-    file.sha256 = piece.sha256 if part == 0 else ""
-    return 1
+    file.sha256 = sealed.sha256 if piece.part == 0 else ""
+
+
+def _count(submission: Submission, size: int) -> None:
+    """Hold the delivery's row: what arrives after it was closed or discarded is refused, not lost."""
+    row = road.lock(submission)
+    if row.state != State.RECEIVING:
+        raise _closed()
+    if row.bytes_received + size > MAXIMUM_BYTES:
+        raise ValidationError(_("More than one delivery can hold. Divide it."), code="too-large")
+    Submission.objects.filter(pk=row.pk).update(bytes_received=row.bytes_received + size, active_at=timezone.now())
+
+
+def _note(files: Collection[IncomingFile]) -> None:
+    kept = [file for file in files if file.pk is not None]
+    IncomingFile.objects.bulk_create([file for file in files if file.pk is None])
+    IncomingFile.objects.bulk_update(kept, ["size", "parts", "part_hashes", "sha256"])
 
 
 @transaction.atomic
 def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Submission:
-    """Close the delivery: all `files` and `size` bytes must have arrived; then the road begins.
+    """Close the delivery: all `files` and `size` bytes must have arrived; then the road begins. Safe to repeat.
 
     Raises ValidationError (`incomplete`) naming how many are missing; nothing is lost, they can still be sent.
     """
+    submission = road.lock(submission)
+    if submission.sent_by == by.id and submission.received_at and submission.state != State.DISCARDED:
+        # The answer to the first call was lost on its way.
+        return submission
     _refuse_sender(by, submission)
-    arrived = list(submission.files.values_list("number", "size"))
-    if sorted(number for number, _size in arrived) != list(range(files)) or sum(each for _n, each in arrived) != size:
-        raise ValidationError(
-            _("Of %(files)s files %(arrived)s arrived whole. Send the missing ones again; what arrived is kept."),
-            code="incomplete",
-            params={"files": files, "arrived": len(arrived)},
-        )
+    if submission.time_point is not None:
+        _refuse_closed(submission.time_point)
+    _refuse_incomplete(submission, files, size)
+    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
+
+
+def _refuse_incomplete(submission: Submission, files: int, size: int) -> None:
     if not files:
         raise ValidationError(_("There was no file to send."), code="empty")
-    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
+    numbers = set(submission.files.values_list("number", flat=True))
+    if missing := set(range(files)) - numbers:
+        raise ValidationError(
+            _("Of %(files)s files %(arrived)s arrived. Send the missing ones; what arrived is kept."),
+            code="incomplete",
+            params={"files": files, "arrived": files - len(missing)},
+        )
+    if submission.bytes_received != size or len(numbers) != files:
+        raise ValidationError(
+            _(
+                "What arrived is not of the size that was announced, so a file is incomplete or changed meanwhile. "
+                "Start a new delivery; this one is kept encrypted until it is discarded."
+            ),
+            code="differs",
+        )
 
 
 def send_whole(*, by: Actor, time_point: TimePoint, files: Sequence[bytes]) -> Submission:
     """Start, receive and complete in one go: for a form without JavaScript and for the demo."""
+    if not files:
+        raise ValidationError(_("There was no file to send."), code="empty")
     submission = start(by=by, time_point=time_point)
     for number, data in enumerate(files):
         receive(by=by, submission=submission, pieces=cut(number=number, data=data))
@@ -193,6 +240,7 @@ def cut(*, number: int, data: bytes) -> list[Piece]:
 @transaction.atomic
 def close_association(*, by: Actor, submission: Submission) -> Submission:
     """End a DICOM delivery when its association ended, whole or not; what was acknowledged is all there."""
+    submission = road.lock(submission)
     if not submission.files.exists():
         return _close(by, submission, State.DISCARDED)
     return _close(by, submission, State.UNASSIGNED)
@@ -219,6 +267,7 @@ def assign(*, by: Actor, submission: Submission, time_point: TimePoint) -> Submi
     """Name subject and time point of a delivery that came without; then the road begins."""
     by = access.require(by, Act.SUBMISSION_ASSIGN, submission)
     access.require(by, Act.SUBJECT_VIEW, time_point)
+    submission = road.lock(submission)
     if time_point.subject.trial_site_id != submission.trial_site_id:
         raise ValidationError(_("That subject belongs to another site than this delivery."), code="foreign-site")
     _refuse_closed(time_point)
@@ -241,7 +290,8 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
     by = access.require(by, Act.SUBMISSION_DISCARD, submission)
     if not reason.strip():
         raise ValidationError(_("Say why these files are discarded."), code="no-reason")
-    waiting = (State.UNASSIGNED, State.QUARANTINED, State.RECEIVING)
+    submission = road.lock(submission)
+    waiting = (State.UNASSIGNED, State.QUARANTINED, State.STALLED, State.RECEIVING)
     if submission.state not in (*waiting, State.CHECKED):
         raise ValidationError(_("This delivery is on its way now; wait until it has ended."), code="wrong-state")
     if submission.state in waiting:
@@ -256,6 +306,6 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
         after={"files": gone},
         reason=reason,
     )
-    transaction.on_commit(lambda: vault().destroy(str(submission.pk)))
+    transaction.on_commit(lambda: quarantine.destroy(submission))
     submission.refresh_from_db()
     return submission

@@ -40,11 +40,15 @@ def _context(request: ActorRequest, point: TimePoint) -> dict[str, Any]:
         "decision": latest_decision(point),
         "deliveries": access.visible(request.actor, Submission.objects.filter(time_point=point)),
         "queries": access.visible(request.actor, point.queries.prefetch_related("messages")),
-        "decision_form": DecisionForm() if may_decide and open_to_verdict else None,
+        "decision_form": _decision_form(point) if may_decide and open_to_verdict else None,
         "answer_form": AnswerForm() if access.may(request.actor, Act.SUBMISSION_SEND, point) else None,
         "may_send": access.may(request.actor, Act.SUBMISSION_SEND, point) and point.state != TimePoint.State.ACCEPTED,
         "lines": lines(history(point)) if access.may(request.actor, Act.AUDIT_VIEW, point) else None,
     }
+
+
+def _decision_form(point: TimePoint) -> DecisionForm:
+    return DecisionForm(initial={"seen": quality.shown_sha256(point)})
 
 
 @require_GET
@@ -56,7 +60,7 @@ def time_point(request: ActorRequest, pk: int) -> HttpResponse:
 def qc_decide(request: ActorRequest, pk: int) -> HttpResponse:
     point = _time_point(request, pk)
     access.require(request.actor, Act.QC_DECIDE, point)
-    form = DecisionForm(request.POST)
+    form = DecisionForm(request.POST.dict())
     if form.is_valid():
         told = dict(form.cleaned_data)
         verdict = QCDecision.Verdict(told.pop("verdict"))
@@ -66,6 +70,8 @@ def qc_decide(request: ActorRequest, pk: int) -> HttpResponse:
             return redirect("time-point", pk=pk)
         except ValidationError as error:
             form.add_error(None, error)
+            # The page below shows how things stand now; so does the hash that is signed next.
+            form.data = {**form.data, "seen": quality.shown_sha256(point)}
     return render(request, "time_point.html", _context(request, point) | {"decision_form": form}, status=400)
 
 

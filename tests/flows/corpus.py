@@ -72,9 +72,13 @@ class Sender:
 
     def spoil(self, one: Dataset) -> None:
         """Plant in every corner that a data set has."""
+        frame = one.get("FrameOfReferenceUID")
         planting.plant_inside(one, self.plants)
         planting.plant_everywhere(one, self.plants)
         planting.plant_planes(one, self.plants)
+        if frame is not None:
+            # Slices with a frame each would be no series.
+            one.FrameOfReferenceUID = frame
         self.spoil_lightly(one)
 
     def spoil_lightly(self, one: Dataset) -> None:

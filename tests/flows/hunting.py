@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import os
 import re
 import threading
 import zlib
@@ -18,36 +17,43 @@ from tests.stack import Session, Stack
 _PLANT = re.compile(rb"(qy[bcdfghjklmnpqrstvwxz]+uzov)|(?<![0-9a-f])(731\d{6})(?![0-9a-f])")
 _BIRTH = re.compile(rb"(?<!\d)(19530417|1953-04-17|17 apr(?:il)?\.? 1953|17/04/1953|04/17/1953)(?!\d)")
 _UID = re.compile(rb"1\.2\.826\.0\.1\.3680043\.8\.498\.\d{20,}")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
 _DEFLATED = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _LINK = re.compile(r'(?:href|src|hx-get)="(/[^"#]*)')
 _CODECS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "shift_jis", "iso2022_jp")
 
 
-def _foreign_words() -> set[bytes]:
+def _foreign_words() -> frozenset[bytes]:
     parts = {part for name in FOREIGN.values() for part in re.split(r"[=^]", name) if not part.isascii()}
     coded = {part.encode(codec, "ignore") for part in parts for codec in _CODECS}
     escaped = {json.dumps(part)[1:-1].encode() for part in parts}
-    return {word for word in coded | escaped if len(word) > 3}
+    return frozenset(word for word in coded | escaped if len(word) > 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """Knows everything a sender planted."""
+    """What to look for."""
 
-    sender: Sender
-    foreign: set[bytes] = field(default_factory=_foreign_words)
+    numbers: frozenset[bytes]
+    uids: frozenset[bytes]
+    foreign: frozenset[bytes] = field(default_factory=_foreign_words)
+
+    @classmethod
+    def after(cls, sender: Sender) -> "Hunt":
+        """Everything that this sender has planted by now."""
+        return cls(
+            numbers=frozenset(map(str.encode, sender.plants.numbers)), uids=frozenset(map(str.encode, sender.uids))
+        )
 
     def found(self, content: bytes) -> set[bytes]:
         """Return the planted words, numbers, dates and UIDs that lie in the content."""
-        numbers, uids = set(map(str.encode, self.sender.plants.numbers)), set(map(str.encode, self.sender.uids))
         hits: set[bytes] = set()
         for view in _views(content):
             low = view.lower()
             for match in _PLANT.finditer(low):
-                hits |= {match[1]} if match[1] else {match[2]} & numbers
+                hits |= {match[1]} if match[1] else {match[2]} & self.numbers
             hits |= {match[1] for match in _BIRTH.finditer(low)}
-            hits |= {match[0] for match in _UID.finditer(view)} & uids
+            hits |= {match[0] for match in _UID.finditer(view)} & self.uids
             hits |= {word for word in self.foreign if word in view}
         return hits
 
@@ -95,29 +101,41 @@ def walk(session: Session, *starts: str, limit: int = 400) -> dict[str, bytes]:
 
 
 class Watch(threading.Thread):
-    """Looks all the time at what the product's processes put into, or keep open in, places outside its home."""
+    """Looks all the time at what the product's processes put into, or keep open in, their place for passing files.
+
+    Deleted files are seen, too, as long as a process holds them.
+    """
 
     def __init__(self, stack: Stack, temporary: Path) -> None:
         super().__init__(daemon=True)
         self.stack, self.temporary, self.over = stack, temporary, threading.Event()
-        self.places: set[str] = set()
+        self.contents: dict[str, bytes] = {}
 
     def run(self) -> None:
         while not self.over.wait(0.05):
-            self.places |= {str(path) for path in self.temporary.rglob("*") if path.is_file()}
+            for path in self.temporary.rglob("*"):
+                self._keep(str(path), path)
             for process in self.stack.children(""):
-                self.places |= set(self._open_files(process))
+                for entry in Path(f"/proc/{process}/fd").glob("*"):
+                    self._look(entry)
 
-    def _open_files(self, process: int) -> Iterator[str]:
-        for entry in Path(f"/proc/{process}/fd").glob("*"):
-            try:
-                place = os.readlink(entry)  # noqa: PTH115  Path.readlink hides "(deleted)" no better
-            except OSError:
-                continue
-            if place.startswith(("/tmp/", "/var/tmp/")) and not place.startswith(str(self.stack.home)):  # noqa: S108
-                yield place
+    def _look(self, entry: Path) -> None:
+        try:
+            place = str(entry.readlink())
+        except OSError:
+            return
+        outside = not place.startswith((str(self.stack.home), "/dev/", "/proc/", "/sys/"))
+        if place.startswith("/") and outside and not place.endswith((".py", ".so", ".pyc")):
+            self._keep(place, entry)
 
-    def end(self) -> set[str]:
+    def _keep(self, place: str, path: Path) -> None:
+        try:
+            self.contents[place] = path.read_bytes()[:5_000_000]
+        except OSError:
+            # Gone again, or a folder.
+            return
+
+    def end(self) -> dict[str, bytes]:
         self.over.set()
         self.join()
-        return self.places
+        return self.contents

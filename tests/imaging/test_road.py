@@ -37,6 +37,7 @@ def test_a_series_is_received_cleaned_filed_and_checked(cast: Cast, filed: Submi
         "delivery.received",
         "delivery.opened",
         "delivery.deidentified",
+        "images.filed",
         "scan.filed",
     ]
 

@@ -1,5 +1,6 @@
 """Pseudonymised subjects, their consent and their time points. No name and no birth date has a field anywhere."""
 
+import datetime as dt
 from typing import ClassVar
 
 from django.core.validators import RegexValidator
@@ -7,6 +8,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from trials.roles import Act, Road
+
+# Days outside are typing errors; the arithmetic of visits must never leave the calendar.
+FIRST_DAY = dt.date(1990, 1, 1)
+LAST_DAY = dt.date(2199, 12, 31)
 
 
 class Subject(models.Model):
@@ -33,6 +38,13 @@ class Subject(models.Model):
 
     class Meta:
         ordering = ["trial_site_id", "code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(day_zero__gte=FIRST_DAY, day_zero__lte=LAST_DAY),
+                name="subject_day_zero_is_plausible",
+                violation_error_message=_("Day zero lies outside any trial's time."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -81,6 +93,11 @@ class Consent(models.Model):
 
     class Meta:
         ordering = ["subject_id", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(on__gte=FIRST_DAY, on__lte=LAST_DAY), name="consent_day_is_plausible"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.kind}"

@@ -1,5 +1,6 @@
-"""Writing, freezing and amending charters."""
+"""Writing, freezing and amending charters. Rows of a trial's charters are locked first, the audit chain after them."""
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.services import record, sign
+from audit.services import canonical, record, sign, signing
 from trials import access
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.roles import Act
@@ -46,30 +47,57 @@ class NewRequirement:
     required: bool = True
 
 
-def _draft(by: Actor, charter: Charter) -> Actor:
-    by = access.require(by, Act.TRIAL_EDIT, charter)
+def contents_sha256(charter: Charter) -> str:
+    """The SHA-256 (hex) of what an approval of the charter signs."""
+    return hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
+
+
+def _locked(charter: Charter) -> Charter:
+    """Return the charter as it is now; all versions of the trial are held until the transaction ends.
+
+    Foreign keys may still point at them meanwhile, so nobody who holds the audit chain waits for us.
+    """
+    versions = Charter.objects.select_for_update(of=("self",), no_key=True).select_related("trial")
+    rows = versions.filter(trial_id=charter.trial_id).order_by("pk")
+    return next(row for row in rows if row.pk == charter.pk)
+
+
+def _locked_draft(charter: Charter) -> Charter:
+    charter = _locked(charter)
     if charter.state != Charter.State.DRAFT:
         raise ValidationError(_("This charter is frozen. Start a new version to change it."), code="frozen")
-    return by
+    return charter
+
+
+def _still_planned(planned: ScheduledTimePoint, charter: Charter) -> ScheduledTimePoint:
+    found = charter.time_points.filter(pk=planned.pk).first()
+    if found is None:
+        raise ValidationError(
+            _("Somebody took this time point out of the draft. Open the charter again to see what is planned now."),
+            code="gone",
+        )
+    return found
 
 
 @transaction.atomic
 def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any]) -> Charter:
     """Set the draft's criteria and options; keys are SETTINGS."""
-    by = _draft(by, charter)
+    by = access.require(by, Act.TRIAL_EDIT, charter)
+    charter = _locked_draft(charter)
     before = {name: getattr(charter, name) for name in SETTINGS}
+    after = {name: settings[name] for name in SETTINGS}
     for name in SETTINGS:
         setattr(charter, name, settings[name])
     charter.full_clean()
-    charter.save()
-    after = {name: settings[name] for name in SETTINGS}
+    charter.save(update_fields=[name for name in SETTINGS if before[name] != after[name]])
     record(by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after)
     return charter
 
 
 @transaction.atomic
 def add_time_point(*, by: Actor, charter: Charter, new: NewTimePoint) -> ScheduledTimePoint:
-    by = _draft(by, charter)
+    by = access.require(by, Act.TRIAL_EDIT, charter)
+    charter = _locked_draft(charter)
     planned = ScheduledTimePoint(
         charter=charter,
         code=new.code,
@@ -87,7 +115,9 @@ def add_time_point(*, by: Actor, charter: Charter, new: NewTimePoint) -> Schedul
 
 @transaction.atomic
 def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequirement) -> ImagingRequirement:
-    by = _draft(by, planned.charter)
+    by = access.require(by, Act.TRIAL_EDIT, planned.charter)
+    charter = _locked_draft(planned.charter)
+    planned = _still_planned(planned, charter)
     requirement = ImagingRequirement(
         scheduled=planned,
         name=new.name,
@@ -100,26 +130,35 @@ def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequireme
     requirement.full_clean()
     requirement.save()
     after = {"time_point": planned.code, "name": new.name, "modality": new.modality}
-    record(by=by, act="series.required", obj=requirement, trial_code=planned.charter.trial.code, after=after)
+    record(by=by, act="series.required", obj=requirement, trial_code=charter.trial.code, after=after)
     return requirement
 
 
 @transaction.atomic
 def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
-    by = _draft(by, planned.charter)
+    by = access.require(by, Act.TRIAL_EDIT, planned.charter)
+    charter = _locked_draft(planned.charter)
+    planned = _still_planned(planned, charter)
     before = {"code": planned.code, "day": planned.day}
-    record(by=by, act="time_point.unscheduled", obj=planned, trial_code=planned.charter.trial.code, before=before)
+    record(by=by, act="time_point.unscheduled", obj=planned, trial_code=charter.trial.code, before=before)
     planned.delete()
 
 
-@transaction.atomic
-def approve(*, by: Actor, charter: Charter, password: str) -> Charter:
+@signing
+def approve(*, by: Actor, charter: Charter, password: str, seen: str | None = None) -> Charter:
     """Freeze and sign the draft; the approved version before it becomes superseded (I01).
 
-    Raises ValidationError where it plans no time point, a time point requires no series, or the password is wrong.
+    `seen` is the `contents_sha256` of what the signer looked at, where a page can tell.
+    Raises ValidationError: `frozen`, `changed` since it was seen, `no-time-point`, `no-requirement` where a time
+    point requires no series, `wrong-password`, `too-many-tries`.
     """
     by = access.require(by, Act.CHARTER_APPROVE, charter)
-    _draft(by, charter)
+    by = access.require(by, Act.TRIAL_EDIT, charter)
+    charter = _locked_draft(charter)
+    if seen is not None and seen != contents_sha256(charter):
+        raise ValidationError(
+            _("The draft changed after you opened this page. Read it again, then sign."), code="changed"
+        )
     _refuse_gaps(charter)
     contents = charter_contents(charter)
     signature = sign(
@@ -133,7 +172,7 @@ def approve(*, by: Actor, charter: Charter, password: str) -> Charter:
     charter.trial.charters.filter(state=Charter.State.APPROVED).update(state=Charter.State.SUPERSEDED)
     charter.state = Charter.State.APPROVED
     charter.document_sha256 = signature.record_sha256
-    charter.save()
+    charter.save(update_fields=["state", "document_sha256"])
     record(by=by, act="charter.approved", obj=charter, trial_code=charter.trial.code, after=contents)
     return charter
 
@@ -156,8 +195,13 @@ def amend(*, by: Actor, charter: Charter, reason: str) -> Charter:
     by = access.require(by, Act.TRIAL_EDIT, charter)
     if not reason.strip():
         raise ValidationError(_("Say why the charter changes."), code="no-reason")
+    charter = _locked(charter)
     if charter.trial.charters.filter(state=Charter.State.DRAFT).exists():
         raise ValidationError(_("A draft is already open; finish that one."), code="draft-open")
+    if charter.state != Charter.State.APPROVED:
+        raise ValidationError(
+            _("This version is not in force any more. Open the newest version and start from that."), code="not-in-force"
+        )
     draft = Charter(trial=charter.trial, version=charter.trial.charters.count() + 1)
     for name in SETTINGS:
         setattr(draft, name, getattr(charter, name))

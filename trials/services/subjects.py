@@ -1,6 +1,7 @@
 """Registering subjects and recording what they agreed to."""
 
 import datetime as dt
+import zoneinfo
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -12,8 +13,12 @@ from audit.actor import Actor
 from audit.services import record
 from trials import access
 from trials.codes import new_code
-from trials.models import Charter, Consent, ConsentForm, Subject, TimePoint, Trial, TrialSite
+from trials.models import Charter, Consent, ConsentForm, ScheduledTimePoint, Subject, TimePoint, Trial, TrialSite
+from trials.models.subjects import FIRST_DAY
 from trials.roles import Act
+
+# A first treatment may be planned, but not further ahead.
+PLANNED_AHEAD = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,11 @@ def add_consent_form(
 def register(*, by: Actor, trial_site: TrialSite, day_zero: dt.date, consent: NewConsent) -> Subject:
     """Register a consented person under a random code and plan the charter's time points.
 
-    Raises ValidationError where the trial or site is not open or the consent does not cover imaging.
+    Raises ValidationError where the trial or site is not open, a day is implausible or the consent does not cover
+    imaging.
     """
     by = access.require(by, Act.SUBJECT_REGISTER, trial_site)
+    _refuse_day_zero(day_zero, trial_site)
     charter = _open_charter(trial_site)
     subject = Subject.objects.create(trial_site=trial_site, code=new_code(), day_zero=day_zero)
     record(
@@ -56,10 +63,40 @@ def register(*, by: Actor, trial_site: TrialSite, day_zero: dt.date, consent: Ne
     )
     _write_consent(by, subject, Consent.Kind.GIVEN, consent)
     TimePoint.objects.bulk_create(
-        TimePoint(subject=subject, scheduled=planned, due_on=day_zero + dt.timedelta(days=planned.day))
+        TimePoint(subject=subject, scheduled=planned, due_on=_due_on(day_zero, planned))
         for planned in charter.time_points.all()
     )
     return subject
+
+
+def _refuse_day_zero(day_zero: dt.date, trial_site: TrialSite) -> None:
+    latest = _today(trial_site) + PLANNED_AHEAD
+    if not FIRST_DAY <= day_zero <= latest:
+        raise ValidationError(
+            {
+                "day_zero": ValidationError(
+                    _("Day zero lies between %(first)s and %(latest)s. Check the year."),
+                    code="day-zero",
+                    params={"first": FIRST_DAY, "latest": latest},
+                )
+            }
+        )
+
+
+def _today(trial_site: TrialSite) -> dt.date:
+    # The later of the site's calendar and ours: Auckland signs when UTC still has yesterday.
+    return max(timezone.localdate(), timezone.localdate(timezone=zoneinfo.ZoneInfo(trial_site.site.time_zone)))
+
+
+def _due_on(day_zero: dt.date, planned: ScheduledTimePoint) -> dt.date:
+    try:
+        return day_zero + dt.timedelta(days=planned.day)
+    except OverflowError:
+        raise ValidationError(
+            _("The charter plans time point %(code)s on a day that no calendar has. Ask the coordinator."),
+            code="planned-day",
+            params={"code": planned.code},
+        ) from None
 
 
 def _open_charter(trial_site: TrialSite) -> Charter:
@@ -123,7 +160,14 @@ def _refuse_misfit(subject: Subject, kind: Consent.Kind, new: NewConsent) -> Non
         raise ValidationError(_("The form does not ask for one of these scopes."), code="scope")
     if kind == Consent.Kind.GIVEN and ConsentForm.Scope.IMAGING not in new.scopes:
         raise ValidationError(_("Without consent to imaging a subject cannot take part here."), code="scope")
-    if new.on > timezone.localdate() + dt.timedelta(days=1) or (
-        kind == Consent.Kind.GIVEN and new.on < new.form.approved_on
-    ):
-        raise ValidationError(_("The date lies in the future, or before the form was approved."), code="date")
+    _refuse_day(subject, kind, new)
+
+
+def _refuse_day(subject: Subject, kind: Consent.Kind, new: NewConsent) -> None:
+    if not FIRST_DAY <= new.on <= _today(subject.trial_site):
+        raise ValidationError(_("The date lies in the future, or before any trial. Check the year."), code="date")
+    if kind == Consent.Kind.GIVEN and new.on < new.form.approved_on:
+        raise ValidationError(_("The date lies before the form was approved."), code="date")
+    first = subject.consents.order_by("on").first()
+    if kind == Consent.Kind.WITHDRAWN and first is not None and new.on < first.on:
+        raise ValidationError(_("Nobody withdraws before the first consent. Check the date."), code="date")

@@ -1,12 +1,11 @@
 """The charter on one page: read it, write the draft, sign it, start the next version."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms import BaseForm, model_to_dict
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,15 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from audit.selectors import signatures
-from audit.services import canonical
 from trials import access
 from trials.forms import ApproveForm, CharterSettingsForm, ReasonForm, RequirementForm, TimePointForm
 from trials.http import ActorRequest
 from trials.models import Charter, ScheduledTimePoint
 from trials.roles import Act
-from trials.selectors import charter_contents
 from trials.services import charters
 from trials.views.pages import attempt
+
+# No charter has more versions.
+_MOST_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
     versions = trial.charters.select_related("trial")
     asked = request.GET.get("version", "")
     if asked.isdecimal():
+        if len(asked) > _MOST_DIGITS:
+            raise Http404
         return _page(request, get_object_or_404(versions, version=int(asked)))
     charter = versions.first()
     if charter is None:
@@ -85,7 +87,7 @@ def _has_draft(charter: Charter) -> bool:
 
 def _digest(charter: Charter) -> str:
     """Return the SHA-256 that a signature of this version binds."""
-    return charter.document_sha256 or hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
+    return charter.document_sha256 or charters.contents_sha256(charter)
 
 
 def _charter(request: ActorRequest, code: str, version: int) -> Charter:
@@ -181,16 +183,26 @@ def remove_time_point(request: ActorRequest, code: str, pk: int) -> HttpResponse
 def approve(request: ActorRequest, code: str, version: int) -> HttpResponse:
     charter = _charter(request, code, version)
     form = ApproveForm(request.POST, prefix="approve")
-    if form.is_valid() and form.cleaned_data["digest"] != _digest(charter):
-        messages.error(request, _("The draft changed after you opened this page. Read it again, then sign."))
-        return redirect("charter", code)
-    return _write(
+    answer = _write(
         request,
         charter,
         form,
-        lambda: charters.approve(by=request.actor, charter=charter, password=form.cleaned_data["password"]),
+        lambda: charters.approve(
+            by=request.actor,
+            charter=charter,
+            password=form.cleaned_data["password"],
+            seen=form.cleaned_data["digest"],
+        ),
         _("The charter is approved and frozen."),
     )
+    # A form sent again would carry the old digest: the signer needs the page as it is now.
+    return _tell_anew(request, code, form) if form.has_error(NON_FIELD_ERRORS, code="changed") else answer
+
+
+def _tell_anew(request: ActorRequest, code: str, form: BaseForm) -> HttpResponse:
+    for error in form.non_field_errors():
+        messages.error(request, str(error))
+    return redirect("charter", code)
 
 
 @require_POST

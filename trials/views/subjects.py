@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -115,6 +115,9 @@ def _consent(form: ConsentGivenForm) -> NewConsent:
 
 def _subject(request: ActorRequest, code: str) -> Subject:
     seen = access.visible(request.actor, Subject.objects.select_related("trial_site__trial", "trial_site__site"))
+    # PostgreSQL takes no NUL in a text, not even to look for it.
+    if "\0" in code:
+        raise Http404
     return get_object_or_404(seen, code=code)
 
 

@@ -75,10 +75,18 @@ class Grid:
 
 def visit_of(time_point: TimePoint, *, today: dt.date) -> Visit:
     """Judge a time point whose `scheduled` and `subject` are loaded."""
-    opens = time_point.due_on - dt.timedelta(days=time_point.scheduled.window_before)
-    closes = time_point.due_on + dt.timedelta(days=time_point.scheduled.window_after)
+    opens = _shift(time_point.due_on, -time_point.scheduled.window_before, edge=dt.date.min)
+    closes = _shift(time_point.due_on, time_point.scheduled.window_after, edge=dt.date.max)
     standing = _standing(time_point, opens, closes, today)
     return Visit(time_point=time_point, standing=standing, opens=opens, closes=closes)
+
+
+def _shift(day: dt.date, days: int, *, edge: dt.date) -> dt.date:
+    """Move a day; past the calendar's end stands its `edge`, so that one odd row cannot take a page away."""
+    try:
+        return day + dt.timedelta(days=days)
+    except OverflowError:
+        return edge
 
 
 def _standing(time_point: TimePoint, opens: dt.date, closes: dt.date, today: dt.date) -> Standing:

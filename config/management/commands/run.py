@@ -1,17 +1,26 @@
+import http.client
+import os
+import signal
 import time
-import urllib.request
+import uuid
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from config.demo import mark
 from config.demo.people import PASSWORD, PEOPLE
-from config.supervisor import Supervisor, children
+from config.single import CannotRun, lock_home, require_port
+from config.supervisor import Supervisor, children, end_signals
+from config.views import INSTANCE_HEADER
 from imaging.services import doors
 from trials.models import User
 
 READY_SECONDS = 60
+# What a shell tells of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -21,30 +30,57 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        # Until the supervisor listens, every wish to stop is a Ctrl-C.
+        for number in end_signals():
+            signal.signal(number, signal.default_int_handler)
+        try:
+            with lock_home(settings.HOME):
+                require_port(settings.BIND_ADDRESS, settings.WEB_PORT, variable="CORELAB_PORT")
+                require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
+                self._prepare(with_demo=not options["no_demo"])
+                self._run()
+        except CannotRun as refused:
+            raise CommandError(str(refused)) from None
+        except KeyboardInterrupt:
+            raise CommandError(_interrupted(), returncode=INTERRUPTED) from None
+        self.stdout.write("Corelab has stopped.")
+
+    def _prepare(self, *, with_demo: bool) -> None:
         self.stdout.write("Preparing the database …")
+        for path in settings.HOME.glob("corelab.sqlite3*"):
+            path.chmod(0o600)
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        if not options["no_demo"] and not User.objects.exists():
+        if mark.is_unfinished():
+            raise CannotRun(_start_anew())
+        if with_demo and not User.objects.exists():
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
+
+    def _run(self) -> None:
+        os.environ["CORELAB_INSTANCE"] = instance = uuid.uuid4().hex
         supervisor = Supervisor(children())
-        supervisor.start()
         try:
-            if self._wait_for_page(supervisor):
+            supervisor.start()
+            if self._wait_for_page(supervisor, instance):
                 self._tell()
             supervisor.watch()
         finally:
             supervisor.end()
-        self.stdout.write("Corelab has stopped.")
 
-    def _wait_for_page(self, supervisor: Supervisor) -> bool:
+    def _wait_for_page(self, supervisor: Supervisor, instance: str) -> bool:
+        """Whether our page answers, and no other program's; False once told to stop. Raises CannotRun after a while."""
         deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline and not supervisor.stopping:
-            try:
-                with urllib.request.urlopen(f"{_address()}/healthz", timeout=2):  # noqa: S310  our own address
-                    return True
-            except OSError:
-                time.sleep(0.2)
+        while not supervisor.stopping:
+            if _pulse() == instance:
+                return True
+            if time.monotonic() > deadline:
+                raise CannotRun(
+                    f"The web server did not answer at {_address()} within {READY_SECONDS} seconds; everything was "
+                    "stopped. The lines above tell why."
+                )
+            supervisor.tend()
+            time.sleep(0.2)
         return False
 
     def _tell(self) -> None:
@@ -60,6 +96,28 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _pulse() -> str | None:
+    """Ask the web server which run it belongs to; no proxy of the environment stands between."""
+    with closing(http.client.HTTPConnection(settings.BIND_ADDRESS, settings.WEB_PORT, timeout=2)) as line:
+        try:
+            # By a name that is always allowed, whatever address we listen on.
+            line.request("GET", "/healthz", headers={"Host": "localhost"})
+            return line.getresponse().getheader(INSTANCE_HEADER)
+        except (OSError, http.client.HTTPException):
+            return None
+
+
+def _interrupted() -> str:
+    return _start_anew() if mark.is_unfinished() else "Stopped before anything was running."
+
+
+def _start_anew() -> str:
+    where = f"remove {settings.HOME}"
+    if "CORELAB_DATABASE_URL" in os.environ:
+        where += " and empty the database"
+    return f"The demo was cut short while it was made and cannot be used: {where}, then run again."
 
 
 def _logins() -> list[str]:

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.demo import seed
+from config.demo import mark, seed
 from trials.models import User
 
 
@@ -12,6 +12,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         if User.objects.exists():
             raise CommandError("The database is not empty: the demo goes into an empty one only. Nothing was changed.")
-        for sentence in seed.run():
-            self.stdout.write(sentence)
-            self.stdout.flush()
+        with mark.unfinished():
+            for sentence in seed.run():
+                self.stdout.write(sentence)
+                self.stdout.flush()

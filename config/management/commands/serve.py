@@ -7,6 +7,10 @@ from django.core.management.base import BaseCommand
 from config.wsgi import application
 
 
+# Above our own cap, so that a request a little too large gets our sentence; far above it waitress refuses unread.
+_SLACK = 1024 * 1024
+
+
 class Command(BaseCommand):
     help = "Serve the web pages with waitress until told to stop."
 
@@ -17,9 +21,20 @@ class Command(BaseCommand):
             port=settings.WEB_PORT,
             threads=8,
             ident=None,
-            max_request_body_size=settings.REQUEST_CAP,
-            # Above the cap: waitress would otherwise spool a scan in the clear into a temporary file.
-            inbuf_overflow=settings.REQUEST_CAP + 1024 * 1024,
+            max_request_body_size=settings.REQUEST_CAP + _SLACK,
+            # Higher still: waitress would otherwise spool a scan in the clear into a temporary file.
+            inbuf_overflow=settings.REQUEST_CAP + 2 * _SLACK,
             clear_untrusted_proxy_headers=True,
+            **_proxy(),
             channel_timeout=60,
         )
+
+
+def _proxy() -> dict[str, Any]:
+    if not settings.TRUSTED_PROXY:
+        return {}
+    return {
+        "trusted_proxy": settings.TRUSTED_PROXY,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-proto"},
+    }

@@ -1,0 +1,51 @@
+"""What must hold before a run begins: one supervisor in a home, and both ports free."""
+
+import errno
+import fcntl
+import socket
+from pathlib import Path
+from typing import TextIO
+
+
+class CannotRun(RuntimeError):
+    """A sentence for the operator: why nothing was started, and what to change."""
+
+
+def lock_home(home: Path) -> TextIO:
+    """Hold the returned file open for the whole run; the kernel frees the lock however the process ends.
+
+    Raises CannotRun where another run holds it.
+    """
+    file = (home / "run.lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise CannotRun(
+            f"Corelab is running in {home} already: stop that one, or name another home with CORELAB_HOME."
+        ) from None
+    return file
+
+
+def require_port(address: str, port: int, *, variable: str) -> None:
+    """Raise CannotRun, naming the variable to change, where our server could not listen there."""
+    try:
+        family, kind, protocol, _name, place = socket.getaddrinfo(
+            address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the servers do: connections that a stopped run left waiting must not count as somebody.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except (OSError, OverflowError) as error:
+        raise CannotRun(_sentence(error, address, port, variable)) from None
+
+
+def _sentence(error: Exception, address: str, port: int, variable: str) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return f"Port {port} is taken by another program: choose a free one with {variable}."
+        case errno.EACCES:
+            return f"Port {port} is not allowed for this account: choose one from 1024 with {variable}."
+        case _:
+            return f"Nothing can listen on {address} port {port}: check CORELAB_BIND and {variable}."
