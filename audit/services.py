@@ -25,6 +25,8 @@ _CHAIN_LOCK = 7_301_924_416
 # Wrong passwords of one account, at the door and under records, before it has to wait.
 MAXIMUM_TRIES = 5
 TRIES_WINDOW = dt.timedelta(minutes=15)
+# A whole hospital may come from one address.
+MAXIMUM_TRIES_FROM_ADDRESS = 25
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,8 +110,21 @@ def has_tried_too_often(*, username: str, user_id: int) -> bool:
     account = get_user_model()._meta.label
     wrong = Q(act="sign_in.failed", object_type=account, object_id=str(user_id))
     wrong |= Q(act="signature.failed", actor_id=username)
-    recent = AuditEvent.objects.filter(wrong, at__gt=timezone.now() - TRIES_WINDOW)
-    return recent.count() >= MAXIMUM_TRIES
+    return _count_recent(wrong) >= MAXIMUM_TRIES
+
+
+def is_tried_too_often_from(address: str) -> bool:
+    """Whether signing in failed MAXIMUM_TRIES_FROM_ADDRESS times from the address within TRIES_WINDOW."""
+    return _count_recent(Q(act="sign_in.failed", after=canonical(told_of(address)))) >= MAXIMUM_TRIES_FROM_ADDRESS
+
+
+def told_of(address: str) -> dict[str, str]:
+    """Return what an event of the door tells beside the account: where the try came from, never what was typed."""
+    return {"address": address}
+
+
+def _count_recent(wanted: Q) -> int:
+    return AuditEvent.objects.filter(wanted, at__gt=timezone.now() - TRIES_WINDOW).count()
 
 
 def signing(service: Callable[P, T]) -> Callable[P, T]:

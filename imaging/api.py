@@ -76,10 +76,12 @@ class PiecesView(DeliveryView):
 
     def post(self, request: Request, pk: UUID) -> Response:
         """Take pieces: each multipart field is named number.part; file names are neither read nor kept."""
+        submission = self.delivery(pk)
+        access.require(self.actor(), Act.SUBMISSION_SEND, submission)
         pieces = [_piece(name, upload) for name, upload in request.FILES.items()]
         if not pieces:
             raise ValidationError(_("No piece of a file came with this request. Send it again."), code="empty")
-        fresh = submissions.receive(by=self.actor(), submission=self.delivery(pk), pieces=pieces)
+        fresh = submissions.receive(by=self.actor(), submission=submission, pieces=pieces)
         return Response({"taken": fresh})
 
 

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.selectors import Signed
-from audit.services import canonical, record, sign
+from audit.services import canonical, record, sign, signing
 from reports import store
 from reports.contents import Contents, SignatureFacts, from_plain, to_plain
 from reports.document import render
@@ -96,16 +95,30 @@ def _record(by: Actor, report: Report, act: str) -> None:
     record(by=by, act=act, obj=report, trial_code=report.trial.code, after=after)
 
 
-@transaction.atomic
 def release(*, by: Actor, report: Report, password: str) -> Report:
     """Sign the frozen contents and make the document again with the signature in it (21 CFR 11.50, 11.70).
 
     Raises ValidationError: `wrong-state` where it is released already, `consent-changed` where a subject in it no
-    longer agrees, `damaged` where the contents lost their hash, `wrong-password`.
+    longer agrees, `damaged` where the contents lost their hash, `wrong-password`, `too-many-tries`.
     """
     by = access.require(by, Act.REPORT_BUILD, report)
     contents = read(report)
     _refuse_release(report, contents)
+    # Drawn outside the transaction, like a built report, and kept only once it is signed.
+    shown = SignatureFacts(
+        printed_name=by.name,
+        at=timezone.now(),
+        meaning=str(Meaning.APPROVAL.label),
+        record_sha256=report.contents_sha256,
+    )
+    pdf = render(contents, contents_sha256=report.contents_sha256, signature=shown)
+    return _release(by=by, report=report, password=password, shown=shown, pdf=pdf)
+
+
+@signing
+def _release(*, by: Actor, report: Report, password: str, shown: SignatureFacts, pdf: bytes) -> Report:
+    report = Report.objects.select_for_update(of=("self",), no_key=True).select_related("trial").get(pk=report.pk)
+    _refuse_release(report, read(report))
     signature = sign(
         by=by,
         password=password,
@@ -113,16 +126,11 @@ def release(*, by: Actor, report: Report, password: str) -> Report:
         obj=report,
         contents=json.loads(report.contents),
         trial_code=report.trial.code,
+        at=shown.at,
     )
-    shown = _facts(signature)
-    pdf = render(contents, contents_sha256=report.contents_sha256, signature=shown)
-    released = {"state": Report.State.RELEASED, "released_at": signature.at, "signature_id": signature.pk}
-    changed = Report.objects.filter(pk=report.pk, state=Report.State.BUILT).update(
-        pdf_sha256=store.keep(pdf), **released
-    )
-    if not changed:
-        raise _released_already()
-    report.refresh_from_db()
+    report.state, report.released_at, report.signature_id = Report.State.RELEASED, signature.at, signature.pk
+    report.pdf_sha256 = store.keep(pdf)
+    report.save(update_fields=["state", "released_at", "signature_id", "pdf_sha256"])
     _record(by, report, "report.released")
     return report
 
@@ -145,15 +153,6 @@ def _released_already() -> ValidationError:
     return ValidationError(
         _("This report is released already and never changes. Build a new one for newer results."),
         code="wrong-state",
-    )
-
-
-def _facts(signature: Signed) -> SignatureFacts:
-    return SignatureFacts(
-        printed_name=signature.printed_name,
-        at=signature.at,
-        meaning=str(Meaning(signature.meaning).label),
-        record_sha256=signature.record_sha256,
     )
 
 

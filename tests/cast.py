@@ -71,6 +71,17 @@ def write_charter(trial: Trial, coordinator: User) -> Charter:
     return charters.approve(by=by, charter=draft, password=PASSWORD)
 
 
+def amend_charter(trial: Trial, coordinator: User, **settings: Any) -> Charter:
+    """Change what an approved charter says, in the one way that is open: a new version, signed."""
+    by = actor_for(coordinator)
+    draft = charters.amend(
+        by=by, charter=trial.charters.get(state=Charter.State.APPROVED), reason="the test asks for it"
+    )
+    told = {name: getattr(draft, name) for name in charters.SETTINGS} | settings
+    draft = charters.change_settings(by=by, charter=draft, settings=told)
+    return charters.approve(by=by, charter=draft, password=PASSWORD)
+
+
 def add_site(trial: Trial, coordinator: User, *, code: str, number: str, ae_title: str) -> TrialSite:
     new = trials.NewSite(code=code, name=f"{code.title()} Hospital", time_zone="UTC", number=number, ae_title=ae_title)
     return trials.add_site(by=actor_for(coordinator), trial=trial, new=new)

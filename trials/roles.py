@@ -116,6 +116,23 @@ TABLE: dict[Role, dict[Act, Reach]] = {
 # Roles that stand on one site of a trial; every other role stands on the trial.
 SITE_ROLES = frozenset({Role.SITE_STAFF})
 
+# Pairs that one person never holds in one trial at the same time.
+INCOMPATIBLE: frozenset[frozenset[Role]] = frozenset(
+    frozenset({one, other})
+    for one, others in {
+        # Blinding: every other role shows sites, subjects or results.
+        Role.READER: tuple(role for role in Role if role is not Role.READER),
+        # Who runs a trial neither sends its scans nor judges them.
+        Role.COORDINATOR: (Role.SITE_STAFF, Role.QC_ANALYST),
+        # Nobody judges what they sent.
+        Role.QC_ANALYST: (Role.SITE_STAFF,),
+        # Who pays for the work or oversees it does not do it.
+        Role.SPONSOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
+        Role.MONITOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
+    }.items()
+    for other in others
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -141,3 +158,8 @@ class Road:
 
 def reach_of(role: Role, act: Act) -> Reach | None:
     return TABLE[role].get(act)
+
+
+def excluded_by(role: Role) -> frozenset[Role]:
+    """The roles that nobody may hold in a trial beside `role`."""
+    return frozenset(other for other in Role if frozenset({role, other}) in INCOMPATIBLE)

@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trials.roles import Act, Road
@@ -43,7 +44,7 @@ class Submission(models.Model):
     # Where a stalled delivery goes on once the operator has mended the fault.
     stalled_in = models.CharField(max_length=20, blank=True)
     # When the last piece came: what is silent too long is closed.
-    active_at = models.DateTimeField()
+    active_at = models.DateTimeField(default=timezone.now)
     bytes_received = models.BigIntegerField(default=0)
     wrapped_key = models.BinaryField(editable=False)
     sent_by = models.CharField(max_length=150)

@@ -11,9 +11,8 @@ from endpoints.criteria import recist11
 from endpoints.models import EndpointResult, Lesion, Read, Response
 from endpoints.selectors import TimePointRow, subject_rows
 from endpoints.services import assignments
-from tests.cast import Cast, actor_for
+from tests.cast import Cast, actor_for, amend_charter
 from tests.endpoints.desk import State, assign, lock, name, open_read, opened, read_through, say
-from trials.models import Charter
 from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +105,7 @@ def test_every_result_carries_the_criteria_version_and_the_hash_of_what_went_in(
 
 @pytest.mark.req("R-END-03")
 def test_the_charter_decides_whether_a_response_needs_confirmation(cast: Cast) -> None:
-    Charter.objects.filter(pk=cast.charter.pk).update(confirmation_required=False)
+    amend_charter(cast.trial, cast.coordinator, confirmation_required=False)
     read_through(cast, cast.subject_a, {"BL": "50.0", "FU1": "35.0"})
     assert best(cast) == "PR"
 

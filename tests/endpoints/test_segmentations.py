@@ -18,10 +18,10 @@ from endpoints.services import segmentations
 from imaging import archive
 from imaging.models import Instance, Series
 from imaging.selectors import instances_of
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import TODAY, Cast, actor_for, amend_charter
 from tests.endpoints.desk import read_through
 from tests.endpoints.scans import BALL, FINE, Scan, file, file_scan, file_seg, make_structures, spec
-from trials.models import Charter, TimePoint
+from trials.models import TimePoint
 from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +94,7 @@ def test_nothing_is_measured_before_acceptance_or_against_charter_or_consent(
     if obstacle == "not accepted":
         TimePoint.objects.filter(pk=scan.time_point.pk).update(state=TimePoint.State.RECEIVED)
     elif obstacle == "no volumetry":
-        Charter.objects.filter(pk=cast.charter.pk).update(volumetry=False)
+        amend_charter(cast.trial, cast.coordinator, volumetry=False)
     else:
         consent = subjects.NewConsent(form=cast.form, scopes=("imaging",), on=TODAY)
         subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=consent)
@@ -151,7 +151,7 @@ def test_a_damaged_archive_is_a_recorded_fault_and_stops_nothing_else(cast: Cast
 def test_radiomics_run_once_where_the_charter_asks(cast: Cast, seg: Instance) -> None:
     tasks.measure_pending()
     assert not RadiomicsRun.objects.exists()
-    Charter.objects.filter(pk=cast.charter.pk).update(radiomics=True)
+    amend_charter(cast.trial, cast.coordinator, radiomics=True)
     for _again in range(2):
         tasks.measure_pending()
     runs = list(RadiomicsRun.objects.select_related("segmentation"))
@@ -165,7 +165,7 @@ def test_radiomics_run_once_where_the_charter_asks(cast: Cast, seg: Instance) ->
 
 @pytest.mark.req("R-SEG-05")
 def test_a_segment_too_small_for_features_says_so(cast: Cast, scan: Scan) -> None:
-    Charter.objects.filter(pk=cast.charter.pk).update(radiomics=True)
+    amend_charter(cast.trial, cast.coordinator, radiomics=True)
     speck = replace(BALL, label="Speck", centre=(0.5, 0.5, 0.5), semi_axes=(0.6, 0.6, 0.6))
     file_seg(scan, (speck,))
     tasks.measure_pending()
@@ -179,7 +179,7 @@ def test_a_segment_too_small_for_features_says_so(cast: Cast, scan: Scan) -> Non
 @pytest.mark.req("R-SEG-05")
 def test_a_fault_in_radiomics_is_kept_as_a_refusal_and_not_tried_for_ever(cast: Cast, seg: Instance) -> None:
     tasks.measure_pending()
-    Charter.objects.filter(pk=cast.charter.pk).update(radiomics=True)
+    amend_charter(cast.trial, cast.coordinator, radiomics=True)
     archive.path_of(seg.sha256).unlink()
     for _again in range(2):
         tasks.measure_pending()

@@ -18,6 +18,7 @@ from tests.deid import planting
 from tests.flows import corpus, small
 from tests.flows.corpus import Sender
 from tests.flows.hunting import Hunt, Watch, walk
+from tests.reports.pdftext import text_of
 from tests.services import need_program
 from tests.stack import Session, Stack, start, stop, wait_until
 
@@ -260,6 +261,32 @@ def test_nothing_planted_is_in_a_dump_of_the_database(sent: Sent) -> None:
     for model in ("imaging.incomingfile", "imaging.instance", "endpoints.segmentation", "endpoints.read"):
         assert model in sent.dump
     assert sent.hunt.found(sent.dump.encode()) == set()
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_the_roles_saw_deliveries_pictures_findings_and_reports(sent: Sent) -> None:
+    """What the search below goes through is not empty."""
+    whole, stored = (sent.states[name]["id"] for name in ("whole", "stored"))
+    for role in ("coordinator", "site_staff", "qc_analyst", "data_protection_officer"):
+        assert sent.pages[role][f"/api/deliveries/{whole}/receipt/"].count(b'"filed_sha256"') == 12
+        assert b"HTML" in sent.pages[role][f"/deliveries/{stored}/receipt/"].upper()
+    for role in ("coordinator", "site_staff", "qc_analyst", "monitor", "reader"):
+        assert [page for page in sent.pages[role].values() if b"\x89PNG" in page], role
+    for role in ("coordinator", "monitor", "data_protection_officer"):
+        assert b"scan.filed" in sent.pages[role]["export"]
+    assert _report(sent).startswith(b"%PDF")
+
+
+def _report(sent: Sent) -> bytes:
+    (page,) = [page for address, page in sent.pages["coordinator"].items() if address.endswith("report.pdf")]
+    return page[page.index(b"%PDF") :]
+
+
+@pytest.mark.req("R-FLOW-04")
+def test_nothing_planted_is_printed_in_the_report(sent: Sent, tmp_path: Path) -> None:
+    text = text_of(_report(sent), tmp_path)
+    assert small.CODE in text
+    assert sent.hunt.found(text.encode()) == set()
 
 
 @pytest.mark.req("R-FLOW-04")

@@ -4,9 +4,11 @@ import datetime as dt
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
 from django.http import Http404
 from pytest_django.fixtures import Settings
 
@@ -151,7 +153,23 @@ def test_a_wrong_password_releases_nothing(cast: Cast, built: Report) -> None:
     assert _refusal(wrong) == "wrong-password"
     built.refresh_from_db()
     assert built.state == Report.State.BUILT
-    assert _acts(built) == ["report.built"]
+    assert _acts(built) == ["report.built", "signature.failed"]
+
+
+@pytest.mark.req("R-REP-09")
+def test_a_report_is_drawn_before_the_transaction_that_signs_it(
+    cast: Cast, built: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth: list[int] = []
+
+    def draw(*args: Any, **kwargs: Any) -> bytes:
+        depth.append(len(connection.savepoint_ids))
+        return render(*args, **kwargs)
+
+    monkeypatch.setattr("reports.services.render", draw)
+    outside = len(connection.savepoint_ids)
+    release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+    assert depth == [outside]
 
 
 @pytest.mark.req("R-REP-09")

@@ -1,5 +1,8 @@
+import datetime as dt
+
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from audit.models import AuditEvent
 from tests.cast import PASSWORD, Cast
@@ -84,3 +87,54 @@ def test_every_page_of_a_stranger_to_the_house_leads_to_the_sign_in(cast: Cast, 
 def test_who_is_signed_in_already_is_sent_on(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     assert client.get("/sign-in/?next=/trials/TUNDRA/").headers["Location"] == "/trials/TUNDRA/"
+
+
+def fail(client: Client, username: str, times: int, address: str = "192.0.2.1") -> list[str]:
+    told = {"username": username, "password": "eight loud otters"}
+    return [client.post("/sign-in/", told, REMOTE_ADDR=address).content.decode() for _ in range(times)]
+
+
+@pytest.mark.req("R-ACC-09")
+def test_after_five_wrong_tries_the_right_password_is_refused_for_a_quarter_of_an_hour(
+    cast: Cast, client: Client
+) -> None:
+    fail(client, "alba", 5)
+    assert enter(client, "alba", PASSWORD) == 400
+    event = AuditEvent.objects.get(act="sign_in.locked")
+    assert event.object_label == "Alba Sitestaff"
+    assert PASSWORD not in "".join(str(value) for value in vars(event).values())
+    assert enter(client, "brisa", PASSWORD) == 302
+
+
+@pytest.mark.req("R-ACC-09")
+def test_the_door_opens_again_when_the_quarter_of_an_hour_is_over(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(client, "alba", 5)
+    monkeypatch.setattr("audit.services.TRIES_WINDOW", dt.timedelta(0))
+    assert enter(client, "alba", PASSWORD) == 302
+
+
+@pytest.mark.req("R-ACC-09")
+def test_a_closed_door_tells_nobody_which_names_exist(cast: Cast, client: Client) -> None:
+    known, unknown = fail(client, "alba", 7), fail(client, "nobody", 7)
+    assert all("stays closed for 15 minutes" in page for page in (*known, *unknown))
+    assert "nobody" not in "".join(AuditEvent.objects.values_list("object_label", flat=True))
+
+
+@pytest.mark.req("R-ACC-09")
+def test_wrong_tries_with_changing_names_close_the_door_to_their_address_alone(cast: Cast, client: Client) -> None:
+    for number in range(25):
+        fail(client, f"name-{number}", 1)
+    told = {"username": "alba", "password": PASSWORD}
+    assert client.post("/sign-in/", told, REMOTE_ADDR="192.0.2.1").status_code == 400
+    assert client.post("/sign-in/", told, REMOTE_ADDR="192.0.2.2").status_code == 302
+
+
+@pytest.mark.req("R-ACC-09")
+def test_the_address_of_the_house_proxy_is_never_locked_out(cast: Cast, client: Client, settings: Settings) -> None:
+    settings.TRUSTED_PROXY = "192.0.2.1"
+    for number in range(25):
+        fail(client, f"name-{number}", 1)
+    told = {"username": "alba", "password": PASSWORD}
+    assert client.post("/sign-in/", told, REMOTE_ADDR="192.0.2.1").status_code == 302

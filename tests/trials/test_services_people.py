@@ -92,3 +92,99 @@ def test_identify_gives_the_account_or_nothing_and_writes_one_event_each(cast: C
     assert sign_in.identify(password="wrong", **told) is None
     events = AuditEvent.objects.filter(request_id="request-0818").order_by("sequence")
     assert list(events.values_list("act", flat=True)) == ["sign_in.succeeded", "sign_in.failed"]
+
+
+@pytest.mark.req("R-ACC-06")
+@pytest.mark.parametrize(
+    ("person", "role"),
+    [
+        ("sponsor", Role.QC_ANALYST),
+        ("sponsor", Role.COORDINATOR),
+        ("monitor", Role.QC_ANALYST),
+        ("monitor", Role.COORDINATOR),
+        ("analyst", Role.COORDINATOR),
+        ("alba", Role.COORDINATOR),
+        ("alba", Role.QC_ANALYST),
+        ("alba", Role.MONITOR),
+        ("alba", Role.SPONSOR),
+        ("officer", Role.READER),
+        ("reader", Role.COORDINATOR),
+    ],
+)
+def test_roles_that_exclude_each_other_never_meet_in_one_person(cast: Cast, person: str, role: Role) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        grant(cast, user=getattr(cast, person), role=role)
+    assert refusal.value.code in {"blinding", "incompatible"}
+
+
+@pytest.mark.req("R-ACC-06")
+def test_roles_that_bear_each_other_may_meet(cast: Cast) -> None:
+    assert grant(cast, user=cast.officer, role=Role.MONITOR).pk
+    assert grant(cast, user=cast.monitor, role=Role.SPONSOR).pk
+
+
+@pytest.mark.req("R-ACC-06")
+def test_a_role_still_to_come_excludes_as_well_and_only_on_its_days(cast: Cast) -> None:
+    next_week, in_a_month = TODAY + dt.timedelta(days=7), TODAY + dt.timedelta(days=30)
+    grant(cast, role=Role.READER, starts=next_week, ends=in_a_month)
+    for starts, ends in ((TODAY, None), (TODAY, next_week), (in_a_month, None)):
+        with pytest.raises(ValidationError, match="blinded reader"):
+            grant(cast, role=Role.SPONSOR, starts=starts, ends=ends)
+    assert grant(cast, role=Role.SPONSOR, ends=next_week - dt.timedelta(days=1)).pk
+    assert grant(cast, role=Role.SPONSOR, starts=in_a_month + dt.timedelta(days=1)).pk
+
+
+@pytest.mark.req("R-ACC-06")
+def test_a_mistaken_role_can_be_put_right_on_the_same_day(cast: Cast) -> None:
+    mistaken = grant(cast, role=Role.QC_ANALYST)
+    members.end(by=actor_for(cast.coordinator), membership=mistaken, reason="meant a reader")
+    assert grant(cast, role=Role.READER).pk
+
+
+@pytest.mark.req("R-ACC-07")
+def test_nobody_grants_a_role_to_themselves(cast: Cast) -> None:
+    with pytest.raises(ValidationError, match="Ask another coordinator"):
+        grant(cast, user=cast.coordinator, role=Role.DATA_PROTECTION_OFFICER)
+
+
+@pytest.mark.req("R-ACC-07")
+def test_a_trial_keeps_one_coordinator(cast: Cast) -> None:
+    by = actor_for(cast.coordinator)
+    last = Membership.objects.get(user=cast.coordinator, trial=cast.trial)
+    grant(cast, role=Role.COORDINATOR, starts=TODAY + dt.timedelta(days=1))
+    with pytest.raises(ValidationError, match="never without a coordinator"):
+        members.end(by=by, membership=last, reason="leaves")
+    second = grant(cast, user=cast.officer, role=Role.COORDINATOR)
+    members.end(by=by, membership=last, reason="leaves")
+    assert access.may(actor_for(cast.coordinator), Act.MEMBER_GRANT, cast.trial) is None
+    with pytest.raises(ValidationError, match="never without a coordinator"):
+        members.end(by=actor_for(cast.officer), membership=second, reason="leaves too")
+
+
+@pytest.mark.req("R-ACC-08")
+def test_an_ended_role_is_not_ended_again(cast: Cast) -> None:
+    seat = Membership.objects.get(user=cast.monitor)
+    told = {"by": actor_for(cast.coordinator), "membership": seat}
+    ended = members.end(reason="left", **told)
+    with pytest.raises(ValidationError, match="ended already"):
+        members.end(reason="left again", **told)
+    assert Membership.objects.get(pk=seat.pk).ends == ended.ends == TODAY - dt.timedelta(days=1)
+    assert AuditEvent.objects.filter(act="role.ended").count() == 1
+
+
+@pytest.mark.req("R-ACC-08")
+def test_a_role_ends_at_once_and_a_later_seat_still_opens_the_trial_on_its_day(cast: Cast) -> None:
+    seat = Membership.objects.get(user=cast.monitor)
+    later = grant(cast, user=cast.monitor, starts=TODAY + dt.timedelta(days=7))
+    members.end(by=actor_for(cast.coordinator), membership=seat, reason="away for a week")
+    assert access.may(actor_for(cast.monitor), Act.AUDIT_VIEW, cast.trial) is None
+    Membership.objects.filter(pk=later.pk).update(starts=TODAY)
+    assert access.may(actor_for(cast.monitor), Act.AUDIT_VIEW, cast.trial) == Role.MONITOR
+
+
+@pytest.mark.req("R-ACC-08")
+def test_a_role_called_off_before_its_first_day_never_begins(cast: Cast) -> None:
+    later = grant(cast, starts=TODAY + dt.timedelta(days=7))
+    members.end(by=actor_for(cast.coordinator), membership=later, reason="will not join")
+    assert Membership.objects.get(pk=later.pk).ends == TODAY - dt.timedelta(days=1)
+    assert not cast.stranger.groups.exists()

@@ -200,7 +200,8 @@ def amend(*, by: Actor, charter: Charter, reason: str) -> Charter:
         raise ValidationError(_("A draft is already open; finish that one."), code="draft-open")
     if charter.state != Charter.State.APPROVED:
         raise ValidationError(
-            _("This version is not in force any more. Open the newest version and start from that."), code="not-in-force"
+            _("This version is not in force any more. Open the newest version and start from that."),
+            code="not-in-force",
         )
     draft = Charter(trial=charter.trial, version=charter.trial.charters.count() + 1)
     for name in SETTINGS:

@@ -1,10 +1,14 @@
-"""Granting and ending roles: a dated membership and guardian's group, in one transaction."""
+"""Granting and ending roles: a dated membership and guardian's group, in one transaction.
+
+Rows are locked in one order: the trial, the person, the audit chain.
+"""
 
 import datetime as dt
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.shortcuts import assign_perm
@@ -13,7 +17,7 @@ from audit.actor import Actor
 from audit.services import record
 from trials import access
 from trials.models import Membership, Trial, TrialSite, User
-from trials.roles import SITE_ROLES, Act, Role
+from trials.roles import SITE_ROLES, Act, Role, excluded_by
 
 
 @transaction.atomic
@@ -27,8 +31,18 @@ def grant(
     starts: dt.date,
     ends: dt.date | None,
 ) -> Membership:
-    """Give a person a role. Raises ValidationError where the role needs a site and has none, or the reverse."""
+    """Give a person a role.
+
+    Raises ValidationError: `own-role` where somebody grants to themselves, `blinding` or `incompatible` where the
+    person holds a role that excludes this one on a day of it, `role-place` where the role needs a site and has none.
+    """
     by = access.require(by, Act.MEMBER_GRANT, trial)
+    if by.user_id == user.pk:
+        raise ValidationError(
+            _("Nobody grants a role to themselves. Ask another coordinator of this trial."), code="own-role"
+        )
+    _hold(trial, user)
+    _refuse_second_hat(_overlapping(user, trial, starts=starts, ends=ends), role)
     return seat(by=by, user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
 
 
@@ -47,7 +61,6 @@ def seat(
         raise ValidationError(_("Site staff stand on a site; every other role stands on the trial."), code="role-place")
     if trial_site is not None and trial_site.trial_id != trial.pk:
         raise ValidationError(_("That site belongs to another trial."), code="role-place")
-    _refuse_second_hat(user, trial, role)
     membership = Membership(user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
     membership.full_clean()
     membership.save()
@@ -63,11 +76,41 @@ def seat(
     return membership
 
 
-def _refuse_second_hat(user: User, trial: Trial, role: Role) -> None:
-    # A reader who also sees sites or results would be unblinded by another page.
-    others = access.current_memberships().filter(user=user, trial=trial).exclude(role=role)
-    if others.filter(role=Role.READER).exists() or (role == Role.READER and others.exists()):
-        raise ValidationError(_("A blinded reader holds no other role in the same trial."), code="blinding")
+def _hold(trial: Trial, user: User) -> None:
+    """Let one grant or end at a time decide over a trial's seat of a person; foreign keys may still point at both."""
+    Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _overlapping(user: User, trial: Trial, *, starts: dt.date, ends: dt.date | None) -> QuerySet[Membership]:
+    seats = Membership.objects.filter(Q(ends__isnull=True) | Q(ends__gte=starts), user=user, trial=trial)
+    return seats if ends is None else seats.filter(starts__lte=ends)
+
+
+def _refuse_second_hat(seats: QuerySet[Membership], role: Role) -> None:
+    held = {Role(other) for other in seats.values_list("role", flat=True)} & excluded_by(role)
+    if not held:
+        return
+    if Role.READER in held | {role}:
+        raise ValidationError(
+            _(
+                "A blinded reader holds no other role in the same trial. "
+                "Choose another person, or days on which the other role has ended."
+            ),
+            code="blinding",
+        )
+    raise ValidationError(
+        _(
+            "This person is %(roles)s on these days, and nobody is both at once. "
+            "Choose another person, or end the other role first."
+        ),
+        code="incompatible",
+        params={"roles": ", ".join(sorted(_name(each) for each in held))},
+    )
+
+
+def _name(role: Role) -> str:
+    return role.replace("_", " ")
 
 
 def _group(trial: Trial, trial_site: TrialSite | None, role: Role) -> Group:
@@ -79,29 +122,59 @@ def _group(trial: Trial, trial_site: TrialSite | None, role: Role) -> Group:
 
 
 @transaction.atomic
-def end(*, by: Actor, membership: Membership, reason: str) -> None:
-    """End a role today. Raises ValidationError without a reason."""
+def end(*, by: Actor, membership: Membership, reason: str) -> Membership:
+    """End a role at once: yesterday becomes its last day, and its first where it had not run for a whole day.
+
+    Raises ValidationError: `no-reason`, `ended` already, `last-coordinator`.
+    """
     by = access.require(by, Act.MEMBER_GRANT, membership)
     if not reason.strip():
         raise ValidationError(_("Say why this role ends."), code="no-reason")
-    before = {"ends": membership.ends}
-    membership.ends = max(timezone.localdate() - dt.timedelta(days=1), membership.starts)
-    membership.save(update_fields=["ends"])
-    if not _still_seated(membership):
-        _group(membership.trial, membership.trial_site, Role(membership.role)).user_set.remove(membership.user)
+    _hold(membership.trial, membership.user)
+    seat_now = Membership.objects.select_related("trial", "trial_site", "user").get(pk=membership.pk)
+    _refuse_end(seat_now)
+    before = {"starts": seat_now.starts, "ends": seat_now.ends}
+    seat_now.ends = timezone.localdate() - dt.timedelta(days=1)
+    seat_now.starts = min(seat_now.starts, seat_now.ends)
+    seat_now.save(update_fields=["starts", "ends"])
+    if not _still_seated(seat_now):
+        _group(seat_now.trial, seat_now.trial_site, Role(seat_now.role)).user_set.remove(seat_now.user)
     record(
         by=by,
         act="role.ended",
-        obj=membership,
-        trial_code=membership.trial.code,
+        obj=seat_now,
+        trial_code=seat_now.trial.code,
         before=before,
-        after={"ends": membership.ends},
+        after={"starts": seat_now.starts, "ends": seat_now.ends},
         reason=reason,
     )
+    return seat_now
+
+
+def _refuse_end(membership: Membership) -> None:
+    if membership.ends is not None and membership.ends < timezone.localdate():
+        raise ValidationError(
+            _("This role has ended already; nothing changed. Open the list of people again."), code="ended"
+        )
+    if membership.role == Role.COORDINATOR and not _other_coordinators(membership).exists():
+        raise ValidationError(
+            _("A trial is never without a coordinator. Grant this role to somebody else first, then end this one."),
+            code="last-coordinator",
+        )
+
+
+def _other_coordinators(membership: Membership) -> QuerySet[Membership]:
+    others = access.current_memberships().filter(trial=membership.trial, role=Role.COORDINATOR, user__is_active=True)
+    return others.exclude(pk=membership.pk)
 
 
 def _still_seated(membership: Membership) -> bool:
-    same = access.current_memberships().filter(
-        user=membership.user, trial=membership.trial, trial_site=membership.trial_site, role=membership.role
+    """Whether another seat in the same role and place runs, or is still to come."""
+    same = Membership.objects.filter(
+        Q(ends__isnull=True) | Q(ends__gte=timezone.localdate()),
+        user=membership.user,
+        trial=membership.trial,
+        trial_site=membership.trial_site,
+        role=membership.role,
     )
     return same.exclude(pk=membership.pk).exists()

@@ -1,24 +1,43 @@
 """Who comes in and goes out: every try leaves an event, no typed text does (it may be a password)."""
 
+import datetime as dt
+
 from django.contrib.auth import authenticate
 from django.db import transaction
 
 from audit.actor import Actor, machine
-from audit.services import record
+from audit.services import TRIES_WINDOW, has_tried_too_often, is_tried_too_often_from, record, told_of
 from trials.models import User
 
 # An account holder acts for themselves here: no role of a trial is involved yet.
 ACCOUNT = "account"
+CLOSED_MINUTES = TRIES_WINDOW // dt.timedelta(minutes=1)
 
 
-def identify(*, username: str, password: str, request_id: str) -> User | None:
-    """Return the active account that name and password fit, or None; either way an event tells of it."""
+def identify(*, username: str, password: str, request_id: str, address: str = "") -> User | None:
+    """Return the active account that name and password fit, or None; either way an event tells of it.
+
+    After too many wrong tries for one account, or from one `address` ("" where that is unknown), the right password
+    is None as well until the window is over.
+    """
+    known = User.objects.filter(username=username).first()
+    if _is_closed(known, address):
+        # As slow as any other refusal: the clock must not tell which names exist.
+        User().set_password(password)
+        _record_refusal("sign_in.locked", known, request_id, address)
+        return None
     user = authenticate(username=username, password=password)
     if isinstance(user, User):
         _record_success(user, request_id)
         return user
-    _record_failure(username, request_id)
+    _record_refusal("sign_in.failed", known, request_id, address)
     return None
+
+
+def _is_closed(known: User | None, address: str) -> bool:
+    if address and is_tried_too_often_from(address):
+        return True
+    return known is not None and has_tried_too_often(username=known.get_username(), user_id=known.pk)
 
 
 @transaction.atomic
@@ -27,11 +46,11 @@ def _record_success(user: User, request_id: str) -> None:
 
 
 @transaction.atomic
-def _record_failure(username: str, request_id: str) -> None:
+def _record_refusal(act: str, known: User | None, request_id: str, address: str) -> None:
     # Nobody is known to have acted, so the door speaks; an unknown name is not repeated.
     door = machine("sign-in", source="web", request_id=request_id)
-    known = User.objects.filter(username=username).first()
-    record(by=door, act="sign_in.failed", obj=known or User(pk=0, username="unknown account"))
+    after = told_of(address) if address else None
+    record(by=door, act=act, obj=known or User(pk=0, username="unknown account"), after=after)
 
 
 @transaction.atomic

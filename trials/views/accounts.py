@@ -1,5 +1,6 @@
 """Signing in and out."""
 
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
@@ -22,7 +23,7 @@ from trials.views.pages import typed
 @sensitive_post_parameters()
 @never_cache
 def enter(request: HttpRequest) -> HttpResponse:
-    """Ask for name and password. One sentence for every failure, so that it tells nobody which names exist."""
+    """Ask for name and password. One sentence for every refusal, so that it tells nobody which names exist."""
     onward = _onward(request)
     if request.user.is_authenticated:
         return redirect(onward)
@@ -45,10 +46,23 @@ def _identify(request: HttpRequest, form: SignInForm) -> User | None:
     if not form.is_valid():
         return None
     request_id: str = request.request_id  # type: ignore[attr-defined]  # ActorMiddleware sets it
-    user = sign_in.identify(request_id=request_id, **form.cleaned_data)
+    user = sign_in.identify(request_id=request_id, address=_address(request), **form.cleaned_data)
     if user is None:
-        form.add_error(None, _("Name and password do not fit an open account. Check both and try again."))
+        form.add_error(
+            None,
+            _(
+                "Name and password do not fit an open account. Check both and try again. "
+                "After several wrong tries the door stays closed for %(minutes)s minutes, whatever is typed."
+            )
+            % {"minutes": sign_in.CLOSED_MINUTES},
+        )
     return user
+
+
+def _address(request: HttpRequest) -> str:
+    """Return where the request came from; "" behind a proxy, where it would be everybody's."""
+    address: str = request.META.get("REMOTE_ADDR", "")
+    return "" if address == settings.TRUSTED_PROXY else address
 
 
 @require_POST

@@ -80,7 +80,10 @@ def add_member(request: ActorRequest, code: str) -> HttpResponse:
         return redirect("site-list", trial.code)
     page = FormPage(
         heading=_("Grant a role"),
-        intro=_("A blinded reader holds no other role in the same trial. Every grant stands in the audit trail."),
+        intro=_(
+            "A blinded reader holds no other role in the same trial, and who sends scans neither judges them nor runs "
+            "the trial. Nobody grants a role to themselves. Every grant stands in the audit trail."
+        ),
         submit=_("Grant the role"),
         back=reverse("site-list", args=[trial.code]),
         trial=trial,
@@ -93,15 +96,10 @@ def end_member(request: ActorRequest, pk: int) -> HttpResponse:
     membership = get_object_or_404(seen, pk=pk)
     access.require(request.actor, Act.MEMBER_GRANT, membership)
     form = ReasonForm(typed(request))
-    if attempt(form, lambda: _end(request, membership, form)):
+    if attempt(form, lambda: members.end(by=request.actor, membership=membership, reason=form.cleaned_data["reason"])):
         messages.success(request, _("The role has ended."))
         return redirect("site-list", membership.trial.code)
     return show_form(request, form=form, page=_end_page(membership))
-
-
-def _end(request: ActorRequest, membership: Membership, form: ReasonForm) -> Membership:
-    members.end(by=request.actor, membership=membership, reason=form.cleaned_data["reason"])
-    return membership
 
 
 def _end_page(membership: Membership) -> FormPage:

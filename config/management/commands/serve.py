@@ -6,7 +6,6 @@ from django.core.management.base import BaseCommand
 
 from config.wsgi import application
 
-
 # Above our own cap, so that a request a little too large gets our sentence; far above it waitress refuses unread.
 _SLACK = 1024 * 1024
 

@@ -3,6 +3,15 @@
 
 const BATCH = 8 * 1024 * 1024;
 const TRIES = 5;
+// A 4xx that says nothing against the delivery itself: ask again later with the same one.
+const PASSING = new Set([408, 425, 429]);
+
+class Refusal extends Error {
+  constructor(sentence, { ends }) {
+    super(sentence);
+    this.ends = ends;
+  }
+}
 
 const form = document.querySelector("[data-send]");
 if (form) setUp(form);
@@ -66,40 +75,52 @@ async function walk(entry) {
 
 async function send(page) {
   const timePoint = page.form.elements.time_point.value;
+  // Held for the whole sending: what is chosen meanwhile belongs to the next one.
+  const files = page.files;
   if (!timePoint) return fail(page, "Choose subject and time point first.");
-  if (!page.files.length) return fail(page, "Choose a folder or a ZIP first.");
+  if (!files.length) return fail(page, "Choose a folder or a ZIP first.");
   page.button.disabled = true;
   page.error.hidden = true;
   page.bar.hidden = false;
   try {
-    const delivery = page.delivery ?? (page.delivery = await open(page, timePoint));
-    await deliver(page, delivery);
+    const delivery = await resumeOrOpen(page, timePoint, files);
+    await deliver(page, delivery, files);
+    page.delivery = null;
     window.onbeforeunload = null;
     window.location.assign(page.form.dataset.page.replace("00000000-0000-0000-0000-000000000000", delivery.id));
   } catch (error) {
-    fail(page, error.message);
+    if (error.ends) page.delivery = window.onbeforeunload = null;
+    fail(page, error instanceof Refusal ? error.message : "Something went wrong here. What was sent is kept; press Send to go on.");
   } finally {
     page.button.disabled = false;
   }
 }
 
 function fail(page, sentence) {
+  page.status.textContent = "";
   page.error.textContent = sentence;
   page.error.hidden = false;
 }
 
-async function open(page, timePoint) {
-  const body = JSON.stringify({ time_point: Number(timePoint) });
-  return call(page, page.form.dataset.start, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+// A delivery goes on only with the visit and the very files it was opened for; anything else opens its own.
+async function resumeOrOpen(page, timePoint, files) {
+  const key = JSON.stringify([timePoint, files.map((file) => [file.name, file.size, file.lastModified])]);
+  if (page.delivery?.key !== key) {
+    page.delivery = null;
+    const body = JSON.stringify({ time_point: Number(timePoint) });
+    const opened = await call(page, page.form.dataset.start, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    page.delivery = { ...opened, key };
+  }
+  return page.delivery;
 }
 
-async function deliver(page, delivery) {
+async function deliver(page, delivery, files) {
   window.onbeforeunload = (event) => event.preventDefault();
   const root = `${page.form.dataset.start}${delivery.id}/`;
   const arrived = await call(page, `${root}pieces/`, {});
-  const total = page.files.reduce((sum, file) => sum + file.size, 0);
-  let sent = 0;
-  for (const batch of batches(page.files, delivery.piece, arrived)) {
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  let sent = files.reduce((sum, file, number) => sum + Math.min((arrived[number] ?? 0) * delivery.piece, file.size), 0);
+  for (const batch of batches(files, delivery.piece, arrived)) {
     const body = new FormData();
     for (const piece of batch) body.append(`${piece.number}.${piece.part}`, piece.blob, "piece");
     await call(page, `${root}pieces/`, { method: "POST", body });
@@ -107,7 +128,8 @@ async function deliver(page, delivery) {
     page.bar.value = (100 * sent) / Math.max(total, 1);
     page.status.textContent = `${(sent / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB sent`;
   }
-  const body = JSON.stringify({ files: page.files.length, size: total });
+  // Safe to repeat: where the first answer was lost, the second tells the same.
+  const body = JSON.stringify({ files: files.length, size: total });
   await call(page, `${root}complete/`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
 }
 
@@ -130,25 +152,40 @@ function* batches(files, pieceSize, arrived) {
   if (batch.length) yield batch;
 }
 
+// The cookie is newer than the page where somebody signed in again in another tab.
+function token(page) {
+  return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? page.form.elements.csrfmiddlewaretoken.value;
+}
+
 async function call(page, url, options) {
-  const token = page.form.elements.csrfmiddlewaretoken.value;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const response = await fetch(url, { ...options, headers: { ...options.headers, "X-CSRFToken": token } });
-      if (response.status < 500) return await answer(response);
-      throw new TypeError("The server did not answer. What was sent is kept; press Send to go on.");
+      const response = await fetch(url, { ...options, headers: { ...options.headers, "X-CSRFToken": token(page) } });
+      const told = await answer(response);
+      if (told) return told;
     } catch (error) {
-      // A refusal is final; a broken line is tried again, waiting twice as long each time.
-      if (!(error instanceof TypeError) || attempt === TRIES) throw error;
-      page.status.textContent = "The line is broken; trying again…";
-      await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
+      // A refusal is final; only a broken line is tried again, waiting twice as long each time.
+      if (!(error instanceof TypeError)) throw error;
     }
+    if (attempt === TRIES) throw new Refusal("The line is broken. What was sent is kept; press Send to go on.", { ends: false });
+    page.status.textContent = "The line is broken; trying again…";
+    await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
   }
 }
 
+// Null where neither we nor a proxy said anything to rely on.
 async function answer(response) {
-  if (response.redirected || response.status === 401) throw new Error("Your session has ended. Sign in in another tab, then press Send to go on.");
-  const told = await response.json();
+  const { status } = response;
+  if (response.redirected || status === 401) {
+    throw new Refusal("Your session has ended. Sign in in another tab, then press Send to go on.", { ends: false });
+  }
+  if (status >= 500 || PASSING.has(status)) return null;
+  const told = await response.json().catch(() => null);
   if (response.ok) return told;
-  throw new Error(told.detail ?? told.title ?? "The server refused this delivery.");
+  throw new Refusal(told?.detail ?? told?.title ?? sentenceFor(status), { ends: true });
+}
+
+function sentenceFor(status) {
+  if (status === 413) return "Something between you and the server refuses pieces of this size. Nothing more was sent; tell the operator.";
+  return `The server refused this delivery (${status}). Nothing more was sent; press Send to start it anew.`;
 }

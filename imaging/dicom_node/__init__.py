@@ -5,10 +5,14 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.core.exceptions import ValidationError
+from django.db import OperationalError, close_old_connections, connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.association import Association
+from pynetdicom.transport import ThreadedAssociationServer
 
+from imaging.dicom_node import limits
 from imaging.models import Submission
 from imaging.services import doors, submissions
 
@@ -34,14 +38,24 @@ class CorelabAE(AE):
         finally:
             connection.close()
 
+    @property
+    def active_associations(self) -> list[Association]:
+        """Who counts against `maximum_associations`: strangers and silent callers take no known sender's place."""
+        return limits.of_the_same_sender(super().active_associations)
+
+    def make_server(self, *args: Any, **kwargs: Any) -> ThreadedAssociationServer:
+        """Serve under the limits, each caller in a thread."""
+        kwargs |= {"server_class": ThreadedAssociationServer, "request_handler": limits.LimitedHandler}
+        return super().make_server(*args, **kwargs)
+
 
 def make_ae() -> CorelabAE:
     """Offer verification and storage of all classes and syntaxes, to known callers, under limits (S02, S04)."""
     ae = CorelabAE(ae_title=settings.DICOM_AE_TITLE)
     ae.require_called_aet = True
     ae.maximum_pdu_size = MAXIMUM_PDU
-    ae.maximum_associations = 25
-    ae.acse_timeout = ae.dimse_timeout = 15
+    ae.maximum_associations = limits.ASSOCIATIONS_OF_ONE_SENDER
+    ae.acse_timeout = ae.dimse_timeout = limits.PDU_SECONDS
     ae.network_timeout = 60
     ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
@@ -59,7 +73,19 @@ class Reception:
         self.count = 0
 
     def take(self, data: bytes) -> int:
-        """Seal and record one object; returns the DIMSE status."""
+        """Seal and record one object; returns the DIMSE status.
+
+        Where the delivery was closed or discarded meanwhile, this object and those after it begin a new one.
+        """
+        try:
+            return self._take(data)
+        except ValidationError as refusal:
+            if self.submission is None or refusal.code != "wrong-state":
+                raise
+        self.submission, self.count = None, 0
+        return self._take(data)
+
+    def _take(self, data: bytes) -> int:
         submission = self._open()
         if submission is None:
             return OUT_OF_RESOURCES
@@ -85,8 +111,8 @@ def handle_store(event: Any) -> int:
     reception: Reception = _reception(event)
     try:
         return reception.take(event.encoded_dataset())
-    except OSError:
-        log.exception("no room for an object")
+    except (OSError, OperationalError):
+        log.exception("no room for an object, or no database: the sender may try again")
         return OUT_OF_RESOURCES
     except Exception:
         log.exception("an object could not be taken")

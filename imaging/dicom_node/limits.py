@@ -1,0 +1,92 @@
+"""What one caller may cost the node: the length of a PDU, the time it takes, and how many associations it holds."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from pynetdicom import transport
+from pynetdicom.association import Association
+
+# Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
+LONGEST_PDU = 1024 * 1024
+# From the first byte of a PDU to its last; also for a caller who says nothing at all (ARTIM, PS3.8 9.1.5).
+PDU_SECONDS = 15
+ASSOCIATIONS_OF_ONE_SENDER = 10
+# Callers who have not said who they are; past this the one who has been silent longest is cut.
+WAITING_CALLERS = 100
+
+
+class LimitedSocket(transport.AssociationSocket):
+    """A socket that believes no length above LONGEST_PDU and waits for no PDU longer than PDU_SECONDS."""
+
+    is_hung_up = False
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read just so many bytes, or what came before the peer closed. Raises OSError after closing the line."""
+        if nr_bytes > LONGEST_PDU:
+            self.cut()
+            raise ConnectionAbortedError("a PDU claims to be longer than any we agree to")
+        try:
+            return self._read(nr_bytes)
+        except OSError:
+            self.cut()
+            raise
+
+    def _read(self, wanted: int) -> bytearray:
+        deadline = time.monotonic() + PDU_SECONDS
+        data = bytearray()
+        while len(data) < wanted:
+            if self.socket is None or (left := deadline - time.monotonic()) <= 0:
+                raise TimeoutError("a PDU did not come to its end")
+            self.socket.settimeout(left)
+            if not (piece := self.socket.recv(min(wanted - len(data), 65_536))):
+                break
+            data += piece
+        return data
+
+    def cut(self) -> None:
+        """Close the line at once; the reader of this socket tells the state machine, by the error it gets."""
+        self._is_connected = False
+        self.is_hung_up = True
+        if self.socket is not None:
+            self._shutdown_socket()
+
+    def hang_up(self) -> None:
+        """End the line from another thread: its reader sees the end of the stream."""
+        self.is_hung_up = True
+        with suppress(OSError):
+            if self.socket is not None:
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class LimitedHandler(transport.RequestHandler):
+    """Gives each new association a LimitedSocket, and keeps room among the callers without a name."""
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        # The plain socket has told the state machine of the connection already; ours tells it again.
+        association.dul.event_queue.get_nowait()
+        association.dul.socket = LimitedSocket(association, client_socket=self.request)
+        _cut_longest_waiting(self.server.active_associations)
+        return association
+
+
+def _cut_longest_waiting(associations: Iterable[Any]) -> None:
+    waiting = [each for each in associations if not each.is_established and not each.dul.socket.is_hung_up]
+    # Threads are listed in the order in which they started.
+    for association in waiting[: max(0, len(waiting) - WAITING_CALLERS)]:
+        association.dul.socket.hang_up()
+
+
+def of_the_same_sender(associations: Iterable[Association]) -> list[Association]:
+    """Where an association asks while it is negotiated: itself and those accepted from the same AE; else all."""
+    asking = threading.current_thread()
+    if not isinstance(asking, Association) or asking.is_established:
+        return list(associations)
+    name = asking.requestor.ae_title
+    return [
+        each for each in associations if each is asking or (each.is_established and each.requestor.ae_title == name)
+    ]

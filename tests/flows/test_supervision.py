@@ -1,0 +1,180 @@
+"""Starting and ending: one supervisor a home, its own ports, no orphans, no half demo, nothing that others may read."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.stack import ROOT, Stack, environment_of, free_port, start, wait_until
+
+
+def run(home: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `manage.py run` where it must refuse; both ports are free unless told otherwise."""
+    ports = {"CORELAB_PORT": str(free_port()), "CORELAB_DICOM_PORT": str(free_port())}
+    return subprocess.run(
+        [sys.executable, "manage.py", "run", *words],
+        check=False,
+        cwd=ROOT,
+        env=environment_of(home, **(ports | environment)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def mode(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):o}"
+
+
+def ours(home: Path) -> list[int]:
+    stack = Stack("", 0, home, None, Path())  # type: ignore[arg-type]  # only the home is asked
+    return [process for word in ("manage.py", "celery") for process in stack.children(word)]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Stack]:
+    running = start(tmp_path, "--no-demo")
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(timeout=60)
+    wait_until(lambda: not ours(tmp_path))
+
+
+@pytest.mark.req("R-RUN-07", "R-RUN-12")
+def test_a_second_run_in_the_same_home_is_refused_and_only_the_owner_reads_the_home(lab: Stack) -> None:
+    before = ours(lab.home)
+    told = run(lab.home, "--no-demo")
+    assert told.returncode == 1
+    assert "is running in" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert requests.get(f"{lab.address}/healthz", timeout=10).text == "ok\n"
+    assert set(before) <= set(ours(lab.home))
+    files = [path for path in lab.home.iterdir() if path.name.startswith("corelab.sqlite3")]
+    assert {path.name for path in files} >= {"corelab.sqlite3", "corelab.sqlite3-wal"}
+    assert {mode(path) for path in files} == {"600"}
+    # The log of the test itself was opened by the test.
+    open_to_others = [path for path in lab.home.iterdir() if path.name != "run.log" and int(mode(path), 8) & 0o077]
+    assert not open_to_others
+
+
+@pytest.mark.req("R-RUN-09")
+def test_a_closed_terminal_ends_everything(lab: Stack) -> None:
+    lab.process.send_signal(signal.SIGHUP)
+    assert lab.process.wait(timeout=60) == 0
+    assert not ours(lab.home)
+    assert "Corelab has stopped." in lab.log.read_text()
+
+
+@pytest.mark.req("R-RUN-09", "R-RUN-07")
+def test_a_killed_supervisor_leaves_no_orphan_and_no_lock(lab: Stack) -> None:
+    # Four children, and those of the two workers.
+    wait_until(lambda: len(ours(lab.home)) > 6)
+    lab.process.kill()
+    lab.process.wait(timeout=10)
+    wait_until(lambda: not ours(lab.home), seconds=30)
+    again = start(lab.home, "--no-demo")
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(timeout=60) == 0
+
+
+@pytest.mark.req("R-RUN-08", "R-RUN-12")
+@pytest.mark.parametrize("variable", ["CORELAB_PORT", "CORELAB_DICOM_PORT"])
+def test_a_taken_port_is_told_by_the_variable_that_changes_it(tmp_path: Path, variable: str) -> None:
+    home = tmp_path / "deep" / "home"
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        told = run(home, **{variable: port})
+    assert told.returncode == 1
+    assert f"Port {port} is taken by another program: choose a free one with {variable}." in told.stderr
+    assert "ready" not in told.stdout
+    assert "Traceback" not in told.stderr
+    assert not (home / "corelab.sqlite3").exists()
+    assert mode(home) == "700"
+
+
+@pytest.mark.req("R-RUN-10")
+def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    ports = {"CORELAB_PORT": str(free_port()), "CORELAB_DICOM_PORT": str(free_port())}
+    command = [sys.executable, "manage.py", "run"]
+    environment = environment_of(tmp_path, **ports)
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    wait_until(lambda: b"Sending three scans" in log.read_bytes() or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    told = log.read_text()
+    assert "cut short" in told
+    assert "Traceback" not in told
+    for words in ((), ("--no-demo",)):
+        again = run(tmp_path, *words)
+        assert again.returncode == 1
+        assert f"remove {tmp_path}, then run again" in again.stderr
+        assert "ready" not in again.stdout
+
+
+@pytest.fixture
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The web server alone, for the host lab.example, with the environment of the parameter."""
+    port = free_port()
+    environment = environment_of(tmp_path, CORELAB_PORT=str(port), CORELAB_HOSTS="lab.example", **request.param)
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, cwd=ROOT, env=environment)
+    subprocess.run([sys.executable, "manage.py", "collectstatic", "-v0"], check=True, cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment)
+    wait_until(lambda: _listens(port))
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ask(address: str, path: str, **headers: str) -> requests.Response:
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return requests.get(address + path, headers={"Host": "lab.example"} | told, allow_redirects=False, timeout=20)
+
+
+@pytest.mark.req("R-RUN-11")
+@pytest.mark.parametrize("served", [{"CORELAB_TRUSTED_PROXY": "127.0.0.1"}], indirect=True)
+def test_behind_a_trusted_proxy_pages_come_over_tls_and_the_pulse_needs_none(served: str) -> None:
+    assert ask(served, "/sign-in/", X_Forwarded_Proto="https").status_code == 200
+    plain = ask(served, "/sign-in/", X_Forwarded_Proto="http")
+    assert (plain.status_code, plain.headers["Location"]) == (301, "https://lab.example/sign-in/")
+    assert ask(served, "/healthz").text == "ok\n"
+    # A little too much reaches our own sentence; how much a request may carry is 48 MB.
+    large = requests.post(
+        f"{served}/api/deliveries/",
+        data=b"\0" * (48 * 1024 * 1024 + 1),
+        headers={"Host": "lab.example", "X-Forwarded-Proto": "https"},
+        timeout=60,
+    )
+    assert (large.status_code, large.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+@pytest.mark.req("R-RUN-11")
+@pytest.mark.parametrize("served", [{}], indirect=True)
+def test_without_a_trusted_proxy_nobody_is_believed_to_come_over_tls(served: str) -> None:
+    assert ask(served, "/sign-in/", X_Forwarded_Proto="https").status_code == 301
+    assert ask(served, "/healthz").text == "ok\n"
+
+
+@pytest.mark.req("R-RUN-09")
+def test_a_wrapped_child_does_not_start_for_a_parent_that_is_gone() -> None:
+    wrapper = [sys.executable, "-I", str(ROOT / "config" / "child.py")]
+    echo = ["/bin/echo", "alive"]
+    orphan = subprocess.run([*wrapper, "1", *echo], check=False, capture_output=True)
+    assert (orphan.returncode, orphan.stdout) == (1, b"")
+    kept = subprocess.run([*wrapper, str(os.getpid()), *echo], check=False, capture_output=True)
+    assert (kept.returncode, kept.stdout) == (0, b"alive\n")
