@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.cast import PASSWORD, Cast, actor_for
@@ -79,6 +79,20 @@ def test_every_edit_reads_the_charter_anew_before_it_asks_for_the_audit_chain(ca
 def _reads_charters(sql: str) -> bool:
     held = not connection.features.has_select_for_update or "FOR NO KEY UPDATE" in sql
     return held and 'FROM "trials_charter"' in sql
+
+
+@pytest.mark.req("R-TRI-10")
+@pytest.mark.skipif(not connection.features.has_select_for_update, reason="SQLite has one writer: nothing to hold")
+def test_a_second_connection_waits_for_the_charter_and_may_still_point_at_it(cast: Cast, draft: Charter) -> None:
+    other = connection.copy()
+    select = "SELECT id FROM trials_charter WHERE id = %s"
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(f"{select} FOR KEY SHARE NOWAIT", [cast.charter.pk])
+            with pytest.raises(DatabaseError, match="could not obtain lock"):
+                cursor.execute(f"{select} FOR NO KEY UPDATE NOWAIT", [cast.charter.pk])
+    finally:
+        other.close()
 
 
 @pytest.mark.req("R-TRI-11")

@@ -164,10 +164,10 @@ def test_a_trial_keeps_one_coordinator(cast: Cast) -> None:
 @pytest.mark.req("R-ACC-08")
 def test_an_ended_role_is_not_ended_again(cast: Cast) -> None:
     seat = Membership.objects.get(user=cast.monitor)
-    told = {"by": actor_for(cast.coordinator), "membership": seat}
-    ended = members.end(reason="left", **told)
+    by = actor_for(cast.coordinator)
+    ended = members.end(by=by, membership=seat, reason="left")
     with pytest.raises(ValidationError, match="ended already"):
-        members.end(reason="left again", **told)
+        members.end(by=by, membership=seat, reason="left again")
     assert Membership.objects.get(pk=seat.pk).ends == ended.ends == TODAY - dt.timedelta(days=1)
     assert AuditEvent.objects.filter(act="role.ended").count() == 1
 

@@ -12,6 +12,7 @@ from pynetdicom import AE
 
 from imaging import dicom_node
 from imaging.dicom_node import limits
+from imaging.services import doors
 
 KNOWN = "NORTE_PACS"
 ASSOCIATE, DATA = 0x01, 0x04
@@ -43,7 +44,7 @@ class Node:
 
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setattr(dicom_node.doors, "known_ae_titles", lambda: [KNOWN, "SUR_PACS"])
+    monkeypatch.setattr(doors, "known_ae_titles", lambda: [KNOWN, "SUR_PACS"])
     monkeypatch.setattr(limits, "PDU_SECONDS", 1)
     node = dicom_node.make_ae()
     node.acse_timeout = 1
