@@ -121,11 +121,11 @@ def test_odd_days_are_a_form_error_and_never_a_fault(coordinator: Client, day: s
 
 @pytest.mark.req("R-BAD-02")
 def test_a_request_over_the_cap_is_refused_in_the_words_of_who_asked(client: Client) -> None:
-    large = {"CONTENT_LENGTH": str(settings.REQUEST_CAP + 1)}
-    problem = client.generic("POST", "/api/deliveries/", b"", **large)
+    large = {"content-length": str(settings.REQUEST_CAP + 1)}
+    problem = client.generic("POST", "/api/deliveries/", b"", headers=large)
     assert (problem.status_code, problem.headers["Content-Type"]) == (413, "application/problem+json")
     assert problem.json()["detail"].startswith("One request may carry up to 48")
-    page = client.generic("POST", "/sign-in/", b"", **large)
+    page = client.generic("POST", "/sign-in/", b"", headers=large)
     assert page.status_code == 413
     assert "One request may carry up to 48" in page.content.decode()
 

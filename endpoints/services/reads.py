@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.meanings import Meaning
 from audit.selectors import Signed
-from audit.services import canonical, record, sign
+from audit.services import canonical, record, sign, signing
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import earlier, findings, lesions_of
 from endpoints.services import derivation
@@ -38,7 +38,7 @@ def open_read(*, by: Actor, assignment: Assignment) -> Read:
     return read
 
 
-@transaction.atomic
+@signing
 def lock(*, by: Actor, read: Read, password: str, comment: str, seen: str | None = None) -> Read:
     """Freeze, sign and lock a complete draft, and derive what follows from it; it can never change again (C08, I04).
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.services import canonical, record, sign
+from audit.services import canonical, record, sign, signing
 from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
     Finding,
@@ -123,7 +123,7 @@ def _row(time_point: TimePoint, submission: Submission, finding: Finding, now: A
     )
 
 
-@transaction.atomic
+@signing
 def decide(
     *, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str, seen: str
 ) -> QCDecision:

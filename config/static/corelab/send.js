@@ -176,8 +176,10 @@ async function call(page, url, options) {
 // Null where neither we nor a proxy said anything to rely on.
 async function answer(response) {
   const { status } = response;
-  if (response.redirected || status === 401) {
-    throw new Refusal("Your session has ended. Sign in in another tab, then press Send to go on.", { ends: false });
+  // The API says 403 to strangers, too: the delivery itself may still be good.
+  if (response.redirected || status === 401 || status === 403) {
+    const sentence = "Your session has ended, or your role does not include this. Sign in in another tab, then press Send to go on.";
+    throw new Refusal(sentence, { ends: false });
   }
   if (status >= 500 || PASSING.has(status)) return null;
   const told = await response.json().catch(() => null);
