@@ -42,7 +42,7 @@ def start(*, by: Actor, time_point: TimePoint) -> Submission:
     Raises ValidationError where the trial is not open, consent does not cover imaging, or a scan was accepted already.
     """
     by = access.require(by, Act.SUBMISSION_SEND, time_point)
-    _refuse_closed(time_point)
+    refuse_closed(time_point)
     site = time_point.subject.trial_site
     submission = _open(by=by, trial_site=site, time_point=time_point, door=Submission.Door.BROWSER)
     record(
@@ -81,7 +81,7 @@ def _open(*, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, doo
     )
 
 
-def _refuse_closed(time_point: TimePoint) -> None:
+def refuse_closed(time_point: TimePoint) -> None:
     site = time_point.subject.trial_site
     if site.trial.state != Trial.State.OPEN or site.state != TrialSite.State.OPEN:
         raise ValidationError(_("This trial or site does not take scans now. Nothing was sent."), code="not-open")
@@ -196,7 +196,7 @@ def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Sub
         return submission
     _refuse_sender(by, submission)
     if submission.time_point is not None:
-        _refuse_closed(submission.time_point)
+        refuse_closed(submission.time_point)
     _refuse_incomplete(submission, files, size)
     return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
 
@@ -258,54 +258,5 @@ def _close(by: Actor, submission: Submission, to: Submission.State) -> Submissio
         trial_code=submission.trial_site.trial.code,
         after={"files": submission.files.count(), "state": to},
     )
-    submission.refresh_from_db()
-    return submission
-
-
-@transaction.atomic
-def assign(*, by: Actor, submission: Submission, time_point: TimePoint) -> Submission:
-    """Name subject and time point of a delivery that came without; then the road begins."""
-    by = access.require(by, Act.SUBMISSION_ASSIGN, submission)
-    access.require(by, Act.SUBJECT_VIEW, time_point)
-    submission = road.lock(submission)
-    if time_point.subject.trial_site_id != submission.trial_site_id:
-        raise ValidationError(_("That subject belongs to another site than this delivery."), code="foreign-site")
-    _refuse_closed(time_point)
-    Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
-    road.move(submission, expected=State.UNASSIGNED, to=State.RECEIVED)
-    record(
-        by=by,
-        act="delivery.assigned",
-        obj=submission,
-        trial_code=submission.trial_site.trial.code,
-        after={"subject": time_point.subject.code, "time_point": time_point.scheduled.code},
-    )
-    submission.refresh_from_db()
-    return submission
-
-
-@transaction.atomic
-def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
-    """Destroy what lies refused or unassigned in quarantine, with its key; what was filed stays filed."""
-    by = access.require(by, Act.SUBMISSION_DISCARD, submission)
-    if not reason.strip():
-        raise ValidationError(_("Say why these files are discarded."), code="no-reason")
-    submission = road.lock(submission)
-    waiting = (State.UNASSIGNED, State.QUARANTINED, State.STALLED, State.RECEIVING)
-    if submission.state not in (*waiting, State.CHECKED):
-        raise ValidationError(_("This delivery is on its way now; wait until it has ended."), code="wrong-state")
-    if submission.state in waiting:
-        road.move(submission, expected=Submission.State(submission.state), to=State.DISCARDED)
-    gone = submission.files.exclude(state=IncomingFile.State.FILED).update(state=IncomingFile.State.DISCARDED)
-    Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
-    record(
-        by=by,
-        act="delivery.discarded",
-        obj=submission,
-        trial_code=submission.trial_site.trial.code,
-        after={"files": gone},
-        reason=reason,
-    )
-    transaction.on_commit(lambda: quarantine.destroy(submission))
     submission.refresh_from_db()
     return submission

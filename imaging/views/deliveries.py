@@ -15,7 +15,7 @@ from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
 from imaging.models import Submission
 from imaging.selectors import submissions_of
-from imaging.services import submissions
+from imaging.services import desk, submissions
 from trials import access
 from trials.http import ActorRequest
 from trials.models import TimePoint, Trial
@@ -139,7 +139,7 @@ def submission_assign(request: ActorRequest, pk: UUID) -> HttpResponse:
     form = _assign_form(request, delivery)
     if form.is_valid():
         try:
-            submissions.assign(by=request.actor, submission=delivery, time_point=form.cleaned_data["time_point"])
+            desk.assign(by=request.actor, submission=delivery, time_point=form.cleaned_data["time_point"])
             return redirect("submission", pk=pk)
         except ValidationError as error:
             form.add_error(None, error)
@@ -154,7 +154,7 @@ def submission_discard(request: ActorRequest, pk: UUID) -> HttpResponse:
     form = ReasonForm(request.POST)
     if form.is_valid():
         try:
-            submissions.discard(by=request.actor, submission=delivery, reason=form.cleaned_data["reason"])
+            desk.discard(by=request.actor, submission=delivery, reason=form.cleaned_data["reason"])
             messages.success(request, _("The files that lay in quarantine were destroyed with their key."))
             return redirect("submission", pk=pk)
         except ValidationError as error:

@@ -13,7 +13,7 @@ from audit.models import AuditEvent
 from imaging import archive, progress
 from imaging.models import IncomingFile, Instance, QCCheck, Series, Submission
 from imaging.quarantine import vault
-from imaging.services import cleaning, road, stages, submissions
+from imaging.services import cleaning, desk, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests.cast import TODAY, Cast, actor_for
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
@@ -210,9 +210,9 @@ def test_discarding_destroys_what_was_refused_and_needs_a_reason(
     done = drive(send(cast.alba, baseline_of(cast), [b"no image at all"]))
     assert done.state == Submission.State.QUARANTINED
     with pytest.raises(ValidationError, match="why"):
-        submissions.discard(by=actor_for(cast.alba), submission=done, reason=" ")
+        desk.discard(by=actor_for(cast.alba), submission=done, reason=" ")
     with django_capture_on_commit_callbacks(execute=True):
-        gone = submissions.discard(by=actor_for(cast.alba), submission=done, reason="wrong file")
+        gone = desk.discard(by=actor_for(cast.alba), submission=done, reason="wrong file")
     assert gone.state == Submission.State.DISCARDED
     assert str(done.pk) not in vault().list_submissions()
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from imaging import quarantine
 from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, Submission
-from imaging.services import filing, housekeeping, quality, road, stages, submissions
+from imaging.services import desk, filing, housekeeping, quality, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests.cast import PASSWORD, TODAY, Cast, actor_for, register
 from tests.imaging.scans import baseline_of, ct_series, drive, send
@@ -49,7 +49,7 @@ def test_a_piece_that_comes_after_the_end_is_refused_not_acknowledged(cast: Cast
     if ending == "complete":
         submissions.complete(by=by, submission=stale, files=1, size=len(first))
     else:
-        submissions.discard(by=by, submission=stale, reason="wrong scan")
+        desk.discard(by=by, submission=stale, reason="wrong scan")
     # What a second request read before the first one ended it.
     stale.state = Submission.State.RECEIVING
     with pytest.raises(ValidationError, match="does not take more files"):
