@@ -19,11 +19,11 @@ test: .venv/test.ok lint types suite suite-postgresql
 	touch $@
 
 .venv/run.ok: requirements.lock .venv/bin/python
-	.tools/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	.tools/bin/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	touch $@
 
 .venv/test.ok: requirements-test.lock .venv/run.ok
-	.tools/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-test.lock
+	.tools/bin/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-test.lock
 	touch $@
 
 lint: .venv/test.ok

@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from imaging import dicom_node
 from imaging.models import Submission
-from imaging.services import submissions
+from imaging.services import desk, submissions
 from tests.cast import Cast, actor_for
 
 
@@ -18,7 +18,7 @@ def test_after_its_delivery_was_discarded_an_association_goes_on_with_a_new_one(
     reception = dicom_node.Reception("ALBA_PACS")
     assert reception.take(b"first") == dicom_node.SUCCESS
     first = Submission.objects.get()
-    submissions.discard(by=actor_for(cast.coordinator), submission=first, reason="sent by mistake")
+    desk.discard(by=actor_for(cast.coordinator), submission=first, reason="sent by mistake")
     assert [reception.take(data) for data in (b"second", b"third")] == [dicom_node.SUCCESS] * 2
     second = Submission.objects.exclude(pk=first.pk).get()
     assert list(second.files.order_by("number").values_list("number", "size")) == [(0, 6), (1, 5)]
