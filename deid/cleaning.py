@@ -38,7 +38,7 @@ def _unusable() -> Rejected:
     return Rejected(
         Rejection.MALFORMED,
         "A number that this kind of object cannot do without is damaged or looks like an identifier. "
-        "Please export the series again and send the new copy.",
+        "It was not let through. Please export the series again and send the new copy.",
     )
 
 

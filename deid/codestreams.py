@@ -22,8 +22,7 @@ def _damaged() -> Rejected:
     return Rejected(
         Rejection.PIXELS_DAMAGED,
         "The compressed picture in this file is damaged or holds more than a picture. "
-        ""
-        "Please export the series again, uncompressed if possible.",
+        "It was not let through. Please export the series again, uncompressed if possible.",
     )
 
 
@@ -31,7 +30,7 @@ def unsupported() -> Rejected:
     """Return the refusal of a transfer syntax whose codestream this engine cannot inspect."""
     return Rejected(
         Rejection.TRANSFER_SYNTAX,
-        "This file is compressed in a way that cannot be checked for hidden text. "
+        "This file is compressed in a way that cannot be checked for hidden text. It was not let through. "
         "Please export the series uncompressed or with JPEG, JPEG-LS, JPEG 2000 or RLE compression.",
     )
 

@@ -45,7 +45,7 @@ def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> C
 def _unreadable() -> Rejected:
     return Rejected(
         Rejection.MALFORMED,
-        "The file is damaged in a way that the cleaning could not follow. Nothing of it was kept. "
+        "The file is damaged in a way that the cleaning could not follow. It was not let through. "
         "Please export it again from the scanner or archive and send the new copy.",
     )
 
@@ -95,7 +95,7 @@ def _with_pixels(item: Item, plan: Plan) -> Item:
 def _incomplete() -> Rejected:
     return Rejected(
         Rejection.INCOMPLETE,
-        "The file does not say which series or kind of image it belongs to. Nothing of it was kept. "
+        "The file does not say which series or kind of image it belongs to. It was not let through. "
         "Please export the complete study from the scanner or archive and send it again.",
     )
 

@@ -41,7 +41,7 @@ _TRANSFER_SYNTAX = 0x00020010
 def _malformed(what: str) -> Rejected:
     return Rejected(
         Rejection.MALFORMED,
-        f"The file is damaged or not written as DICOM asks ({what}). Nothing of it was kept. "
+        f"The file is damaged or not written as DICOM asks ({what}). It was not let through. "
         "Please export it again from the scanner or archive and send the new copy.",
     )
 
@@ -49,7 +49,7 @@ def _malformed(what: str) -> Rejected:
 def _too_large(what: str) -> Rejected:
     return Rejected(
         Rejection.TOO_LARGE,
-        f"The file goes beyond what a scan may hold ({what}). Nothing of it was kept. "
+        f"The file goes beyond what a scan may hold ({what}). It was not let through. "
         "Please export the images again, or ask the core laboratory how to send this object.",
     )
 
@@ -104,7 +104,7 @@ def _parse_bare(view: memoryview) -> Source:
 def _not_dicom() -> Rejected:
     return Rejected(
         Rejection.NOT_DICOM,
-        "This is not a DICOM file. Nothing of it was kept. "
+        "This is not a DICOM file. It was not let through. "
         "Please send only the files that the scanner or archive exported as DICOM.",
     )
 

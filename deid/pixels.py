@@ -16,7 +16,7 @@ _OFFSET_LIMIT = 1 << 32
 def _damaged() -> Rejected:
     return Rejected(
         Rejection.PIXELS_DAMAGED,
-        "The picture in this file is cut off or does not fit its own description. Nothing of it was kept. "
+        "The picture in this file is cut off or does not fit its own description. It was not let through. "
         "Please export the series again and send the new copy.",
     )
 

@@ -182,7 +182,7 @@ def plan_for(sop_class_uid: str, policy: Policy) -> Plan:
         raise Rejected(
             Rejection.UNKNOWN_OBJECT,
             "This kind of DICOM object is not known, so it cannot be cleaned safely. "
-            "Nothing of it was kept. "
+            "It was not let through. "
             "Please send the images themselves, without vendor-specific extra files.",
         )
     return Plan(iod=iod, policy=policy)

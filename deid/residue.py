@@ -71,7 +71,7 @@ def require_no_residue(item: Item, *, header: bytes, suspects: Suspects, own: st
         raise Rejected(
             Rejection.RESIDUE,
             "After cleaning, something that may identify the person was still found in this file, "
-            "so it was not let through and nothing of it was kept. Please tell the core laboratory; "
+            "so it was not let through. Please tell the core laboratory; "
             "the scanner may write a name where none belongs.",
         )
 

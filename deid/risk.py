@@ -34,7 +34,7 @@ def _needs_review() -> Rejected:
     return Rejected(
         Rejection.PIXELS_NEED_REVIEW,
         "This picture may show a name or a face in the image itself, and that cannot be cleaned by machine. "
-        "Nothing of it was kept. Please send the original scan series without screen captures, "
+        "It was not let through. Please send the original scan series without screen captures, "
         "or ask the core laboratory whether this picture is needed.",
     )
 
@@ -43,14 +43,14 @@ def _document() -> Rejected:
     return Rejected(
         Rejection.DOCUMENT_REFUSED,
         "This object is a document (PDF, CDA or model file) and may carry a name anywhere. "
-        "Nothing of it was kept. Please leave documents out and send the images only.",
+        "It was not let through. Please leave documents out and send the images only.",
     )
 
 
 def _not_a_scan() -> Rejected:
     return Rejected(
         Rejection.UNKNOWN_OBJECT,
-        "This object is not a scan of a person (a directory, raw or settings file). Nothing of it was kept. "
+        "This object is not a scan of a person (a directory, raw or settings file). It was not let through. "
         "Please send the images themselves.",
     )
 

@@ -36,7 +36,7 @@ def _verdict(data: bytes, key: bytes, trial: deid.ClinicalTrial) -> str:
     refusal = _refusal(data, key, trial)
     if refusal is None:
         return "clean"
-    assert "nothing of it was kept." in refusal.reason.lower()
+    assert "not let through." in refusal.reason.lower()
     assert "Please" in refusal.reason
     return refusal.code
 
