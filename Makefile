@@ -43,8 +43,8 @@ suite-postgresql: .venv/test.ok
 	$(BIN)/python -m tests.postgresql
 
 lock: .tools/bin/uv
-	.tools/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements.lock
-	.tools/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+	.tools/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	.tools/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean:
 	rm -rf .venv .tools .mypy_cache .ruff_cache .hypothesis
