@@ -1,13 +1,24 @@
 #!/usr/bin/env python
 import os
 import sys
+import uuid
+
+from audit.actor import Actor, machine
+from audit.context import acting
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
-    execute_from_command_line(sys.argv)
+    with acting(_operator(sys.argv[1:2])):
+        execute_from_command_line(sys.argv)
+
+
+def _operator(words: list[str]) -> Actor:
+    """Return the command as an actor, on behalf of whoever's account of this machine runs it (ICH E6(R3) 4.2.4)."""
+    name = f"command {words[0]}" if words else "command"
+    return machine(name, source="command", request_id=uuid.uuid4().hex, on_behalf_of=f"os:{os.getuid()}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Triggers that keep evidence as it is, the same on SQLite and PostgreSQL; migrations install them.
 
-Two kinds: a table that only grows (`append_only`), and rows that freeze in a state (`frozen`). Changing such a table
-makes SQLite build it anew without its triggers, so a migration that does must name the guards of the table again.
+Two kinds: a table that only grows (`append_only`; the trail itself may also be masked, `trail`), and rows that freeze
+in a state (`frozen`). Changing such a table makes SQLite build it anew without its triggers, so a migration that does
+must name the guards of the table again.
 """
 
 from collections.abc import Callable
@@ -51,8 +52,17 @@ def remove(execute: Execute, *, vendor: str, table: str) -> None:
         execute(f"DROP TRIGGER IF EXISTS {table}_no_{name}{suffix}")
 
 
+def lifted(table: str) -> RunPython:
+    """Return the migration operation that takes the guard of `append_only` away while the table is rebuilt."""
+    return RunPython(*reversed(_steps(table)))
+
+
 def append_only(table: str) -> RunPython:
     """Return the migration operation that guards `table`."""
+    return RunPython(*_steps(table))
+
+
+def _steps(table: str) -> tuple[Any, Any]:
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         install(_runner(editor), vendor=editor.connection.vendor, table=table)
@@ -60,7 +70,75 @@ def append_only(table: str) -> RunPython:
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         remove(_runner(editor), vendor=editor.connection.vendor, table=table)
 
+    return forwards, backwards
+
+
+# The one change an event may see: its payload and salt go, after another event said why and by whom (A14).
+_PAYLOAD = ("object_label", "before", "after", "reason")
+_IS_MASKING = """{same}
+  AND {empty} AND NEW.commitment = '{zeros}' || substr(OLD.commitment, 33)
+  AND EXISTS (SELECT 1 FROM audit_auditevent WHERE act = 'trail.masked' AND object_type = 'audit.AuditEvent'
+    AND object_id = CAST(OLD.sequence AS text))"""
+_TRAIL_FUNCTION = """
+CREATE OR REPLACE FUNCTION corelab_trail_only_masked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF {masking} THEN RETURN NEW; END IF;
+  RAISE EXCEPTION 'evidence is append-only: % refused on %', TG_OP, TG_TABLE_NAME;
+END $$
+"""
+
+
+def guard_trail(execute: Execute, *, vendor: str, columns: tuple[str, ...]) -> None:
+    """Let the trail grow and be masked, and nothing else; on SQLite only through connections of ours."""
+    table, masking = "audit_auditevent", _is_masking(vendor, columns)
+    install(execute, vendor=vendor, table=table)
+    if vendor == "postgresql":
+        execute(_TRAIL_FUNCTION.format(masking=masking))
+        execute(f"DROP TRIGGER {table}_no_row ON {table}")
+        execute(_POSTGRESQL[1].format(table=table).replace("UPDATE OR DELETE", "DELETE"))
+        name = f"CREATE TRIGGER {table}_only_masked BEFORE UPDATE ON {table} FOR EACH ROW"
+        execute(f"{name} EXECUTE FUNCTION corelab_trail_only_masked()")
+        return
+    execute(f"DROP TRIGGER {table}_no_update")
+    refuse = "SELECT RAISE(ABORT, 'evidence is append-only: UPDATE refused')"
+    execute(f"CREATE TRIGGER {table}_only_masked BEFORE UPDATE ON {table} WHEN NOT ({masking}) BEGIN {refuse}; END")
+    # A foreign shell has no such function, so that not even INSERT OR REPLACE reaches the table.
+    known = "SELECT corelab_context('actor_id')"
+    execute(f"CREATE TRIGGER {table}_by_us BEFORE INSERT ON {table} BEGIN {known}; END")
+
+
+def _is_masking(vendor: str, columns: tuple[str, ...]) -> str:
+    equals = "IS NOT DISTINCT FROM" if vendor == "postgresql" else "IS"
+    kept = [f"OLD.{name} {equals} NEW.{name}" for name in columns if name not in (*_PAYLOAD, "commitment")]
+    empty = [f"NEW.{name} = ''" for name in _PAYLOAD]
+    return _IS_MASKING.format(same=" AND ".join(kept), empty=" AND ".join(empty), zeros="0" * 32)
+
+
+def unguard_trail(execute: Execute, *, vendor: str) -> None:
+    """Take those triggers away: for migrating, and for tampering in a test."""
+    table = "audit_auditevent"
+    remove(execute, vendor=vendor, table=table)
+    for name in ("only_masked", "by_us"):
+        execute(f"DROP TRIGGER IF EXISTS {table}_{name}" + (f" ON {table}" if vendor == "postgresql" else ""))
+
+
+def trail() -> RunPython:
+    """Return the migration operation that guards the table of events."""
+
+    def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        columns = columns_of(editor, "audit_auditevent")
+        guard_trail(_runner(editor), vendor=editor.connection.vendor, columns=columns)
+
+    def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        unguard_trail(_runner(editor), vendor=editor.connection.vendor)
+
     return RunPython(forwards, backwards)
+
+
+def columns_of(editor: BaseDatabaseSchemaEditor, table: str) -> tuple[str, ...]:
+    with editor.connection.cursor() as cursor:
+        described = editor.connection.introspection.get_table_description(cursor, table)
+    return tuple(column.name for column in described)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +212,7 @@ def frozen(table: str, *, states: tuple[str, ...], owner: str = "", move: tuple[
     rule = Freeze(table=table, states=states, owner=owner, move=move)
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        with editor.connection.cursor() as cursor:
-            described = editor.connection.introspection.get_table_description(cursor, table)
-        columns = tuple(column.name for column in described)
-        freeze(_runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns)
+        freeze(_runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns_of(editor, table))
 
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         thaw(_runner(editor), vendor=editor.connection.vendor, table=table)

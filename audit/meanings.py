@@ -8,3 +8,4 @@ class Meaning(TextChoices):
     AUTHORSHIP = "authorship", _("I am the author of this record")
     REVIEW = "review", _("I have reviewed this record")
     APPROVAL = "approval", _("I approve this record")
+    RESPONSIBILITY = "responsibility", _("I take responsibility for this record")

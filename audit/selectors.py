@@ -1,40 +1,49 @@
 """Reading the trail."""
 
 import datetime as dt
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, TypeAlias
+from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, F, Func, Model, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, NullIf
 
-from audit.chain import GENESIS, HASHED_FIELDS, Fault, first_fault
-from audit.models import AuditEvent, Signature
+from audit.models import AuditEvent, Checkpoint, Layer, Signature
+from audit.verifier import GENESIS
+from audit.verifier import Checkpoint as Text
 
 # The two tables have one writer; other floors name what they get by these and never import the models.
 Events: TypeAlias = QuerySet[AuditEvent]
 Signed: TypeAlias = Signature
+# Keys by the label of their model: which rows a history is about.
+Things: TypeAlias = Mapping[str, Collection[str]]
+# At the trail's end, where a filter looks for people to offer: nobody asks a million records who they are.
+_RECENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last event's sequence and hash: printed in every report."""
+    """The last checkpoint: how many events it seals, and their root. Printed in every report."""
 
     sequence: int
     hash: str
 
 
 def head() -> Head:
-    event = AuditEvent.objects.order_by("-sequence").only("sequence", "hash").first()
-    return Head(sequence=event.sequence, hash=event.hash) if event else Head(sequence=0, hash=GENESIS)
-
-
-def verify() -> Fault | None:
-    """The first record of the log that does not hold, or None."""
-    rows = AuditEvent.objects.order_by("sequence").values("sequence", "hash", *HASHED_FIELDS)
-    return first_fault(rows.iterator(chunk_size=2000))
+    last = Checkpoint.objects.order_by("-size").first()
+    return Head(sequence=last.size, hash=Text.parse(last.text).root) if last else Head(sequence=0, hash=GENESIS)
 
 
 def history(obj: Model) -> Events:
-    return AuditEvent.objects.filter(object_type=obj._meta.label, object_id=str(obj.pk))
+    """Return the acts on one object, oldest first."""
+    return AuditEvent.objects.filter(layer=Layer.ACT, object_type=obj._meta.label, object_id=str(obj.pk))
+
+
+def signature_of(pk: UUID) -> Signature | None:
+    return Signature.objects.filter(pk=pk).first()
 
 
 def signatures(obj: Model) -> QuerySet[Signature]:
@@ -43,43 +52,93 @@ def signatures(obj: Model) -> QuerySet[Signature]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events of a trial are asked for; empty means any. Days are UTC and include both ends."""
+    """Which events of a trial are asked for; empty means any. Days are UTC and include both ends.
 
+    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons.
+    """
+
+    layer: str = ""
     act: str = ""
     person: str = ""
+    kind: str = ""
+    is_reasoned: bool = False
     since: dt.date | None = None
     until: dt.date | None = None
+    text: str = ""
 
     def as_record(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value}
 
+    def as_condition(self) -> Q:
+        named = {"layer": self.layer, "act": self.act, "object_type": self.kind}
+        condition = Q(**{name: value for name, value in named.items() if value})
+        if self.person:
+            condition &= Q(actor_id=self.person) | Q(on_behalf_of=self.person)
+        if self.is_reasoned:
+            condition &= ~Q(reason="")
+        if self.text:
+            condition &= Q(object_label__icontains=self.text) | Q(reason__icontains=self.text)
+        return condition & _between(self.since, self.until)
+
+
+def _between(since: dt.date | None, until: dt.date | None) -> Q:
+    condition = Q()
+    if since:
+        condition &= Q(at__gte=_midnight(since))
+    if until:
+        condition &= Q(at__lt=_midnight(until) + dt.timedelta(days=1))
+    return condition
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
+
 
 def trial_events(*, trial_code: str, wanted: Wanted) -> Events:
     """Return a trial's events, newest first."""
-    events = AuditEvent.objects.filter(trial_code=trial_code)
-    if wanted.act:
-        events = events.filter(act=wanted.act)
-    if wanted.person:
-        events = events.filter(Q(actor_id=wanted.person) | Q(on_behalf_of=wanted.person))
-    if wanted.since:
-        events = events.filter(at__date__gte=wanted.since)
-    if wanted.until:
-        events = events.filter(at__date__lte=wanted.until)
-    return events.order_by("-sequence")
+    return AuditEvent.objects.filter(wanted.as_condition(), trial_code=trial_code).order_by("-sequence")
 
 
-def acts_in(trial_code: str) -> list[str]:
-    """Every act the trial's trail knows."""
-    acts = AuditEvent.objects.filter(trial_code=trial_code).order_by("act").values_list("act", flat=True)
-    return list(acts.distinct())
+def people_in(trial_code: str) -> dict[str, str]:
+    """Return names by id of who acted in the trial of late, persons and machines."""
+    latest = AuditEvent.objects.filter(trial_code=trial_code).order_by("-sequence")[:_RECENT]
+    return dict(AuditEvent.objects.filter(sequence__in=latest.values("sequence")).values_list("actor_id", "actor_name"))
 
 
-def people_in(trial_code: str) -> list[str]:
-    """Every actor the trial's trail knows, persons and machines."""
-    people = AuditEvent.objects.filter(trial_code=trial_code).order_by("actor_id").values_list("actor_id", flat=True)
-    return list(people.distinct())
+def histories(things: Things) -> Events:
+    """Return acts and values of several objects."""
+    of_each = (Q(object_type=label, object_id__in=list(keys)) for label, keys in things.items() if keys)
+    return AuditEvent.objects.filter(reduce(or_, of_each, Q(pk__in=())))
 
 
-def histories(*, label: str, keys: list[str]) -> Events:
-    """Return the events of several objects of one model (`label` as in trials.TimePoint)."""
-    return AuditEvent.objects.filter(object_type=label, object_id__in=keys)
+def actors_of(events: Events) -> dict[str, str]:
+    """Return names by id of who acted in these events; for the few of one object."""
+    return dict(events.order_by("actor_name").values_list("actor_id", "actor_name").distinct())
+
+
+class _Told(Func):
+    """The text of a column inside `before` or `after`; NULL where it is empty or the record is masked."""
+
+    function = "json_extract"
+    arg_joiner = ", '$.' || "
+    output_field = CharField()
+
+    def __init__(self, payload: str, column: str) -> None:
+        super().__init__(NullIf(F(payload), Value("")), Value(column))
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner="::jsonb ->> ", **extra)
+
+
+def changes_of(events: Events, *, label: str, column: str) -> Events:
+    """Return those of the events that wrote another value into a column."""
+    was, now = (Coalesce(_Told(payload, column), Value("")) for payload in ("before", "after"))
+    rows = events.filter(layer=Layer.ROW, object_type=label)
+    return rows.alias(was=was, now=now).exclude(was=F("now"))
+
+
+def removed_keys(*, trial_code: str, label: str, column: str, owners: Collection[str]) -> list[str]:
+    """Return the keys of rows that are gone, and pointed at one of `owners` by a column."""
+    gone = AuditEvent.objects.filter(layer=Layer.ROW, act="row.removed", object_type=label, trial_code=trial_code)
+    owned = gone.alias(owner=_Told("before", column)).filter(owner__in=list(owners))
+    return list(owned.values_list("object_id", flat=True))

@@ -1,10 +1,36 @@
 """The worker: each task runs one service; the state column, not the broker, is the true queue."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import before_task_publish, task_postrun, task_prerun
+
+from audit.actor import machine
+from audit.context import acting, current
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("corelab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@before_task_publish.connect
+def _name_sender(headers: dict[str, Any], **_told: Any) -> None:
+    """Let a task know for whom it was queued: the person, not the machine in between (ICH E6(R3) 4.2.4)."""
+    here = current()
+    if here is not None:
+        headers["corelab_on_behalf_of"] = here.actor.on_behalf_of or here.actor.id
+
+
+@task_prerun.connect
+def _begin(task: Any, task_id: str, **_told: Any) -> None:
+    sender = getattr(task.request, "corelab_on_behalf_of", None) or ""
+    by = machine("worker", source=f"worker {task.name} {task_id}", request_id=f"task-{task_id}", on_behalf_of=sender)
+    task.request.corelab_context = acting(by)
+    task.request.corelab_context.__enter__()
+
+
+@task_postrun.connect
+def _end(task: Any, **_told: Any) -> None:
+    task.request.corelab_context.__exit__(None, None, None)

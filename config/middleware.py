@@ -13,6 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from audit.actor import Actor
+from audit.context import acting
 
 Next = Callable[[HttpRequest], HttpResponse]
 _RENEWED = "renewed_at"
@@ -56,11 +57,19 @@ class ActorMiddleware:
         request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  # ActorRequest in trials.http tells the type
         # Before the view: DRF takes the account off a request that it turns away.
         is_personal = request.user.is_authenticated
-        response = self.get_response(request)
+        response = self._answer(request)
         response["X-Request-ID"] = request_id
         if is_personal:
             response.setdefault("Cache-Control", "private, no-store")
         return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        actor: Actor | None = request.actor  # type: ignore[attr-defined]  # as above
+        if actor is None:
+            # Nobody acts: whatever such a request writes, a service must answer for.
+            return self.get_response(request)
+        with acting(actor):
+            return self.get_response(request)
 
 
 class SessionRenewalMiddleware:

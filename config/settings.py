@@ -8,7 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
-from config.secrets import load_key
+from audit.secrets import load_key
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -28,6 +28,17 @@ DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
 SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key").hex()
 KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key")
+# The key of the audit seal is read by whoever seals, and made by them before the first checkpoint alone.
+SEAL_KEY_VARIABLE = "CORELAB_SEAL_KEY"
+SEAL_KEY_FILE = KEYS / "seal.key"
+# Every checkpoint is appended here: on other storage than the database, or a cut tail goes unseen.
+CHECKPOINT_FILE = Path(os.environ.get("CORELAB_CHECKPOINTS") or HOME / "checkpoints.jsonl")
+SEAL_SECONDS = 3.0
+# An outside clock for checkpoints and sealed reports (RFC 3161), with the file of root certificates that vouch for it.
+STAMP_URL = os.environ.get("CORELAB_TSA_URL", "")
+STAMP_ROOTS = Path(os.environ["CORELAB_TSA_ROOTS"]) if os.environ.get("CORELAB_TSA_ROOTS") else None
+# Whoever signs gives a second factor; this tells whether it holds.
+SECOND_FACTOR = "trials.services.factors.verify"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", *filter(None, os.environ.get("CORELAB_HOSTS", "").split(","))]
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS[2:]]
@@ -52,6 +63,9 @@ INSTALLED_APPS = [
     # For its own pieces of forms, which our renderer finds among the templates.
     "django.forms",
     "guardian",
+    # Second factors. Its addresses are not included: people come in by our own door.
+    "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "django_htmx",
     "csp",
@@ -73,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -110,7 +125,8 @@ def _database() -> dict[str, Any]:
             "CONN_MAX_AGE": 60,
         }
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        # Django's, with one fair gate for writers.
+        "ENGINE": "config.sqlite",
         "NAME": HOME / "corelab.sqlite3",
         "OPTIONS": {
             # IMMEDIATE: a read that turns into a write would otherwise get SQLITE_BUSY at once.
@@ -144,6 +160,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+MFA_ADAPTER = "trials.adapters.FactorAdapter"
+MFA_TOTP_ISSUER = "Corelab"
+# Steps of 30 seconds before and after the present one: what phones' clocks are off.
+MFA_TOTP_TOLERANCE = 1
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -244,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-submissions": {"task": "imaging.tasks.resume", **_SWEEP},
     "tidy-quarantine": {"task": "imaging.tasks.tidy", "schedule": 600.0, "options": {"expires": 600.0}},
     "measure-segmentations": {"task": "endpoints.tasks.measure_pending", **_SWEEP},
+    "seal-reports": {"task": "reports.tasks.seal_released", **_SWEEP},
 }
 
 LOGGING = {
@@ -257,5 +278,7 @@ LOGGING = {
         "corelab": {"level": "INFO"},
         # It says at every start that a file broker has no host.
         "kombu": {"level": "ERROR"},
+        # It warns that nothing is fetched from the net; we want it so.
+        "pyhanko": {"level": "ERROR"},
     },
 }

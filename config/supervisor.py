@@ -1,4 +1,4 @@
-"""One command, four children: web, worker with beat, measurer, DICOM node; a killed child comes back."""
+"""One command, five children: web, worker with beat, measurer, DICOM node, sealer; a killed child comes back."""
 
 import logging
 import os
@@ -67,6 +67,7 @@ def children() -> list[Child]:
         # Measuring may take minutes; a delivery must never wait behind it.
         Child("measurer", [*celery, "-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]),
         Child("dicom", [python, manage, "dicom_node"]),
+        Child("sealer", [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)]),
     ]
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 
@@ -35,6 +36,8 @@ class Segmentation(models.Model):
         trial="series__study__time_point__subject__trial_site__trial",
         site="series__study__time_point__subject__trial_site",
     )
+
+    watch: ClassVar[Watch] = Watch(digested=("geometry",))
 
     class Meta:
         ordering = ["instance_id", "number"]
@@ -71,6 +74,8 @@ class SegmentationRun(models.Model):
         site="instance__series__study__time_point__subject__trial_site",
     )
 
+    watch: ClassVar[Watch] = Watch(quiet=("leased_until",))
+
     class Meta:
         ordering = ["instance_id"]
         constraints = [
@@ -103,6 +108,8 @@ class RadiomicsRun(models.Model):
         trial="segmentation__series__study__time_point__subject__trial_site__trial",
         site="segmentation__series__study__time_point__subject__trial_site",
     )
+
+    watch: ClassVar[Watch] = Watch(digested=("settings", "values"))
 
     class Meta:
         ordering = ["segmentation_id", "id"]

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 
@@ -68,6 +69,8 @@ class Instance(models.Model):
         trial="series__study__time_point__subject__trial_site__trial",
         site="series__study__time_point__subject__trial_site",
     )
+
+    watch: ClassVar[Watch] = Watch(digested=("facts",))
 
     class Meta:
         ordering = ["series_id", "number", "id"]

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 
@@ -57,6 +58,18 @@ class Submission(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.SUBMISSION_VIEW, trial="trial_site__trial", site="trial_site")
 
+    watch: ClassVar[Watch] = Watch(
+        quiet=(
+            "leased_until",
+            "attempts",
+            "active_at",
+            "state_since",
+            "bytes_received",
+            "patient_id_token",
+            "person_token",
+        )
+    )
+
     class Meta:
         ordering = ["-state_since"]
         indexes = [models.Index(fields=["state", "leased_until"], name="submission_queue")]
@@ -98,6 +111,8 @@ class IncomingFile(models.Model):
     road: ClassVar[Road] = Road(
         view=Act.SUBMISSION_VIEW, trial="submission__trial_site__trial", site="submission__trial_site"
     )
+
+    watch: ClassVar[Watch] = Watch(quiet=("parts", "part_hashes", "cleaned_parts", "facts", "inside", "size"))
 
     class Meta:
         ordering = ["submission_id", "number"]

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 
@@ -36,6 +37,18 @@ class Charter(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
 
+    watch: ClassVar[Watch] = Watch(
+        reasoned=(
+            "criteria",
+            "confirmation_required",
+            "confirmation_days",
+            "minimum_sd_days",
+            "volumetry",
+            "radiomics",
+            "retain_patient_characteristics",
+        )
+    )
+
     class Meta:
         ordering = ["trial_id", "-version"]
         constraints = [
@@ -65,6 +78,8 @@ class ScheduledTimePoint(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="charter__trial")
 
+    watch: ClassVar[Watch] = Watch(reasoned=("code", "name", "day", "window_before", "window_after"))
+
     class Meta:
         ordering = ["charter_id", "day"]
         constraints = [
@@ -91,6 +106,10 @@ class ImagingRequirement(models.Model):
     required = models.BooleanField(_("required"), default=True)
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="scheduled__charter__trial")
+
+    watch: ClassVar[Watch] = Watch(
+        reasoned=("name", "modality", "body_part", "minimum_slices", "maximum_slice_thickness", "required")
+    )
 
     class Meta:
         ordering = ["scheduled_id", "name"]

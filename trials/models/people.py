@@ -7,13 +7,19 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road, Role
 
 
 class User(AbstractUser):
     """An account of one person. Being superuser opens the operator's pages and no trial data."""
 
+    # Whose letter of non-repudiation covers this person's signatures (21 CFR 11.100(c)).
+    organisation = models.CharField(_("organisation"), max_length=120, blank=True)
     may_create_trials = models.BooleanField(_("may create trials"), default=False)
+
+    # When somebody came in is told by an act; a password is never told.
+    watch: ClassVar[Watch] = Watch(quiet=("last_login",), digested=("password",))
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
@@ -21,6 +27,8 @@ class User(AbstractUser):
 
 class Sponsor(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
+
+    watch: ClassVar[Watch] = Watch(reasoned=("name",))
 
     class Meta:
         ordering = ["name"]
@@ -43,6 +51,8 @@ class Membership(models.Model):
     ends = models.DateField(_("until"), null=True, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site")
+
+    watch: ClassVar[Watch] = Watch(reasoned=("user_id", "trial_id", "trial_site_id", "role", "starts", "ends"))
 
     class Meta:
         ordering = ["trial_id", "role", "user_id"]

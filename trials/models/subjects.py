@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 # Days outside are typing errors; the arithmetic of visits must never leave the calendar.
@@ -35,6 +36,12 @@ class Subject(models.Model):
     person_token = models.CharField(max_length=64, blank=True, editable=False)
 
     road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="trial_site__trial", site="trial_site")
+
+    watch: ClassVar[Watch] = Watch(
+        # Tokens tell who is the same person: an erased one must leave no trace.
+        quiet=("patient_id_token", "person_token"),
+        reasoned=("trial_site_id", "code", "day_zero"),
+    )
 
     class Meta:
         ordering = ["trial_site_id", "code"]
@@ -65,6 +72,8 @@ class ConsentForm(models.Model):
     scopes = models.JSONField(_("scopes it asks for"), default=list)
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
+
+    watch: ClassVar[Watch] = Watch(reasoned=("version", "approved_on", "scopes"))
 
     class Meta:
         ordering = ["trial_id", "-approved_on"]
@@ -119,6 +128,8 @@ class TimePoint(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.EXPECTED)
 
     road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+
+    watch: ClassVar[Watch] = Watch(reasoned=("due_on",))
 
     class Meta:
         ordering = ["subject_id", "due_on"]

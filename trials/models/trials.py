@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road, Role
 
 
@@ -27,6 +28,8 @@ class Trial(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.TRIAL_VIEW, trial="self")
 
+    watch: ClassVar[Watch] = Watch(reasoned=("code", "title", "protocol_number", "sponsor_id"))
+
     class Meta:
         ordering = ["code"]
         # One right a role: what the role may do stands in trials.roles, not in the database.
@@ -42,6 +45,8 @@ class Site(models.Model):
     code = models.SlugField(_("site code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=120)
     time_zone = models.CharField(_("time zone"), max_length=40, default="UTC")
+
+    watch: ClassVar[Watch] = Watch(reasoned=("code", "name", "time_zone"))
 
     class Meta:
         ordering = ["code"]
@@ -64,6 +69,8 @@ class TrialSite(models.Model):
     ae_title = models.CharField(_("DICOM AE title of the sender"), max_length=16, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.SITE_VIEW, trial="trial", site="self")
+
+    watch: ClassVar[Watch] = Watch(reasoned=("site_id", "number", "ae_title"))
 
     class Meta:
         ordering = ["trial_id", "number"]

@@ -1,15 +1,35 @@
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import selectors
+from audit.evidence import checkpoint_file, gather, snapshot
+from audit.sealing import CannotSeal
+from audit.stamping import stamp_faults
+from audit.verifier import examine
+from audit.watching.expected import faults as trigger_faults
 
 
 class Command(BaseCommand):
-    help = "Check every record of the audit log; name the first bad one and exit with 1."
+    help = "Check every record of the audit trail against its seals; name what does not hold and exit with 1."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
-        if fault := selectors.verify():
-            raise CommandError(f"record {fault.sequence} {fault.sentence}")
-        head = selectors.head()
-        self.stdout.write(f"audit log holds: {head.sequence} is the last record, its hash is {head.hash}")
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--replay", action="store_true", help="compare every live row with what the trail says")
+        parser.add_argument("--outside", type=Path, help="a checkpoint file that was kept elsewhere (default: ours)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        outside = options["outside"] or checkpoint_file()
+        if options["outside"] and not outside.exists():
+            raise CommandError(f"there is no checkpoint file {outside.name}", returncode=2)
+        try:
+            with snapshot():
+                finding = examine(gather(outside=outside if outside.exists() else None, with_rows=options["replay"]))
+        except (CannotSeal, ValueError) as refused:
+            raise CommandError(str(refused), returncode=2) from None
+        found = [fault.sentence for fault in finding.faults] + trigger_faults() + stamp_faults()
+        if found:
+            raise CommandError("\n".join(["the audit trail does NOT hold:", *found]))
+        self.stdout.write(
+            f"the audit trail holds: {finding.events} records, {finding.sealed} of them under "
+            f"{finding.checkpoints} checkpoints, {finding.unsealed} not sealed yet, {finding.masked} masked"
+        )
