@@ -36,11 +36,15 @@ types: .venv/test.ok
 	$(BIN)/mypy
 
 suite: .venv/test.ok
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --matrix docs/validation/matrix.md
 
 # The database tests a second time on PostgreSQL, where one is reachable.
 suite-postgresql: .venv/test.ok
 	$(BIN)/python -m tests.postgresql
+
+# Eight writers and the sealer against each other, for as long as MINUTES says; nothing may stay unsealed.
+soak: .venv/test.ok
+	$(BIN)/python -m benchmarks.audit soak $(or $(MINUTES),10)
 
 lock: .tools/bin/uv
 	.tools/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import views
+from config import blinded, history, reviews, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
@@ -12,6 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("imaging.urls")),
     path("", include("endpoints.urls")),
     path("", include("reports.urls")),
+    path("history/<str:kind>/<str:key>/", history.show, name="history"),
+    path("reads/<uuid:pk>/history/", blinded.show, name="read-history"),
+    path("trials/<slug:code>/audit/reviews/", reviews.show, name="trial-reviews"),
     path("operator/", admin.site.urls),
 ]
 handler500 = "config.views.server_error"

@@ -83,17 +83,16 @@ class FindingForm(LabelForm):
 
 
 class LockForm(forms.Form):
-    """Signing asks for the password each time (21 CFR 11.200)."""
+    """What goes to the signing page: the comment, and the name of the findings that were looked at."""
 
     comment = forms.CharField(
         label=_("Comment"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
-    password = forms.CharField(
-        label=_("Your password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
     seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def clean_comment(self) -> str:
+        # A browser sends line ends in two ways, and the comment comes twice: it must be the same text under the digest.
+        return "\n".join(self.cleaned_data["comment"].splitlines())
 
 
 class AssignForm(forms.Form):

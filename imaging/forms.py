@@ -34,6 +34,8 @@ class ReasonForm(forms.Form):
 
 
 class DecisionForm(forms.Form):
+    """What goes to the signing page."""
+
     # What the page showed, by its hash: the signature covers that and nothing else.
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     verdict = forms.ChoiceField(label=_("Verdict"), choices=QCDecision.Verdict.choices, widget=forms.RadioSelect)
@@ -44,11 +46,10 @@ class DecisionForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    password = forms.CharField(
-        label=_("Your password, as signature"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+
+    def clean_comment(self) -> str:
+        # Browsers send line ends in two ways, and the comment comes twice: under the digest it is the same text.
+        return "\n".join(self.cleaned_data["comment"].splitlines())
 
 
 class AnswerForm(forms.Form):

@@ -1,24 +1,19 @@
 """The results at /api/, for scripts: what the results page shows, never more."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from django.http import Http404
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reports.contents import to_plain
-from reports.selectors import freeze, next_number
+from reports.services import take_results
 from trials import access
 from trials.models import Charter
 from trials.roles import Act
 
 if TYPE_CHECKING:
     from trials.http import ActorRequest
-
-# The rest of a report's contents belongs to a report: its number, its audit head, its software.
-_SHOWN = ("trial", "cut_off", "counts", "readings", "volumes", "unread", "withdrawn", "excluded")
 
 
 class Results(APIView):
@@ -29,8 +24,6 @@ class Results(APIView):
         actor = cast("ActorRequest", request).actor
         trial = access.trial_for(actor, code, Act.RESULT_VIEW)
         try:
-            contents = freeze(trial, cut_off=timezone.localdate(), number=next_number(trial))
+            return Response(take_results(by=actor, trial=trial))
         except Charter.DoesNotExist:
             raise Http404 from None
-        plain: dict[str, Any] = to_plain(contents)
-        return Response({name: plain[name] for name in _SHOWN})

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.watching.tables import Watch
 from trials.roles import Act, Road
 
 
@@ -25,7 +26,7 @@ class Report(models.Model):
     contents = models.TextField(editable=False)
     contents_sha256 = models.CharField(max_length=64)
     pdf_sha256 = models.CharField(max_length=64)
-    # The head of the audit log when the contents were frozen.
+    # The last checkpoint of the audit log when the contents were frozen: how many events, and their root.
     audit_sequence = models.BigIntegerField()
     audit_hash = models.CharField(max_length=64)
     built_at = models.DateTimeField()
@@ -33,6 +34,8 @@ class Report(models.Model):
     signature_id = models.UUIDField(null=True, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.REPORT_VIEW, trial="trial")
+
+    watch: ClassVar[Watch] = Watch(digested=("contents",))
 
     class Meta:
         ordering = ["trial_id", "-number"]
@@ -46,6 +49,26 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trial} report {self.number}"
+
+
+class SealedDocument(models.Model):
+    """The released document under the installation's seal, made once the trail's checkpoint covers its release.
+
+    A later one takes the place of an earlier: the seal may be renewed, the contents never change.
+    """
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="documents")
+    pdf_sha256 = models.CharField(max_length=64)
+    checkpoint_size = models.BigIntegerField()
+    sealed_at = models.DateTimeField()
+
+    road: ClassVar[Road] = Road(view=Act.REPORT_VIEW, trial="report__trial")
+
+    class Meta:
+        ordering = ["report_id", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.report} sealed {self.sealed_at:%Y-%m-%d}"
 
 
 class Download(models.Model):

@@ -11,7 +11,11 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.selectors import head, signatures
 from audit.version import VERSION
+from endpoints.models import Read
 from endpoints.selectors import BestRow, SegmentRow, SubjectRow, TimePointRow, subject_rows
+from endpoints.services.reads import is_as_signed as read_is_as_signed
+from imaging.models import QCDecision
+from imaging.services.quality import is_as_signed as decision_is_as_signed
 from reports.contents import (
     FORMAT,
     AuditHead,
@@ -35,6 +39,7 @@ from trials import access
 from trials.models import Charter, Consent, ConsentForm, Subject, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter, subjects_of
+from trials.services.charters import is_as_signed as charter_is_as_signed
 from trials.services.consent import covers
 
 _LIBRARIES = ("Django", "highdicom", "numpy", "pydicom", "pyradiomics", "reportlab", "scipy", "SimpleITK")
@@ -219,6 +224,20 @@ def _software(readings: Iterable[Reading]) -> tuple[Version, ...]:
         Version(name="Python", version=platform.python_version()),
         *(Version(name=name, version=metadata.version(name)) for name in _LIBRARIES),
     )
+
+
+def void_signatures(trial: Trial) -> tuple[str, ...]:
+    """Name every record of the trial in force that changed after it was signed: charter, verdicts and reads."""
+    charters = trial.charters.filter(state=Charter.State.APPROVED)
+    decisions = QCDecision.objects.filter(time_point__subject__trial_site__trial=trial).select_related("time_point")
+    latest = {decision.time_point_id: decision for decision in decisions.order_by("id")}
+    locked = Read.objects.filter(assignment__time_point__subject__trial_site__trial=trial, state=Read.State.LOCKED)
+    found = [
+        *((each, charter_is_as_signed(each)) for each in charters),
+        *((each, decision_is_as_signed(each)) for each in latest.values()),
+        *((each, read_is_as_signed(each)) for each in locked.select_related("assignment")),
+    ]
+    return tuple(str(record) for record, holds in found if not holds)
 
 
 def next_number(trial: Trial) -> int:

@@ -4,7 +4,9 @@ import datetime as dt
 import hashlib
 import json
 from enum import StrEnum
+from typing import Any
 
+from celery import current_app
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -12,16 +14,24 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.services import canonical, record, sign, signing
+from audit.selectors import signatures
+from audit.services import canonical, record
+from audit.signing import Offer, Proof, offer, sign, signing
 from reports import store
-from reports.contents import Contents, SignatureFacts, from_plain, to_plain
+from reports.contents import Contents, from_plain, to_plain
 from reports.document import render
 from reports.models import Download, Report
-from reports.selectors import freeze, next_number, without_consent
+from reports.selectors import freeze, next_number, void_signatures, without_consent
 from trials import access
 from trials.models import Charter, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter
+
+MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
+
+
+# What of the contents the results of today show; the rest belongs to a report.
+SHOWN = ("trial", "cut_off", "counts", "readings", "volumes", "unread", "withdrawn", "excluded")
 
 
 class Form(StrEnum):
@@ -41,6 +51,7 @@ def build(*, by: Actor, trial: Trial, cut_off: dt.date) -> Report:
     if cut_off > timezone.localdate():
         raise ValidationError(_("That day has not come yet. Choose today or an earlier day."), code="future")
     charter = _charter(trial)
+    _refuse_void(trial)
     with transaction.atomic():
         contents = freeze(trial, cut_off=cut_off, number=next_number(trial))
     # Drawn outside a transaction: on SQLite it would keep every other writer waiting.
@@ -95,43 +106,37 @@ def _record(by: Actor, report: Report, act: str) -> None:
     record(by=by, act=act, obj=report, trial_code=report.trial.code, after=after)
 
 
-def release(*, by: Actor, report: Report, password: str) -> Report:
-    """Sign the frozen contents and make the document again with the signature in it (21 CFR 11.50, 11.70).
-
-    Raises ValidationError: `wrong-state` where it is released already, `consent-changed` where a subject in it no
-    longer agrees, `damaged` where the contents lost their hash, `wrong-password`, `too-many-tries`.
-    """
+def offer_release(*, by: Actor, report: Report) -> Offer:
+    """Return what a release would sign: the frozen contents. Raises ValidationError as `release` does before that."""
     by = access.require(by, Act.REPORT_BUILD, report)
-    contents = read(report)
-    _refuse_release(report, contents)
-    # Drawn outside the transaction, like a built report, and kept only once it is signed.
-    shown = SignatureFacts(
-        printed_name=by.name,
-        at=timezone.now(),
-        meaning=str(Meaning.APPROVAL.label),
-        record_sha256=report.contents_sha256,
-    )
-    pdf = render(contents, contents_sha256=report.contents_sha256, signature=shown)
-    return _release(by=by, report=report, password=password, shown=shown, pdf=pdf)
+    _refuse_release(report, read(report))
+    return offer(by=by, obj=report, contents=json.loads(report.contents), meanings=MEANINGS)
 
 
 @signing
-def _release(*, by: Actor, report: Report, password: str, shown: SignatureFacts, pdf: bytes) -> Report:
+def release(*, by: Actor, report: Report, proof: Proof) -> Report:
+    """Sign the frozen contents as offered (21 CFR 11.50, 11.70); the sealed document follows within seconds.
+
+    Raises ValidationError: `wrong-state` where it is released already, `consent-changed` where a subject in it no
+    longer agrees, `void` where a signature under it no longer fits its record, `damaged` where the contents lost their
+    hash, and SignatureRefused as `audit.signing.sign`.
+    """
+    by = access.require(by, Act.REPORT_BUILD, report)
     report = Report.objects.select_for_update(of=("self",), no_key=True).select_related("trial").get(pk=report.pk)
     _refuse_release(report, read(report))
     signature = sign(
         by=by,
-        password=password,
-        meaning=Meaning.APPROVAL,
+        proof=proof,
         obj=report,
         contents=json.loads(report.contents),
+        meanings=MEANINGS,
         trial_code=report.trial.code,
-        at=shown.at,
     )
     report.state, report.released_at, report.signature_id = Report.State.RELEASED, signature.at, signature.pk
-    report.pdf_sha256 = store.keep(pdf)
-    report.save(update_fields=["state", "released_at", "signature_id", "pdf_sha256"])
+    report.save(update_fields=["state", "released_at", "signature_id"])
     _record(by, report, "report.released")
+    # By name: services never import tasks.
+    transaction.on_commit(lambda: current_app.send_task("reports.tasks.seal_released"))
     return report
 
 
@@ -147,6 +152,20 @@ def _refuse_release(report: Report, contents: Contents) -> None:
             code="consent-changed",
             params={"codes": ", ".join(gone)},
         )
+    _refuse_void(report.trial)
+
+
+def _refuse_void(trial: Trial) -> None:
+    """Nothing is reported over a signature that no longer fits what it signed (21 CFR 11.70, EMA A5.3.2)."""
+    if void := void_signatures(trial):
+        raise ValidationError(
+            _(
+                "Something changed after it was signed, so that these signatures are void: %(records)s. "
+                "Have the records looked at and signed again, then go on."
+            ),
+            code="void",
+            params={"records": "; ".join(void)},
+        )
 
 
 def _released_already() -> ValidationError:
@@ -161,6 +180,14 @@ def read(report: Report) -> Contents:
     if _sha256(report.contents.encode()) != report.contents_sha256:
         raise _damaged()
     return from_plain(json.loads(report.contents))
+
+
+def is_as_signed(report: Report) -> bool:
+    """Whether a released report still says what its own release signature covers; a built one has nothing to lose."""
+    if report.signature_id is None:
+        return report.state == Report.State.BUILT
+    signed = signatures(report).filter(pk=report.signature_id).values_list("record_sha256", flat=True)
+    return list(signed) == [_sha256(report.contents.encode())]
 
 
 @transaction.atomic
@@ -180,14 +207,40 @@ def download(*, by: Actor, report: Report, form: Form) -> bytes:
     return data
 
 
+@transaction.atomic
+def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
+    """Return the results as they stand today, as JSON data, and keep who took which bytes (A10).
+
+    Raises Charter.DoesNotExist before the first approval.
+    """
+    by = access.require_in(by, Act.RESULT_VIEW, trial)
+    plain = to_plain(freeze(trial, cut_off=timezone.localdate(), number=next_number(trial)))
+    shown = {name: plain[name] for name in SHOWN}
+    after = {"sha256": _sha256(canonical(shown).encode()), "subjects": len(shown["readings"])}
+    record(by=by, act="results.taken", obj=trial, trial_code=trial.code, after=after)
+    return shown
+
+
 def _bytes(report: Report, form: Form) -> bytes:
     if form is Form.CONTENTS:
         read(report)
         return report.contents.encode()
     try:
-        return store.load(report.pdf_sha256)
+        return store.load(_pdf_sha256(report))
     except store.DamagedReportError:
         raise _damaged() from None
+
+
+def _pdf_sha256(report: Report) -> str:
+    """Return the built draft's hash, or the sealed document's once the report is released."""
+    if report.state != Report.State.RELEASED:
+        return report.pdf_sha256
+    sealed = report.documents.first()
+    if sealed is None:
+        raise ValidationError(
+            _("The document is being sealed; that takes some seconds. Try again in a moment."), code="not-sealed"
+        )
+    return sealed.pdf_sha256
 
 
 def _damaged() -> ValidationError:

@@ -1,27 +1,43 @@
 """The fixed cast and the shared stage: every test that needs people, a trial or a database takes them from here."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.cast import cast, django_db_setup  # noqa: F401  fixtures
+from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
+from tests.matrix import Matrix
 from tests.stack import stack  # noqa: F401  a fixture
 
 # Playwright's loop would make Django refuse the database to tests that run after a browser test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
+_matrix = Matrix()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--matrix", type=Path, help="write requirement, tests and result into this file")
     parser.addoption("--only-database", action="store_true", help="run only tests that use the test database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _matrix.collect(items)
     if not config.getoption("--only-database"):
         return
     chosen = [item for item in items if _uses_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _matrix.note(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if path := session.config.getoption("--matrix"):
+        _matrix.write(path)
 
 
 def _uses_database(item: pytest.Item) -> bool:

@@ -17,9 +17,12 @@ import pytest
 import requests
 
 from config.demo.people import PASSWORD
+from tests.signpage import filled
 
 ROOT = Path(__file__).parent.parent
 READY_SECONDS = 240
+# Longer than a code of an authenticator app stands.
+PATIENCE = 75.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -75,7 +78,8 @@ class Session:
     """A person at a real HTTP session: cookies, tokens, and nothing of Django's inside."""
 
     def __init__(self, address: str, username: str, password: str = PASSWORD) -> None:
-        self.address = address
+        self.address, self.password = address, password
+        self.codes: set[str] = set()
         self.http = requests.Session()
         self.post("/sign-in/", username=username, password=password)
 
@@ -89,6 +93,17 @@ class Session:
         return self.http.post(
             self.address + path, data=data, files=files, timeout=60, headers={"Referer": self.address + path}
         )
+
+    def sign(self, path: str, *, page: str = "", **fields: Any) -> requests.Response:
+        """Post the fields of `page`, and sign on what comes: no code is good twice, so this may wait for the next."""
+        deadline = time.monotonic() + PATIENCE
+        while (form := filled(self.post(path, page=page, **fields).text, password=self.password))["code"] in self.codes:
+            assert time.monotonic() < deadline, "no new code was shown"
+            time.sleep(2)
+        self.codes.add(form["code"])
+        answer = self.post(path, page=page, **form)
+        assert answer.ok, answer.text
+        return answer
 
     def token(self, page: str) -> str:
         found = _TOKEN.search(self.get(page).text)

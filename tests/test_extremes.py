@@ -54,6 +54,7 @@ def test_numbers_in_queries_are_never_a_fault(coordinator: Client, number: str) 
         "/trials/TUNDRA/charter/time-points/{0}/remove/",
         "/queries/{0}/answer/",
         "/people/{0}/end/",
+        "/history/subject/{0}/",
     ],
 )
 def test_numbers_in_addresses_are_never_a_fault(coordinator: Client, address: str, number: str) -> None:
@@ -66,7 +67,7 @@ def test_numbers_in_addresses_are_never_a_fault(coordinator: Client, address: st
     "address",
     [
         "/subjects/%00/",
-        "/subjects/ABCD-%00/history/",
+        "/history/subject/%00/",
         "/subjects/%00/consent/",
         "/subjects/%00/withdrawal/",
         "/trials/%00/",
@@ -104,7 +105,13 @@ def test_a_reader_who_asks_for_impossible_images_gets_none(client: Client, cast:
 def test_pages_stand_on_the_edge_of_the_calendar(coordinator: Client, cast: Cast, day: dt.date) -> None:
     TimePoint.objects.update(due_on=day)
     subject = f"/subjects/{cast.subject_a.code}/"
-    for address in ("/", "/trials/TUNDRA/", subject, f"{subject}history/", "/api/trials/TUNDRA/time-points/"):
+    for address in (
+        "/",
+        "/trials/TUNDRA/",
+        subject,
+        f"/history/subject/{cast.subject_a.pk}/",
+        "/api/trials/TUNDRA/time-points/",
+    ):
         assert coordinator.get(address).status_code == 200, address
 
 

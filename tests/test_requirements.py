@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ID = re.compile(r"R-[A-Z]+-\d\d")
+ID = re.compile(r"R-[A-Z0-9]+-\d\d")
 MARK = re.compile(r"mark\.req\(([^)]*)\)")
 
 

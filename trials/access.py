@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from trials.models import Membership, Trial
+from audit.context import admit
+from trials.models import Membership, Subject, Trial
 from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
 from trials.roles import Act, Reach, Road, Role, Scope, reach_of
 
@@ -109,6 +110,16 @@ def visible_trial(actor: Actor, code: str) -> Trial:
     return get_object_or_404(visible(actor, Trial.objects.select_related("sponsor")), code=code)
 
 
+def visible_subject(actor: Actor, code: str) -> Subject:
+    """Raise Http404 where the subject is foreign or does not exist."""
+    # PostgreSQL takes no NUL in a text, not even to look for it.
+    if "\0" in code:
+        raise Http404
+    return get_object_or_404(
+        visible(actor, Subject.objects.select_related("trial_site__trial", "trial_site__site")), code=code
+    )
+
+
 def trial_for(actor: Actor, code: str, act: Act) -> Trial:
     """Return the trial. Raises Http404 where it is foreign, PermissionDenied where no role has `act`."""
     trial = visible_trial(actor, code)
@@ -123,8 +134,15 @@ def require_in(actor: Actor, act: Act, trial: Model) -> Actor:
     """
     for scope in scopes(actor):
         if scope.trial_id == trial.pk and reach_of(scope.role, act) is not None:
-            return actor.acting_as(scope.role)
+            return _admitted(actor, scope.role)
     raise PermissionDenied(_("Your role in this trial does not include this."))
+
+
+def _admitted(actor: Actor, role: Role) -> Actor:
+    """Stamp the role, and let the database's own trail know who acts from here on, and in which role."""
+    stamped = actor.acting_as(role)
+    admit(stamped)
+    return stamped
 
 
 def _reaches(road: Road, scope: Scope, act: Act, obj: Model, actor: Actor) -> bool:
@@ -154,7 +172,7 @@ def require(actor: Actor, act: Act, obj: Model) -> Actor:
     where it is visible and only the right is lacking (C05).
     """
     if role := may(actor, act, obj):
-        return actor.acting_as(role)
+        return _admitted(actor, role)
     if may(actor, road_of(type(obj)).view, obj):
         raise PermissionDenied(_("Your role in this trial does not include this."))
     raise Http404

@@ -2,47 +2,84 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+import allauth.account.admin
+import allauth.mfa.admin  # noqa: F401  as the line above: both must have registered before they are taken off
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from audit import letters
+from audit.actor import Actor
+from audit.context import admit
 from trials.models import User
-from trials.services.accounts import record_change
+from trials.services.accounts import OPERATOR, record_change
 
 # Groups carry guardian's rights on trials; only memberships may fill them.
 admin.site.unregister(Group)
+# Nobody sets or clears a second factor for somebody else, nor an address that would sign in.
+admin.site.unregister((Authenticator, EmailAddress))
 admin.site.site_header = admin.site.site_title = _("Corelab operator")
-admin.site.index_title = _("Accounts of this installation")
+_WHOSE_LETTER = _("People sign under the letter of non-repudiation of their organisation: name it as its letter does.")
+admin.site.index_title = _("Accounts and letters of this installation")
+
+
+class OrganisationMixin(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    """Keeps the name of an organisation as its letter has it."""
+
+    def clean_organisation(self) -> str:
+        return letters.named(self.cleaned_data["organisation"])
+
+
+class AccountForm(OrganisationMixin, UserChangeForm):  # type: ignore[type-arg]  # as above
+    pass
+
+
+class NewAccountForm(OrganisationMixin, AdminUserCreationForm):  # type: ignore[type-arg]  # as above
+    pass
 
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter at run time
     """Accounts are made, changed and closed, never deleted: the trail names them."""
 
+    form = AccountForm
+    add_form = NewAccountForm
     list_display = [
         "username",
         "first_name",
         "last_name",
+        "organisation",
         "is_active",
         "may_create_trials",
         "is_staff",
         "last_login",
     ]
     list_filter = ["is_active", "is_staff", "may_create_trials"]
-    search_fields = ["username", "first_name", "last_name"]
+    search_fields = ["username", "first_name", "last_name", "organisation"]
     filter_horizontal = []
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        (_("Person"), {"fields": ["first_name", "last_name", "email"]}),
+        (_("Person"), {"fields": ["first_name", "last_name", "organisation", "email"], "description": _WHOSE_LETTER}),
         (_("Account"), {"fields": ["is_active", "may_create_trials", "is_staff", "is_superuser"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [
-        (None, {"fields": ["username", "first_name", "last_name", "email", "password1", "password2"]}),
+        (
+            None,
+            {
+                "fields": ["username", "first_name", "last_name", "organisation", "email", "password1", "password2"],
+                "description": _WHOSE_LETTER,
+            },
+        ),
     ]
     actions = None
 
@@ -53,6 +90,24 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
         return False
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # The database's own trail names the role, too.
+        admit(_operator(request))
+        return super().changeform_view(request, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Let password and event stand or fall together: Django keeps this page outside of a transaction."""
+        admit(_operator(request))
+        with transaction.atomic():
+            return super().user_change_password(request, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's own
+        super().save_model(request, obj, form, change)
+        if obj.organisation and not letters.is_on_file(obj.organisation):
+            messages.warning(
+                request, _("No letter of non-repudiation of this organisation is on file: its people cannot sign yet.")
+            )
+
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         self._record(request, obj, "account.added", message)
         return super().log_addition(request, obj, message)
@@ -62,8 +117,12 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
         return super().log_change(request, obj, message)
 
     def _record(self, request: HttpRequest, obj: Model, act: str, message: Any) -> None:
-        by = request.actor  # type: ignore[attr-defined]  # ActorMiddleware sets it
-        record_change(by=by, account=cast("User", obj), act=act, fields=_fields(message))
+        record_change(by=_operator(request), account=cast("User", obj), act=act, fields=_fields(message))
+
+
+def _operator(request: HttpRequest) -> Actor:
+    by: Actor = request.actor  # type: ignore[attr-defined]  # ActorMiddleware sets it
+    return by.acting_as(OPERATOR)
 
 
 def _fields(message: Any) -> list[str]:

@@ -1,19 +1,35 @@
-"""Read-only records of the trials floor at /api/, for scripts: the same rows as on the pages, never more."""
+"""Records of the trials floor at /api/, for scripts: the same rows as on the pages, never more.
 
-from typing import Any, TypeVar, cast
+Lists are read only. A single record also takes PATCH: a correction, with its reason, by the same services as the pages.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, cast
 
 from django.db.models import Model, QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from audit.actor import Actor
 from trials import access
 from trials.http import ActorRequest
-from trials.models import Subject, TimePoint, Trial
+from trials.models import Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
+from trials.services import corrections
+from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
 M = TypeVar("M", bound=Model)
+C = TypeVar("C", Trial, TrialSite, Subject)
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
 _PAGING = frozenset({"limit", "offset"})
+# Of the unknown keys of a body, so many are named, each by so many characters.
+_SHOWN, _LONGEST_NAME = 5, 60
 
 
 class TrialRecord(serializers.ModelSerializer[Trial]):
@@ -22,6 +38,16 @@ class TrialRecord(serializers.ModelSerializer[Trial]):
     class Meta:
         model = Trial
         fields = ["code", "title", "protocol_number", "sponsor", "state"]
+
+
+class SiteRecord(serializers.ModelSerializer[TrialSite]):
+    code = serializers.CharField(source="site.code")
+    hospital = serializers.CharField(source="site.name")
+    time_zone = serializers.CharField(source="site.time_zone")
+
+    class Meta:
+        model = TrialSite
+        fields = ["id", "number", "code", "hospital", "time_zone", "ae_title", "state"]
 
 
 class SubjectRecord(serializers.ModelSerializer[Subject]):
@@ -88,6 +114,14 @@ class TrialList(Records[Trial]):
         return self.narrowed(Trial.objects.select_related("sponsor"))
 
 
+class SiteList(Records[TrialSite]):
+    serializer_class = SiteRecord
+
+    def get_queryset(self) -> QuerySet[TrialSite]:
+        trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SITE_VIEW)
+        return self.narrowed(TrialSite.objects.filter(trial=trial).select_related("site"))
+
+
 class SubjectList(Records[Subject]):
     serializer_class = SubjectRecord
     filter_class = SubjectFilter
@@ -105,3 +139,117 @@ class TimePointList(Records[TimePoint]):
         trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
         rows = TimePoint.objects.filter(subject__trial_site__trial=trial)
         return self.narrowed(rows.select_related("subject__trial_site", "scheduled"))
+
+
+class Correction(serializers.Serializer[Any]):
+    """What a PATCH says beside the new values; `seen` is that of the record it was made from."""
+
+    reason = serializers.CharField(max_length=500)
+    seen = serializers.CharField(max_length=64, required=False)
+
+
+class TrialCorrection(Correction):
+    title = serializers.CharField(max_length=200, required=False)
+    protocol_number = serializers.CharField(max_length=60, required=False)
+
+
+class SiteCorrection(Correction):
+    number = serializers.CharField(max_length=10, required=False)
+    ae_title = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    hospital = serializers.CharField(max_length=120, required=False)
+    time_zone = serializers.CharField(max_length=40, required=False)
+
+
+class SubjectCorrection(Correction):
+    day_zero = serializers.DateField(required=False)
+
+
+def _shown(names: set[str]) -> list[str]:
+    """Name a few keys of a body; they may be anything, even what no encoding takes."""
+    return sorted(ascii(name)[:_LONGEST_NAME] for name in names)[:_SHOWN]
+
+
+class Record(APIView, ABC, Generic[C]):
+    """One record: GET gives it with `seen`, which names its values; PATCH corrects some of them."""
+
+    act: Act
+    record_class: type[serializers.ModelSerializer[C]]
+    correction_class: type[Correction]
+
+    @property
+    def actor(self) -> Actor:
+        return cast("ActorRequest", self.request).actor
+
+    @abstractmethod
+    def find(self) -> C:
+        """Return the record of the address. Raises Http404 and PermissionDenied as `trials.access`."""
+
+    @abstractmethod
+    def correct(self, row: C, *, values: dict[str, Any], told: dict[str, str]) -> C:
+        """Correct it by its service; `told` are the fields of Correction that were sent."""
+
+    def get(self, _request: Request, **_address: Any) -> Response:
+        return self._answer(self.find())
+
+    def patch(self, request: Request, **_address: Any) -> Response:
+        """Answer the record as it is now; 400 without a reason, for an unknown field, or where nothing differs."""
+        row = self.find()
+        access.require(self.actor, self.act, row)
+        values = self._read(request)
+        told = {name: values.pop(name) for name in ("reason", "seen") if name in values}
+        return self._answer(self.correct(row, values=values, told=told))
+
+    def _read(self, request: Request) -> dict[str, Any]:
+        told = self.correction_class(data=request.data)
+        unknown = set(request.data) - set(told.fields) if isinstance(request.data, Mapping) else set()
+        if unknown:
+            raise serializers.ValidationError(
+                _("These values do not exist here or do not change: %(names)s.") % {"names": ", ".join(_shown(unknown))}
+            )
+        told.is_valid(raise_exception=True)
+        return dict(told.validated_data)
+
+    def _answer(self, row: C) -> Response:
+        return Response({**self.record_class(row).data, "seen": corrections.seen_of(row)})
+
+
+class TrialDetail(Record[Trial]):
+    act = Act.TRIAL_EDIT
+    record_class = TrialRecord
+    correction_class = TrialCorrection
+
+    def find(self) -> Trial:
+        return access.visible_trial(self.actor, self.kwargs["code"])
+
+    def correct(self, row: Trial, *, values: dict[str, Any], told: dict[str, str]) -> Trial:
+        return corrections.correct_trial(by=self.actor, trial=row, change=TrialChange(**values), **told)
+
+
+class SiteDetail(Record[TrialSite]):
+    act = Act.TRIAL_EDIT
+    record_class = SiteRecord
+    correction_class = SiteCorrection
+
+    def find(self) -> TrialSite:
+        trial = access.trial_for(self.actor, self.kwargs["code"], Act.SITE_VIEW)
+        rows = access.visible(self.actor, TrialSite.objects.filter(trial=trial).select_related("site", "trial"))
+        return get_object_or_404(rows, pk=self.kwargs["pk"])
+
+    def correct(self, row: TrialSite, *, values: dict[str, Any], told: dict[str, str]) -> TrialSite:
+        return corrections.correct_site(by=self.actor, trial_site=row, change=SiteChange(**values), **told)
+
+
+class SubjectDetail(Record[Subject]):
+    act = Act.SUBJECT_REGISTER
+    record_class = SubjectRecord
+    correction_class = SubjectCorrection
+
+    def find(self) -> Subject:
+        trial = access.trial_for(self.actor, self.kwargs["code"], Act.SUBJECT_VIEW)
+        subject = access.visible_subject(self.actor, self.kwargs["subject"])
+        if subject.trial_site.trial_id != trial.pk:
+            raise Http404
+        return subject
+
+    def correct(self, row: Subject, *, values: dict[str, Any], told: dict[str, str]) -> Subject:
+        return corrections.correct_subject(by=self.actor, subject=row, change=SubjectChange(**values), **told)

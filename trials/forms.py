@@ -1,15 +1,13 @@
 """The shape of what is typed; whether it may be done is for the services."""
 
-import zoneinfo
 from typing import Any, cast
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
-from audit.selectors import Wanted
 from trials.codes import normalise
 from trials.models import (
     Charter,
@@ -24,6 +22,7 @@ from trials.models import (
 from trials.models.subjects import FIRST_DAY, LAST_DAY
 from trials.roles import Role
 from trials.services.charters import SETTINGS
+from trials.services.trials import AE_TITLE, TIME_ZONES
 
 ROLE_NAMES = {
     Role.COORDINATOR: __("coordinator"),
@@ -36,8 +35,6 @@ ROLE_NAMES = {
 }
 # Words of our own addresses that a trial code would shadow.
 RESERVED_CODES = frozenset({"new"})
-_TIME_ZONES = sorted(zoneinfo.available_timezones())
-_AE_TITLE = RegexValidator(r"^[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]*[\x21-\x5b\x5d-\x7e])?$")
 
 
 class Day(forms.DateField):
@@ -73,6 +70,14 @@ class Password(forms.CharField):
         super().__init__(widget=widget, strip=False, max_length=1024, **kwargs)
 
 
+class Code(forms.CharField):
+    """A second factor's code, typed with or without gaps."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"})
+        super().__init__(widget=widget, max_length=32, **kwargs)
+
+
 def _offer(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
     cast("forms.ModelChoiceField[Any]", form.fields[name]).queryset = rows
 
@@ -84,6 +89,15 @@ class SignInForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
     )
     password = Password(label=__("Password"))
+
+
+class EnrolForm(forms.Form):
+    password = Password(label=__("Your password"))
+    code = Code(label=__("Code that the app shows now"))
+
+
+class RemoveFactorForm(EnrolForm):
+    code = Code(label=__("Code of the app, or a recovery code"))
 
 
 class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
@@ -102,6 +116,13 @@ class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no paramete
 
 
 class CharterSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
+    reason = forms.CharField(
+        label=__("Reason"),
+        max_length=500,
+        help_text=__("It stands in the audit trail beside each value that changes."),
+        error_messages={"required": __("Say why the settings change.")},
+    )
+
     class Meta:
         model = Charter
         fields = SETTINGS
@@ -130,13 +151,6 @@ class RequirementForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no pa
         return str(self.cleaned_data["body_part"]).upper()
 
 
-class ApproveForm(forms.Form):
-    """The password again, and the digest of what the signer saw."""
-
-    digest = forms.CharField(widget=forms.HiddenInput)
-    password = Password(label=__("Your password, to sign"))
-
-
 class ReasonForm(forms.Form):
     reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
@@ -149,12 +163,12 @@ class SiteForm(forms.Form):
         help_text=__("A hospital this installation knows already keeps its name and time zone."),
     )
     name = forms.CharField(label=__("Hospital"), max_length=120)
-    time_zone = forms.ChoiceField(label=__("Time zone"), choices=[(name, name) for name in _TIME_ZONES], initial="UTC")
+    time_zone = forms.ChoiceField(label=__("Time zone"), choices=[(name, name) for name in TIME_ZONES], initial="UTC")
     ae_title = forms.CharField(
         label=__("DICOM AE title of the sender"),
         max_length=16,
         required=False,
-        validators=[_AE_TITLE],
+        validators=[AE_TITLE],
         help_text=__("Only if the hospital sends from its PACS; leave empty for the browser alone."),
     )
 
@@ -250,27 +264,3 @@ class WithdrawForm(ReasonForm):
         if normalise(self.cleaned_data["code"]) != self.subject.code:
             raise forms.ValidationError(_("This is not the code of this subject. Nothing was done."), code="code")
         return self.subject.code
-
-
-class TrailForm(forms.Form):
-    """The filter of the audit page; `wanted` is what it asks for."""
-
-    act = forms.ChoiceField(label=__("Act"), required=False)
-    person = forms.ChoiceField(label=__("Who"), required=False)
-    since = Day(label=__("From"), required=False)
-    until = Day(label=__("Until"), required=False)
-
-    def __init__(self, *args: Any, acts: list[str], people: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, words in (("act", acts), ("person", people)):
-            self.fields[name] = forms.ChoiceField(
-                label=self.fields[name].label,
-                required=False,
-                choices=[("", _("any")), *((word, word) for word in words)],
-            )
-
-    @property
-    def wanted(self) -> Wanted:
-        """Return the filter; raises KeyError before validation."""
-        told = self.cleaned_data
-        return Wanted(act=told["act"], person=told["person"], since=told["since"], until=told["until"])

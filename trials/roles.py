@@ -48,16 +48,17 @@ class Act(StrEnum):
     REPORT_VIEW = "report.view"
     REPORT_BUILD = "report.build"
     AUDIT_VIEW = "audit.view"
+    TRAIL_MASK = "trail.mask"
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
 
 TABLE: dict[Role, dict[Act, Reach]] = {
-    # The coordinator runs the trial, but neither sends, judges nor reads: those hands stay apart.
+    # The coordinator runs the trial, but neither sends, judges, reads nor masks: those hands stay apart.
     Role.COORDINATOR: {
         act: reach
         for act, reach in _EVERYWHERE.items()
-        if act not in {Act.SUBMISSION_SEND, Act.QC_DECIDE, Act.READ_PERFORM}
+        if act not in {Act.SUBMISSION_SEND, Act.QC_DECIDE, Act.READ_PERFORM, Act.TRAIL_MASK}
     },
     Role.SITE_STAFF: {
         Act.TRIAL_VIEW: Reach.TRIAL,
@@ -108,6 +109,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.SUBMISSION_VIEW,
             Act.SUBMISSION_DISCARD,
             Act.AUDIT_VIEW,
+            Act.TRAIL_MASK,
         ),
         Reach.TRIAL,
     ),

@@ -6,6 +6,11 @@ from trials.roles import Role
 
 PASSWORD = "corelab-demo-2026"  # noqa: S105  printed at every start, for a demo on loopback
 
+ORGANISATION = "Demo Core Laboratory"
+LETTER = (
+    b"The electronic signatures of the Demo Core Laboratory are as binding as signatures by hand. (An invented letter.)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -2,7 +2,7 @@
 
 from config.demo import stage
 from config.demo.lesions import Lesion as Truth
-from config.demo.people import PASSWORD
+from config.demo.signing import prove
 from config.demo.subjects import SUBJECTS, Visit
 from endpoints.measure.geometry import PixelPoint
 from endpoints.models import Assignment, Lesion, Measurement, Read, Segmentation
@@ -33,7 +33,8 @@ def _read(assignment: Assignment, visit: Visit) -> None:
     for truth, segment in zip(visit.spec.lesions, drawn, strict=True):
         lesion = _name(read, truth)
         lesions.measure(by=by, read=read, lesion=lesion, finding=_finding(lesion, segment, places))
-    reads.lock(by=by, read=read, password=PASSWORD, comment="")
+    offered = reads.offer_lock(by=by, read=read, comment="", seen=reads.findings_sha256(read))
+    reads.lock(by=by, read=read, comment="", proof=prove(by.id, offered))
 
 
 def _name(read: Read, truth: Truth) -> Lesion:

@@ -7,17 +7,19 @@ from pathlib import Path
 from django.utils import timezone
 from pydicom.data import get_testdata_file
 
+from audit import sealing
 from audit.actor import machine
 from config.demo import reading, stage
 from config.demo.markings import make_seg
-from config.demo.people import PASSWORD
 from config.demo.scans import make_ct, to_bytes
+from config.demo.signing import prove
 from config.demo.subjects import SUBJECTS, Visit
 from endpoints.models import Segmentation
 from endpoints.services import segmentations
 from imaging.models import Instance, QCDecision, Submission
 from imaging.services import quality, road, stages, submissions
 from reports import services as reports
+from reports.sealing import seal_released
 from trials.models import Subject, TimePoint, Trial
 from trials.services.charters import NewRequirement
 
@@ -82,14 +84,10 @@ def _send_visit(subject: Subject, staff: str, visit: Visit) -> None:
     seg = make_seg(ct, visit.spec.lesions)
     time_point = subject.time_points.get(scheduled__code=visit.code)
     _deliver(time_point, staff, [to_bytes(one) for one in (*ct, seg)])
-    quality.decide(
-        by=stage.actor("quim"),
-        time_point=time_point,
-        verdict=QCDecision.Verdict.ACCEPTED,
-        comment="",
-        password=PASSWORD,
-        seen=quality.shown_sha256(time_point),
-    )
+    by, verdict = stage.actor("quim"), QCDecision.Verdict.ACCEPTED
+    seen = quality.shown_sha256(time_point)
+    offered = quality.offer_decision(by=by, time_point=time_point, verdict=verdict, comment="", seen=seen)
+    quality.decide(by=by, time_point=time_point, verdict=verdict, comment="", proof=prove(by.id, offered))
 
 
 def _send_object(trial: Trial, name: str, site: str, staff: str) -> None:
@@ -124,5 +122,10 @@ def _measure(trial: Trial) -> None:
 
 def _report(trial: Trial) -> None:
     by = stage.actor("carmen")
+    # No sealer runs yet; a report tells of the last checkpoint before it.
+    sealing.seal_all()
     report = reports.build(by=by, trial=trial, cut_off=timezone.localdate())
-    reports.release(by=by, report=report, password=PASSWORD)
+    offered = reports.offer_release(by=by, report=report)
+    reports.release(by=by, report=report, proof=prove(by.id, offered))
+    sealing.seal_all()
+    seal_released()

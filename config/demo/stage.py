@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from audit.actor import Actor
-from config.demo.people import PASSWORD, PEOPLE, Person
+from audit.letters import file_letter
+from config.demo.people import LETTER, ORGANISATION, PASSWORD, PEOPLE, Person
+from config.demo.signing import prove
 from trials.models import ConsentForm, Subject, Trial, TrialSite, User
 from trials.roles import Role
-from trials.services import charters, members, subjects, trials
+from trials.services import accounts, charters, factors, members, subjects, trials
 
 SCOPES = tuple(ConsentForm.Scope.values)
 SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital Sur", "Europe/Madrid", "02"))
@@ -24,8 +26,17 @@ def actor(username: str) -> Actor:
 def make_people() -> None:
     for person in PEOPLE:
         make = User.objects.create_superuser if person.role is None else User.objects.create_user
-        make(person.username, password=PASSWORD, first_name=person.first_name, last_name=person.last_name)
+        user = make(
+            person.username,
+            password=PASSWORD,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            organisation=ORGANISATION,
+        )
+        factors.enrol_demo(by=actor(person.username), user=user)
     User.objects.filter(username="carmen").update(may_create_trials=True)
+    operator = actor("otto").acting_as(accounts.OPERATOR)
+    file_letter(by=operator, organisation=ORGANISATION, filed_on=timezone.localdate(), document=LETTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +80,15 @@ def make_trial(plan: Plan) -> Trial:
 def _write_charter(trial: Trial, plan: Plan) -> None:
     by, draft = actor("carmen"), trial.charters.get()
     settings = {name: getattr(draft, name) for name in charters.SETTINGS} | {"radiomics": plan.radiomics}
-    charters.change_settings(by=by, charter=draft, settings=settings)
+    charters.change_settings(by=by, charter=draft, settings=settings, reason="As the protocol of the demo says.")
     for code, name, day in plan.visits:
         visit = charters.NewTimePoint(
             code=code, name=name, day=day, window_before=plan.window, window_after=plan.window
         )
         planned = charters.add_time_point(by=by, charter=draft, new=visit)
         charters.add_requirement(by=by, planned=planned, new=plan.requirement)
-    charters.approve(by=by, charter=draft, password=PASSWORD)
+    offered = charters.offer_approval(by=by, charter=draft)
+    charters.approve(by=by, charter=draft, proof=prove("carmen", offered))
 
 
 def _seat(trial: Trial, person: Person) -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.actor import Actor
+from audit.context import admit
 from audit.services import record
 from endpoints.measure.errors import MeasureError
 from endpoints.measure.geometry import Grid
@@ -70,6 +71,7 @@ def _extract(segmentation: Segmentation, settings: Settings) -> _Outcome:
 
 
 def _keep(by: Actor, segmentation: Segmentation, settings: Settings, outcome: _Outcome) -> RadiomicsRun:
+    admit(by)
     result = outcome.result
     row, made = RadiomicsRun.objects.get_or_create(
         segmentation=segmentation,

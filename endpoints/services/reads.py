@@ -11,12 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.meanings import Meaning
 from audit.selectors import Signed
-from audit.services import canonical, record, sign, signing
+from audit.services import record
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import earlier, findings, lesions_of
 from endpoints.services import derivation
 from endpoints.services.baseline import edit_checks
 from endpoints.services.cases import require_draft, require_own, trial_code
+
+MEANINGS = (Meaning.AUTHORSHIP, Meaning.RESPONSIBILITY)
 
 
 @transaction.atomic
@@ -38,22 +41,43 @@ def open_read(*, by: Actor, assignment: Assignment) -> Read:
     return read
 
 
-@signing
-def lock(*, by: Actor, read: Read, password: str, comment: str, seen: str | None = None) -> Read:
-    """Freeze, sign and lock a complete draft, and derive what follows from it; it can never change again (C08, I04).
+@transaction.atomic
+@transaction.atomic
+def view(*, by: Actor, read: Read) -> None:
+    """Keep that the reader looked at the case once more (A10)."""
+    by = require_own(by, read.assignment)
+    record(by=by, act="read.viewed", obj=read, trial_code=trial_code(read.assignment))
 
-    `seen` is the `findings_sha256` of what the reader looked at while signing, where a page can tell.
-    Raises ValidationError: `locked`, `no-consent`, `incomplete`, `baseline`, `changed`, `wrong-password`, `criteria`.
+
+def offer_lock(*, by: Actor, read: Read, comment: str, seen: str) -> Offer:
+    """Return what locking would sign; `seen` is the `findings_sha256` of what the reader looked at.
+
+    Raises ValidationError: `changed` since then, and as `lock` does before the signature.
     """
     by, read = require_draft(by, read)
-    _refuse_unfinished(read, seen)
-    contents = read_contents(read, comment=comment)
+    if seen != findings_sha256(read):
+        raise ValidationError(
+            _("The findings changed after this page was shown. Look at them once more, then sign."), code="changed"
+        )
+    _refuse_unfinished(read)
+    return offer(by=by, obj=read, contents=read_contents(read, comment=comment), meanings=MEANINGS)
+
+
+@signing
+def lock(*, by: Actor, read: Read, comment: str, proof: Proof) -> Read:
+    """Freeze, sign and lock a complete draft as offered, and derive what follows; it never changes again (C08, I04).
+
+    Raises ValidationError: `locked`, `no-consent`, `incomplete`, `baseline`, `criteria`, and SignatureRefused as
+    `audit.signing.sign`.
+    """
+    by, read = require_draft(by, read)
+    _refuse_unfinished(read)
     signature = sign(
         by=by,
-        password=password,
-        meaning=Meaning.AUTHORSHIP,
+        proof=proof,
         obj=read,
-        contents=contents,
+        contents=read_contents(read, comment=comment),
+        meanings=MEANINGS,
         trial_code=trial_code(read.assignment),
     )
     _freeze(read, signature, comment)
@@ -64,7 +88,7 @@ def lock(*, by: Actor, read: Read, password: str, comment: str, seen: str | None
     return read
 
 
-def _refuse_unfinished(read: Read, seen: str | None) -> None:
+def _refuse_unfinished(read: Read) -> None:
     if missing := [row.lesion.label for row in findings(read) if row.now is None]:
         raise ValidationError(
             _("Say first how these lesions stand: %(labels)s."),
@@ -73,10 +97,6 @@ def _refuse_unfinished(read: Read, seen: str | None) -> None:
         )
     if blocking := [check.sentence for check in edit_checks(read) if check.blocks]:
         raise ValidationError(blocking, code="baseline")
-    if seen is not None and seen != findings_sha256(read):
-        raise ValidationError(
-            _("The findings changed after this page was shown. Look at them once more, then sign."), code="changed"
-        )
 
 
 def _freeze(read: Read, signature: Signed, comment: str) -> None:
@@ -96,7 +116,10 @@ def _freeze(read: Read, signature: Signed, comment: str) -> None:
 
 
 def read_contents(read: Read, *, comment: str) -> dict[str, Any]:
-    """Return what a signature on this read covers, as canonical data."""
+    """Return what a signature on this read covers, as canonical data.
+
+    The reader sees it as it is signed, and must not meet an identifier of the archive: images are named by hash.
+    """
     measured = {row.lesion_id: row for row in Measurement.objects.filter(read=read)}
     return {
         "read": str(read.pk),
@@ -117,11 +140,16 @@ def _lesion_contents(lesion: Lesion, row: Measurement | None) -> dict[str, Any]:
         "value": None if row.value is None else f"{row.value:.1f}",
         "unit": row.unit,
         "geometry": row.geometry,
-        "instance_uid": row.instance_uid,
+        "image_sha256": hashlib.sha256(row.instance_uid.encode()).hexdigest() if row.instance_uid else "",
         "frame": row.frame,
     }
 
 
 def findings_sha256(read: Read) -> str:
     """Name the findings of a draft as they stand, so that a page can tell whether they changed since."""
-    return hashlib.sha256(canonical(read_contents(read, comment="")).encode()).hexdigest()
+    return sha256_of(read_contents(read, comment=""))
+
+
+def is_as_signed(read: Read) -> bool:
+    """Whether a locked read still says what its signature covers; a draft has nothing to lose."""
+    return read.state == Read.State.DRAFT or sha256_of(read_contents(read, comment=read.comment)) == read.record_sha256

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import admit
 from audit.services import canonical, record
 from audit.version import VERSION
 from endpoints.measure.diameters import AxialDiameters, measure_diameters
@@ -62,6 +63,7 @@ def measure_segments(*, by: Actor, instance: Instance) -> list[Segmentation]:
     A refusal is recorded with its sentence and stands for this software version. `by` is the worker: no person
     asks for this. Raises ValidationError (`no-consent`) where consent does not cover computing.
     """
+    admit(by)
     consent.require(_subject(instance), ConsentForm.Scope.COMPUTING)
     if not _claim(instance):
         return []
@@ -207,6 +209,7 @@ def _keep(by: Actor, instance: Instance, rows: list[Segmentation]) -> list[Segme
 @transaction.atomic
 def refuse(*, by: Actor, instance: Instance, cause: str, sentence: str) -> None:
     """Say why a claimed segmentation cannot be measured; it is not tried again by this software version."""
+    admit(by)
     _finish(instance, state=State.REFUSED, cause=cause, refusal=sentence)
     trial_code = _subject(instance).trial_site.trial.code
     after = {"cause": cause, "software": VERSION}

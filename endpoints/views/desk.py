@@ -15,7 +15,7 @@ from endpoints.models import Assignment, Lesion, Read
 from endpoints.selectors.cases import FindingRow, SeriesPlace, findings, is_baseline, latest_response, series_places
 from endpoints.services.baseline import EditCheck, edit_checks
 from endpoints.services.cases import require_own
-from endpoints.services.reads import findings_sha256
+from endpoints.services.reads import findings_sha256, is_as_signed
 from imaging.frames import Preset
 from trials import access
 from trials.http import ActorRequest
@@ -87,7 +87,7 @@ def lesion_kinds(read: Read) -> tuple[Lesion.Kind, ...]:
 
 
 def show_desk(request: ActorRequest, read: Read, *, lock_form: LockForm | None = None) -> HttpResponse:
-    """Show the whole page; a bound lock form is a refused signature."""
+    """Show the whole page; a bound lock form is one that could not be led to the signing page."""
     places = series_places(read.assignment.time_point)
     shown = _shown(request, places)
     context = findings_context(read, places=places) | {
@@ -97,6 +97,7 @@ def show_desk(request: ActorRequest, read: Read, *, lock_form: LockForm | None =
         "windows": WINDOWS,
         "lock_form": lock_form or LockForm(),
         "response": latest_response(read),
+        "is_void": not is_as_signed(read),
     }
     return render(request, "read.html", context, status=400 if lock_form else 200)
 

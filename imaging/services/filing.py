@@ -68,6 +68,8 @@ def _hold(submission: Submission, time_point: TimePoint) -> None:
         .select_related("trial_site__trial")
         .get(pk=time_point.subject_id)
     )
+    # Its day zero may have been corrected since the claim, and days are counted from it.
+    time_point.subject = subject
     time_point.state = TimePoint.objects.select_for_update().get(pk=time_point.pk).state
     if time_point.state == TimePoint.State.ACCEPTED:
         raise ValidationError(

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.actor import machine
+from audit.context import acting
 from audit.services import record
 from imaging import quarantine
 from imaging.models import Submission
@@ -47,9 +48,10 @@ def _hand_over(submission: Submission) -> None:
 
 @transaction.atomic
 def _discard(submission: Submission) -> None:
-    road.move(submission, expected=State.RECEIVING, to=State.DISCARDED)
-    Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
     by = machine("worker", source="worker", request_id=f"delivery-{submission.pk}", on_behalf_of=submission.sent_by)
+    with acting(by):
+        road.move(submission, expected=State.RECEIVING, to=State.DISCARDED)
+        Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
     reason = "the sender did not finish it within four days"
     record(by=by, act="delivery.discarded", obj=submission, trial_code=submission.trial_site.trial.code, reason=reason)
     transaction.on_commit(lambda: quarantine.destroy(submission))

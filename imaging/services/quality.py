@@ -1,6 +1,5 @@
 """What the machine finds, what a person decides and signs, and the question to the site."""
 
-import hashlib
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.services import canonical, record, sign, signing
+from audit.selectors import signature_of
+from audit.services import record
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
 from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
     Finding,
@@ -28,6 +29,7 @@ from trials.roles import Act
 from trials.services import consent, timepoints
 
 State = Submission.State
+MEANINGS = (Meaning.REVIEW, Meaning.RESPONSIBILITY)
 
 
 def check(by: Actor, submission: Submission) -> None:
@@ -123,24 +125,41 @@ def _row(time_point: TimePoint, submission: Submission, finding: Finding, now: A
     )
 
 
-@signing
-def decide(
-    *, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, password: str, seen: str
-) -> QCDecision:
-    """Judge a received time point and sign (S01); a question to the site opens a query.
+def offer_decision(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, seen: str) -> Offer:
+    """Return what a verdict would sign; `seen` is the `shown_sha256` of what the analyst looked at while judging.
 
-    `seen` is the `shown_sha256` of what the analyst looked at. Raises ValidationError without a comment where one is
-    due, where images or findings have changed since, while a delivery is on its way, without consent, or out of order.
+    Raises ValidationError where images or findings have changed since, and as `decide` does before the signature.
+    """
+    by = access.require(by, Act.QC_DECIDE, time_point)
+    if seen != shown_sha256(time_point):
+        raise ValidationError(
+            _("Images or findings have changed since you opened this page. Look again, then sign."), code="changed"
+        )
+    _refuse_verdict(time_point, verdict, comment)
+    timepoints.require_open(time_point, TimePoint.State(verdict))
+    return offer(by=by, obj=time_point, contents=_judged(time_point, verdict, comment), meanings=MEANINGS)
+
+
+def _judged(time_point: TimePoint, verdict: QCDecision.Verdict, comment: str) -> dict[str, Any]:
+    return decision_contents(time_point) | {"verdict": str(verdict), "comment": comment}
+
+
+@signing
+def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, proof: Proof) -> QCDecision:
+    """Judge a received time point and sign as offered (S01); a question to the site opens a query.
+
+    Raises ValidationError without a comment where one is due, while a delivery is on its way, without consent, or out
+    of order, and SignatureRefused as `audit.signing.sign`: `changed` where an image or finding came meanwhile.
     """
     by = access.require(by, Act.QC_DECIDE, time_point)
     TimePoint.objects.select_for_update().get(pk=time_point.pk)
-    _refuse_verdict(time_point, verdict, comment, seen)
+    _refuse_verdict(time_point, verdict, comment)
     signature = sign(
         by=by,
-        password=password,
-        meaning=Meaning.REVIEW,
+        proof=proof,
         obj=time_point,
-        contents=decision_contents(time_point) | {"verdict": verdict, "comment": comment},
+        contents=_judged(time_point, verdict, comment),
+        meanings=MEANINGS,
         trial_code=time_point.subject.trial_site.trial.code,
     )
     decision = QCDecision.objects.create(
@@ -158,21 +177,17 @@ def decide(
     return decision
 
 
-def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment: str, seen: str) -> None:
+def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment: str) -> None:
     consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
     if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
         raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
     if time_point.submissions.filter(state__in=road.WORKING).exists():
         raise ValidationError(_("A delivery for this time point is on its way. Wait for its checks."), code="busy")
-    if seen != shown_sha256(time_point):
-        raise ValidationError(
-            _("Images or findings have changed since you opened this page. Look again, then sign."), code="changed"
-        )
 
 
 def shown_sha256(time_point: TimePoint) -> str:
     """Name what stands on the page, so that a signature covers what was seen."""
-    return hashlib.sha256(canonical(decision_contents(time_point)).encode()).hexdigest()
+    return sha256_of(decision_contents(time_point))
 
 
 def decision_contents(time_point: TimePoint) -> dict[str, Any]:
@@ -183,6 +198,14 @@ def decision_contents(time_point: TimePoint) -> dict[str, Any]:
         "instances": dict(instances.values_list("uid", "sha256")),
         "findings": list(latest_findings(time_point).values_list("rule", "severity", "sentence")),
     }
+
+
+def is_as_signed(decision: QCDecision) -> bool:
+    """Whether the images and findings of a verdict are still those its signature covers."""
+    signature = signature_of(decision.signature_id)
+    verdict = QCDecision.Verdict(decision.verdict)
+    contents = _judged(decision.time_point, verdict, decision.comment)
+    return signature is not None and sha256_of(contents) == signature.record_sha256
 
 
 def _close_queries(by: Actor, time_point: TimePoint) -> None:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor, machine
+from audit.context import acting, admit
 from audit.services import record
 from imaging.models import Submission
 from imaging.services import cleaning, filing, intake, quality, road
@@ -23,9 +24,14 @@ STAGES: dict[str, Callable[[Actor, Submission], None]] = {
 def run(submission: Submission) -> None:
     """Run the stage of the submission's state; a ValidationError is permanent and quarantines it with its reason."""
     by = machine("worker", source="worker", request_id=f"delivery-{submission.pk}", on_behalf_of=submission.sent_by)
-    if submission.attempts > road.MAXIMUM_ATTEMPTS:
-        stall(by, submission)
-        return
+    with acting(by):
+        if submission.attempts > road.MAXIMUM_ATTEMPTS:
+            stall(by, submission)
+        else:
+            _run(by, submission)
+
+
+def _run(by: Actor, submission: Submission) -> None:
     try:
         STAGES[submission.state](by, submission)
     except ValidationError as error:
@@ -51,6 +57,7 @@ def stall(by: Actor, submission: Submission) -> None:
 @transaction.atomic
 def resume(by: Actor, submission: Submission) -> None:
     """Let a stalled delivery go on where it stood. Raises ValidationError where it is not stalled."""
+    admit(by)
     to = Submission.State(submission.stalled_in or State.RECEIVED)
     road.move(submission, expected=State.STALLED, to=to)
     trial_code = submission.trial_site.trial.code

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import admit
 from audit.services import record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
@@ -58,6 +59,7 @@ def start(*, by: Actor, time_point: TimePoint) -> Submission:
 @transaction.atomic
 def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
     """Open a delivery from a known DICOM sender; a person names subject and time point later."""
+    admit(by)
     submission = _open(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
     record(
         by=by,
@@ -118,6 +120,8 @@ def _place(piece: Piece) -> tuple[int, int]:
 def _refuse_sender(by: Actor, submission: Submission) -> None:
     if by.user_id is not None:
         access.require(by, Act.SUBMISSION_SEND, submission)
+    else:
+        admit(by)
     if submission.sent_by != by.id or submission.state != State.RECEIVING:
         raise _closed()
 
@@ -240,6 +244,7 @@ def cut(*, number: int, data: bytes) -> list[Piece]:
 @transaction.atomic
 def close_association(*, by: Actor, submission: Submission) -> Submission:
     """End a DICOM delivery when its association ended, whole or not; what was acknowledged is all there."""
+    admit(by)
     submission = road.lock(submission)
     if not submission.files.exists():
         return _close(by, submission, State.DISCARDED)

@@ -6,11 +6,14 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from audit import guards
+from audit.context import acting
 from endpoints.models import Lesion, Measurement, Read
 from reports import services as reports
 from reports.models import Report
-from tests.cast import PASSWORD, TODAY, Cast, actor_for
-from tests.endpoints.desk import State, lock, name, opened, say
+from tests.cast import TODAY, Cast, actor_for
+from tests.endpoints.desk import State, name, opened, say
+from tests.people import STAGE, STAGE_REASON
+from tests.signing import approve, lock, release
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.services import charters
 
@@ -30,7 +33,7 @@ TABLES = tuple(UPDATES)
 
 
 def run(sql: str, *values: str | int | UUID) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with acting(STAGE, reason=STAGE_REASON), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, values)
 
 
@@ -63,7 +66,7 @@ def finished(cast: Cast) -> Read:
     say(read, name(read), State.MEASURED, "31.5")
     lock(read)
     report = reports.build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
-    reports.release(by=actor_for(cast.coordinator), report=report, password=PASSWORD)
+    release(cast.coordinator, report)
     return read
 
 
@@ -152,7 +155,7 @@ def test_no_visit_or_series_is_added_to_a_frozen_charter(cast: Cast) -> None:
 @pytest.mark.req("R-AUD-11")
 def test_an_amended_charter_supersedes_the_approved_one_by_the_ordinary_service(cast: Cast) -> None:
     draft = charters.amend(by=actor_for(cast.coordinator), charter=cast.charter, reason="more visits")
-    charters.approve(by=actor_for(cast.coordinator), charter=draft, password=PASSWORD)
+    approve(cast.coordinator, draft)
     assert dict(Charter.objects.values_list("version", "state")) == {1: "superseded", 2: "approved"}
     assert refused(UPDATES["trials_charter"])
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from config.demo.people import PASSWORD
 from tests.imaging.scans import PLANTED, ct_series
 from tests.stack import Stack
 
@@ -43,9 +42,9 @@ def write_charter(carmen: Any) -> None:
     series.locator("[name$='modality']").fill("CT")
     series.locator("[name$='minimum_slices']").fill("4")
     series.get_by_role("button", name="Add the series").click()
-    page.locator("[name='approve-password']").fill(PASSWORD)
+    page.get_by_role("link", name="Sign and approve").click()
     carmen.look()
-    carmen.press("Sign and approve")
+    carmen.sign("Sign and approve")
     expect(page.get_by_text("The charter is approved and frozen.")).to_be_visible()
 
 
@@ -105,12 +104,11 @@ def accept(quim: Any) -> None:
     page.keyboard.press("PageDown")
     page.go_back()
     page.get_by_label("accept for reading").check()
-    page.locator("[name='password']").fill("not my password")
-    quim.press("Sign the verdict")
+    quim.press("Go on to sign")
+    quim.look()
+    quim.sign("Sign the verdict", password="not my password")
     expect(page.get_by_text("That is not your password")).to_be_visible()
-    page.get_by_label("accept for reading").check()
-    page.locator("[name='password']").fill(PASSWORD)
-    quim.press("Sign the verdict")
+    quim.sign("Sign the verdict")
     expect(page.get_by_text("Your verdict was signed")).to_be_visible()
 
 
@@ -136,8 +134,14 @@ def read(rosa: Any) -> None:
     expect(page.get_by_text("23.4 mm").first).to_be_visible()
     for word in ("Hospital Norte", "norte", "nora"):
         assert word not in page.content()
-    page.locator("[name='password']").fill(PASSWORD)
-    page.locator("form[action$='/lock/'] button").click()
+    page.get_by_label("Comment").fill("one clear lesion")
+    rosa.press("Sign and lock…")
+    expect(page.get_by_text("one clear lesion").first).to_be_visible()
+    for word in ("Hospital Norte", "norte", "nora"):
+        assert word not in page.content()
+    rosa.look()
+    rosa.sign("Sign and lock this read")
+    expect(page.get_by_text("The read is signed and locked.")).to_be_visible()
     expect(page.get_by_text("baseline", exact=False).first).to_be_visible()
     rosa.look()
 
@@ -146,13 +150,18 @@ def report(carmen: Any) -> None:
     page = carmen.go("/trials/FJORD/reports/")
     carmen.look()
     carmen.press("Build")
-    page.locator("[name$='password']").fill(PASSWORD)
     carmen.look()
-    page.locator("form[action$='/release/'] button").click()
-    expect(page.get_by_text("released").first).to_be_visible()
+    page.get_by_role("link", name="Sign and release…").click()
+    carmen.look()
+    carmen.sign("Sign and release")
+    expect(page.get_by_text("The report is signed and released.")).to_be_visible()
+    carmen.look()
+    # It comes by itself, once a checkpoint covers the release and the worker has sealed.
+    expect(page.get_by_role("link", name="Download the PDF")).to_be_visible(timeout=60_000)
+    carmen.look()
 
 
-def take(silvia: Any) -> None:
+def take(silvia: Any, folder: Path) -> None:
     page = silvia.go("/trials/FJORD/results/")
     silvia.look()
     silvia.go("/trials/FJORD/reports/")
@@ -160,7 +169,20 @@ def take(silvia: Any) -> None:
     silvia.look()
     with page.expect_download() as waiting:
         page.locator("a[href$='/report.pdf']").first.click()
-    assert Path(waiting.value.path()).read_bytes().startswith(b"%PDF")
+    report = folder / "report.pdf"
+    waiting.value.save_as(report)
+    page.get_by_role("link", name="Verify a report").first.click()
+    silvia.look()
+    page.get_by_label("The report, as a PDF").set_input_files(report)
+    silvia.press("Verify")
+    expect(page.get_by_text("Everything holds.")).to_be_visible()
+    silvia.look()
+    forged = folder / "forged.pdf"
+    forged.write_bytes(report.read_bytes() + b"% one more page")
+    page.get_by_label("The report, as a PDF").set_input_files(forged)
+    silvia.press("Verify")
+    expect(page.get_by_text("Do not rely on this file.", exact=True)).to_be_visible()
+    silvia.look()
 
 
 @pytest.mark.req("R-FLOW-01", "R-UI-10")
@@ -176,7 +198,7 @@ def test_a_newcomer_takes_a_scan_of_their_own_down_the_whole_road(stack: Stack, 
     assign(carmen)
     read(someone("rosa"))
     report(carmen)
-    take(someone("silvia"))
+    take(someone("silvia"), tmp_path)
     page = carmen.go("/trials/FJORD/audit/")
     expect(page.locator("tbody").get_by_text("report.downloaded").first).to_be_visible()
     carmen.look()

@@ -10,8 +10,9 @@ from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
 from endpoints.services import assignments, lesions, reads
 from endpoints.services.lesions import Line, NewFinding, NewLesion
-from tests.cast import PASSWORD, Cast, actor_for
+from tests.cast import Cast, actor_for
 from tests.endpoints.scans import file_scan
+from tests.signing import lock
 from trials.models import Subject, User
 
 State = Measurement.State
@@ -58,10 +59,6 @@ def draw(
     )
     finding = NewFinding(state=State.MEASURED, line=line)
     return lesions.measure(by=actor_for(read.assignment.reader), read=read, lesion=lesion, finding=finding)
-
-
-def lock(read: Read, *, password: str = PASSWORD, comment: str = "") -> Read:
-    return reads.lock(by=actor_for(read.assignment.reader), read=read, password=password, comment=comment)
 
 
 def read_through(cast: Cast, subject: Subject, sums: dict[str, str]) -> list[Read]:

@@ -12,7 +12,8 @@ from endpoints.models import EndpointResult, Lesion, Read, Response
 from endpoints.selectors import TimePointRow, subject_rows
 from endpoints.services import assignments
 from tests.cast import Cast, actor_for, amend_charter
-from tests.endpoints.desk import State, assign, lock, name, open_read, opened, read_through, say
+from tests.endpoints.desk import State, assign, name, open_read, opened, read_through, say
+from tests.signing import lock
 from trials.services import subjects
 
 pytestmark = pytest.mark.django_db

@@ -6,17 +6,21 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.utils import timezone
 
+from audit.context import acting
+from audit.evidence import gather
 from audit.meanings import Meaning
 from audit.models import AuditEvent, Signature
-from audit.selectors import verify
+from audit.verifier import examine
 from endpoints.measure.geometry import PixelPoint
 from endpoints.models import Assignment, EndpointResult, Lesion, Measurement, Read, Response
 from endpoints.selectors.cases import series_places
 from endpoints.services import assignments, lesions, reads
 from endpoints.services.lesions import Line, NewFinding
 from tests.cast import Cast, actor_for
-from tests.endpoints.desk import State, assign, code_of, draw, lock, name, open_read, opened, read_through, say
+from tests.endpoints.desk import State, assign, code_of, draw, name, open_read, opened, read_through, say
 from tests.endpoints.scans import file_scan
+from tests.people import STAGE, STAGE_REASON
+from tests.signing import lock, prove
 from trials.services import members, subjects
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +48,8 @@ def test_a_reader_whose_role_ended_loses_the_case(cast: Cast) -> None:
     case = assign(cast, cast.subject_a, "BL")
     seat = cast.reader.memberships.get()
     seat.starts = timezone.localdate() - dt.timedelta(days=3)
-    seat.save()
+    with acting(STAGE, reason=STAGE_REASON):
+        seat.save()
     members.end(by=actor_for(cast.coordinator), membership=seat, reason="left the trial")
     with pytest.raises(Http404):
         reads.open_read(by=actor_for(cast.reader), assignment=case)
@@ -211,7 +216,7 @@ def test_a_locked_read_is_signed_for_exactly_what_it_says(cast: Cast) -> None:
     assert (signature.signer_id, signature.meaning) == ("rhea", Meaning.AUTHORSHIP)
     assert signature.record_sha256 == read.record_sha256
     assert read.assignment.state == Assignment.State.DONE
-    assert verify() is None
+    assert not examine(gather(outside=None, with_rows=True)).faults
 
 
 @pytest.mark.req("R-READ-10")
@@ -236,11 +241,17 @@ def test_findings_that_changed_after_the_page_was_shown_are_not_signed(cast: Cas
     read = opened(cast, cast.subject_a, "BL")
     lesion = name(read)
     say(read, lesion, State.MEASURED, "30.0")
-    seen = reads.findings_sha256(read)
+    by, seen = actor_for(cast.reader), reads.findings_sha256(read)
+    offered = reads.offer_lock(by=by, read=read, comment="", seen=seen)
     say(read, lesion, State.MEASURED, "31.0")
-    with pytest.raises(ValidationError) as refused:
-        reads.lock(by=actor_for(cast.reader), read=read, password="seven quiet otters", comment="", seen=seen)
-    assert code_of(refused) == "changed"
+    for act in (
+        lambda: reads.offer_lock(by=by, read=read, comment="", seen=seen),
+        lambda: reads.lock(by=by, read=read, comment="", proof=prove(by, offered)),
+    ):
+        with pytest.raises(ValidationError) as refused:
+            act()
+        assert code_of(refused) == "changed"
+    assert Read.objects.get().state == Read.State.DRAFT
 
 
 @pytest.mark.req("R-READ-11")

@@ -1,5 +1,6 @@
 """The reading pages over HTTP: what a blinded reader gets to see, with and without scripts."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +11,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.models import AuditEvent
+from audit.selectors import signatures
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
 from endpoints.services.reads import findings_sha256
-from tests.cast import PASSWORD, Cast, actor_for
-from tests.endpoints.desk import State, assign, lock, name, open_read, opened, read_through, say
+from tests.cast import Cast, actor_for
+from tests.endpoints.desk import State, assign, draw, name, open_read, opened, read_through, say
+from tests.signing import lock
+from tests.signpage import fields, filled
+from tests.tampering import change_frozen
 from trials.models import Subject, TimePoint
 from trials.services import subjects
 
@@ -26,6 +32,13 @@ Kind = Lesion.Kind
 def desk(client: Client, cast: Cast) -> Client:
     client.force_login(cast.reader)
     return client
+
+
+def signed(desk: Client, draft: Read, comment: str = "") -> tuple[Any, Any]:
+    """Return the signing page and the page after it."""
+    page = desk.post(url("read-lock", draft.assignment), {"comment": comment, "seen": findings_sha256(draft)})
+    form = filled(page.content.decode())
+    return page, desk.post(url("read-lock", draft.assignment), form, follow=True)
 
 
 def url(view: str, case: Assignment, *more: int) -> str:
@@ -77,8 +90,8 @@ def test_no_page_of_a_reader_tells_subject_site_dates_or_other_readers(desk: Cli
         desk.post(url("read-lesion-add", case), {"kind": "target", "organ": "x"}),
         desk.post(url("read-measure", case), {"lesion": "T01", "state": "absent"}, headers={"hx-request": "true"}),
         desk.post(url("read-measure", case), {"lesion": "T01", "state": "measured"}),
-        desk.post(url("read-lock", case), {"password": "no"}),
-        desk.post(url("read-lock", case), {"password": PASSWORD, "seen": findings_sha256(draft)}, follow=True),
+        desk.post(url("read-lock", case), {"seen": "something else"}),
+        *signed(desk, draft),
     ]
     subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
     pages += [desk.get(url("read", case)), desk.get(reverse("worklist")), desk.get(url("read-frame", case, 0, 0))]
@@ -143,7 +156,7 @@ def test_withdrawal_closes_page_and_frames_even_for_a_browser_that_holds_them(de
     subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
     assert desk.get(url("read", case)).status_code == 403
     assert desk.get(url("read-frame", case, 0, 0), headers={"if-none-match": tag}).status_code == 403
-    assert desk.post(url("read-lock", case), {"password": PASSWORD}).status_code == 403
+    assert desk.post(url("read-lock", case)).status_code == 403
 
 
 @pytest.mark.req("R-READ-13")
@@ -167,10 +180,11 @@ def test_a_whole_read_goes_through_plain_forms_without_any_script(desk: Client, 
     assert "pleura" in page
     seen = re.search(r'name="seen" value="([0-9a-f]{64})" form="lock"', page)
     assert seen
-    sent = {"password": PASSWORD, "comment": "fine", "seen": seen[1]}
-    signed = desk.post(url("read-lock", case), sent, follow=True)
-    assert "Response" in signed.content.decode()
-    assert Read.objects.get().state == Read.State.LOCKED
+    shown = desk.post(url("read-lock", case), {"comment": "fine", "seen": seen[1]}).content.decode()
+    after = desk.post(url("read-lock", case), filled(shown), follow=True)
+    assert "Response" in after.content.decode()
+    locked = Read.objects.get()
+    assert (locked.state, locked.comment) == (Read.State.LOCKED, "fine")
 
 
 @pytest.mark.req("R-READ-06")
@@ -217,8 +231,11 @@ def test_warnings_stand_on_the_page_before_locking(desk: Client, cast: Cast) -> 
     say(read, name(read), State.MEASURED, "8.0")
     page = desk.get(url("read", read.assignment)).content.decode()
     assert "Lesion T01 measures 8.0 mm and needs at least 10 mm here" in page
-    refused = desk.post(url("read-lock", read.assignment), {"password": PASSWORD})
+    sent = {"seen": findings_sha256(read), "comment": "a comment of some length"}
+    refused = desk.post(url("read-lock", read.assignment), sent)
     assert refused.status_code == 400
+    assert "a comment of some length" in refused.content.decode()
+    assert "Your password" not in refused.content.decode()
     assert Read.objects.get().state == Read.State.DRAFT
 
 
@@ -295,3 +312,90 @@ def test_the_list_of_assignments_is_the_coordinators(client: Client, cast: Cast,
     assert client.get(reverse("assignment-list", args=["TUNDRA"])).status_code == status
     for view in ("assign", "assign-all"):
         assert client.post(reverse(view, args=["TUNDRA"])).status_code == status
+
+
+def measured(cast: Cast) -> Read:
+    """A draft that could be locked, with a line drawn on an image."""
+    read = opened(cast, cast.subject_a, "BL")
+    draw(read, name(read), (10.0, 20.0), (22.0, 36.0))
+    return read
+
+
+@pytest.mark.req("R-SIG-20")
+def test_the_signing_page_shows_the_read_as_it_is_signed_and_names_its_image_by_hash(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    page, _after = signed(desk, read, "clear margins")
+    told = page.content.decode()
+    (signature,) = signatures(read)
+    assert signature.record_sha256 in told
+    uid = Measurement.objects.get().instance_uid
+    assert uid
+    for words in (read.assignment.case_code, "T01", "30.0", "clear margins", hashlib.sha256(uid.encode()).hexdigest()):
+        assert words in told
+        assert words in signature.contents
+    assert uid not in told + signature.contents
+
+
+@pytest.mark.req("R-SIG-21")
+def test_a_comment_of_several_lines_is_signed_and_kept_as_it_was_typed(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    signed(desk, read, "one\r\ntwo & <three>")
+    read.refresh_from_db()
+    assert (read.state, read.comment) == (Read.State.LOCKED, "one\ntwo & <three>")
+
+
+@pytest.mark.req("R-SIG-21")
+def test_a_wrong_password_signs_nothing_and_brings_the_page_back_with_the_comment(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    address = url("read-lock", read.assignment)
+    page = desk.post(address, {"comment": "clear margins", "seen": findings_sha256(read)}).content.decode()
+    refused = desk.post(address, filled(page, password="not mine"))
+    told = refused.content.decode()
+    assert refused.status_code == 400
+    assert "That is not your password" in told
+    assert fields(told)["comment"] == "clear margins"
+    assert Read.objects.get().state == Read.State.DRAFT
+    desk.post(address, filled(told))
+    assert Read.objects.get().state == Read.State.LOCKED
+
+
+@pytest.mark.req("R-SIG-22")
+def test_findings_that_change_while_the_signing_page_is_open_are_not_signed(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    address = url("read-lock", read.assignment)
+    page = desk.post(address, {"comment": "", "seen": findings_sha256(read)}).content.decode()
+    say(read, Lesion.objects.get(), State.MEASURED, "12.0")
+    after = desk.post(address, filled(page), follow=True)
+    assert after.redirect_chain[-1][0] == url("read", read.assignment)
+    assert "has changed since it was shown to you" in after.content.decode()
+    assert Read.objects.get().state == Read.State.DRAFT
+    assert AuditEvent.objects.filter(act="signature.refused", object_id=str(read.pk)).exists()
+
+
+@pytest.mark.req("R-SIG-22")
+def test_a_signature_sent_twice_locks_once_and_says_so(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    address = url("read-lock", read.assignment)
+    page = desk.post(address, {"comment": "", "seen": findings_sha256(read)}).content.decode()
+    form = filled(page)
+    desk.post(address, form)
+    again = desk.post(address, form, follow=True)
+    assert "signed already" in again.content.decode()
+    assert signatures(read).count() == 1
+
+
+@pytest.mark.req("R-SIG-23")
+def test_a_read_that_changed_after_it_was_signed_is_shown_as_void(desk: Client, cast: Cast) -> None:
+    read = lock(measured(cast))
+    assert "Signature void" not in desk.get(url("read", read.assignment)).content.decode()
+    change_frozen("endpoints_measurement", "UPDATE endpoints_measurement SET value = 12.0")
+    assert "Signature void" in desk.get(url("read", read.assignment)).content.decode()
+
+
+@pytest.mark.req("R-AUD-01")
+def test_each_look_at_a_case_is_kept(desk: Client, cast: Cast) -> None:
+    read = measured(cast)
+    for _ in range(2):
+        assert desk.get(url("read", read.assignment)).status_code == 200
+    looks = AuditEvent.objects.filter(act="read.viewed", object_id=str(read.pk))
+    assert list(looks.values_list("actor_id", "role")) == [("rhea", "reader")] * 2

@@ -3,7 +3,10 @@
 One trial NORDA with one site and consented subjects, and one person for every role, named like it.
 """
 
+from audit.context import acting
+from audit.letters import file_letter
 from tests.cast import PASSWORD, SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.people import ORGANISATION, STAGE, STAGE_REASON
 from tests.stack import Stack
 from trials.models import User
 from trials.roles import Role
@@ -29,13 +32,19 @@ def seed(stack: Stack, *, number_of_subjects: int = 1) -> None:
 
 def found(number_of_subjects: int) -> None:
     """Make the people, the trial, its charter, site, consent form and subjects, through the ordinary services."""
+    with acting(STAGE, reason=STAGE_REASON):
+        _found(number_of_subjects)
+
+
+def _found(number_of_subjects: int) -> None:
     people = {username: person(username, name) for username, name in PEOPLE.items()}
+    file_letter(by=STAGE, organisation=ORGANISATION, filed_on=TODAY, document=b"We sign as if by hand.")
     User.objects.create_superuser("operator", password=PASSWORD)
     coordinator = people["coordinator"]
     by, trial = actor_for(coordinator), found_trial(coordinator, code=CODE)
     draft = trial.charters.get()
     settings = {name: getattr(draft, name) for name in charters.SETTINGS} | {"radiomics": True}
-    charters.change_settings(by=by, charter=draft, settings=settings)
+    charters.change_settings(by=by, charter=draft, settings=settings, reason="the test asks for it")
     write_charter(trial, coordinator)
     trials.open_trial(by=by, trial=trial)
     site = add_site(trial, coordinator, code="norda", number="01", ae_title=AE_TITLE)

@@ -1,9 +1,11 @@
 """The profile of a real site: PostgreSQL and Redis, no demo; the same product, the same promises."""
 
 import os
+import re
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -11,13 +13,14 @@ import pytest
 import redis
 from psycopg import sql
 
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, TODAY
 from tests.flows import small
 from tests.flows.test_running import send_zip
 from tests.imaging.scans import PLANTED, ct_series
 from tests.postgresql import URL, is_there
+from tests.reports.sealed import told_by_pdfsig
 from tests.services import lacking
-from tests.stack import Stack, start, stop, wait_until
+from tests.stack import Session, Stack, start, stop, wait_until
 
 REDIS_HOST = "127.0.0.1"
 REDIS_PORT = 6379
@@ -96,10 +99,61 @@ def test_a_delivery_survives_a_killed_worker_on_postgresql_and_redis(site: Stack
     assert set(site.children("celery")).isdisjoint(workers)
 
 
+def _seen(page: str) -> str:
+    found = re.search(r'name="seen"\s+value="([0-9a-f]{64})"', page)
+    assert found
+    return found[1]
+
+
+def _accept(site: Stack) -> None:
+    analyst, page = site.session("qc_analyst"), f"/time-points/{_visit(site)}/"
+    analyst.sign(f"{page}decide/", page=page, verdict="accepted", comment="", seen=_seen(analyst.get(page).text))
+
+
+def _assign(coordinator: Session) -> None:
+    page = f"/trials/{small.CODE}/reads/"
+    chosen = re.search(r'<option value="(\d+)"', coordinator.get(page).text)
+    assert chosen
+    assert coordinator.post(f"{page}assign-all/", page=page, reader=chosen[1]).ok
+
+
+def _read(reader: Session) -> None:
+    (case,) = re.findall(r'action="(/reads/[0-9a-f-]{36}/)open/"', reader.get("/reads/").text)
+    reader.post(f"{case}open/", page="/reads/")
+    reader.post(f"{case}lesions/", page=case, kind="target", organ="liver")
+    reader.post(f"{case}measurements/", page=case, lesion="T01", state="measured", value="31.5")
+    locked = reader.sign(f"{case}lock/", page=case, comment="", seen=_seen(reader.get(case).text))
+    assert "The read is signed and locked." in locked.text
+
+
+def _release(coordinator: Session) -> str:
+    page = f"/trials/{small.CODE}/reports/"
+    built = coordinator.post(f"{page}build/", page=page, cut_off=str(TODAY))
+    assert built.ok, built.text
+    report = urlsplit(built.url).path
+    assert "being sealed" in coordinator.sign(f"{report}release/").text
+    return report
+
+
+@pytest.mark.req("R-SIG-39")
+def test_people_of_the_production_profile_sign_and_a_sealed_report_comes_out(site: Stack, tmp_path: Path) -> None:
+    """On PostgreSQL every page is a transaction of its own, or of none."""
+    coordinator, sponsor = site.session("coordinator"), site.session("sponsor")
+    _accept(site)
+    _assign(coordinator)
+    _read(site.session("reader"))
+    address = f"{_release(coordinator)}report.pdf"
+    wait_until(lambda: sponsor.get(address).content.startswith(b"%PDF"))
+    data = sponsor.get(address).content
+    assert "Total document signed" in told_by_pdfsig(data, tmp_path)
+    told = sponsor.post("/verify/", files={"file": ("mine.pdf", data, "application/pdf")}).text
+    assert "Everything holds." in told
+
+
 @pytest.mark.req("R-FLOW-02")
 def test_the_evidence_of_the_production_profile_holds(site: Stack) -> None:
     told = site.manage("verify_audit")
-    assert (told.returncode, "audit log holds" in told.stdout) == (0, True), told.stderr
+    assert (told.returncode, "audit trail holds" in told.stdout) == (0, True), told.stderr
     kept = site.manage("dumpdata").stdout
     assert '"scan.filed"' in kept
     assert not [planted for planted in PLANTED if planted in kept]

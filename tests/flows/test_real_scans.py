@@ -12,17 +12,19 @@ from django.test import Client
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID
 
-from audit import selectors as trail
 from audit.actor import machine
+from audit.evidence import gather
 from audit.models import AuditEvent
+from audit.sealing import seal_all
+from audit.verifier import examine
 from endpoints.models import Segmentation
 from endpoints.services.segmentations import measure_segments
 from imaging import archive
 from imaging.models import IncomingFile, Instance, QCDecision, Series, Study, Submission
-from imaging.services import quality
 from imaging.volumes import read_structures, read_volume
-from tests.cast import PASSWORD, Cast, actor_for
+from tests.cast import Cast, actor_for
 from tests.imaging.scans import drive, send
+from tests.signing import approve, decide
 from trials.models import TimePoint
 from trials.services import charters
 
@@ -84,14 +86,7 @@ def _read(modality: str) -> Original:
 
 
 def _accept(cast: Cast, time_point: TimePoint) -> None:
-    quality.decide(
-        by=actor_for(cast.analyst),
-        time_point=time_point,
-        verdict=QCDecision.Verdict.ACCEPTED,
-        comment="the cropped scan of a collection",
-        password=PASSWORD,
-        seen=quality.shown_sha256(time_point),
-    )
+    decide(cast.analyst, time_point, QCDecision.Verdict.ACCEPTED, "the cropped scan of a collection")
 
 
 def _measure(time_point: TimePoint) -> Segmentation:
@@ -117,8 +112,8 @@ def pet_keeps_weight(cast: Cast) -> None:
     by = actor_for(cast.coordinator)
     draft = charters.amend(by=by, charter=cast.charter, reason="PET is measured in SUV")
     chosen = {name: getattr(draft, name) for name in charters.SETTINGS} | {"retain_patient_characteristics": True}
-    charters.change_settings(by=by, charter=draft, settings=chosen)
-    charters.approve(by=by, charter=draft, password=PASSWORD)
+    charters.change_settings(by=by, charter=draft, settings=chosen, reason="PET is measured in SUV")
+    approve(cast.coordinator, draft)
 
 
 @pytest.mark.req("R-FLOW-06")
@@ -141,7 +136,8 @@ def test_a_real_scan_is_filed_accepted_measured_and_shown_and_keeps_nothing_of_w
     assert measured.longest_axial_mm
     _assert_pictures(client, cast, series, len(original.images))
     _assert_clean(original)
-    assert trail.verify() is None
+    seal_all()
+    assert examine(gather(outside=None, with_rows=True)).faults == []
     assert Submission.objects.get().state == Submission.State.CHECKED
 
 

@@ -1,13 +1,16 @@
 """The product as the operator meets it: it runs, survives kills, and its trail holds."""
 
 import os
+import re
 import signal
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from tests.imaging.scans import PLANTED, ct_series
+from tests.reports.sealed import told_by_pdfsig
 from tests.stack import Session, Stack, wait_until
 
 
@@ -72,7 +75,7 @@ def test_nothing_planted_is_left_anywhere_in_the_home(stack: Stack) -> None:
 def test_the_audit_log_of_the_running_system_verifies(stack: Stack) -> None:
     told = stack.manage("verify_audit")
     assert told.returncode == 0, told.stderr
-    assert "audit log holds" in told.stdout
+    assert "audit trail holds" in told.stdout
 
 
 @pytest.mark.req("R-RUN-05")
@@ -84,3 +87,20 @@ def test_every_response_carries_the_strict_policy_and_names_no_other_host(stack:
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
         assert "https://" not in answer.text
+
+
+@pytest.mark.req("R-SIG-39")
+def test_the_demo_report_comes_out_sealed_and_both_doors_say_that_it_holds(stack: Stack, tmp_path: Path) -> None:
+    sponsor = stack.session("silvia")
+    (report,) = set(re.findall(r'href="(/reports/[0-9a-f-]{36}/)"', sponsor.get("/trials/THORAX/reports/").text))
+    data = sponsor.get(f"{report}report.pdf").content
+    assert "Total document signed" in told_by_pdfsig(data, tmp_path)
+    page = sponsor.post("/verify/", files={"file": ("mine.pdf", data, "application/pdf")}).text
+    assert "Everything holds." in page
+    assert report in page
+    path = tmp_path / "mine.pdf"
+    path.write_bytes(data)
+    told = stack.manage("verify_report", str(path))
+    assert (told.returncode, "everything holds" in told.stdout) == (0, True), told.stderr
+    path.write_bytes(data[:-1])
+    assert stack.manage("verify_report", str(path)).returncode == 1

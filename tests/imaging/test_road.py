@@ -31,7 +31,7 @@ def test_a_series_is_received_cleaned_filed_and_checked(cast: Cast, filed: Submi
     assert (series.modality, series.instances.count()) == ("CT", 5)
     assert series.study.time_point == baseline_of(cast)
     assert baseline_of(cast).state == TimePoint.State.RECEIVED
-    acts = list(AuditEvent.objects.filter(object_id=str(filed.pk)).values_list("act", flat=True))
+    acts = list(AuditEvent.objects.filter(layer="act", object_id=str(filed.pk)).values_list("act", flat=True))
     assert acts == [
         "delivery.started",
         "delivery.received",

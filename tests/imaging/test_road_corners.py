@@ -11,27 +11,22 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from imaging import quarantine
-from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, Submission
+from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, Study, Submission
 from imaging.services import desk, filing, housekeeping, quality, road, stages, submissions
 from imaging.services.submissions import Piece
-from tests.cast import PASSWORD, TODAY, Cast, actor_for, register
+from tests import signing
+from tests.cast import TODAY, Cast, actor_for, register
 from tests.imaging.scans import baseline_of, ct_series, drive, send
 from trials.models import Subject, TimePoint
 from trials.services import subjects
+from trials.services.corrections import SubjectChange, correct_subject
 
 pytestmark = pytest.mark.django_db
 VERDICT = QCDecision.Verdict
 
 
 def decide(cast: Cast, time_point: TimePoint, verdict: QCDecision.Verdict, *, seen: str = "") -> QCDecision:
-    return quality.decide(
-        by=actor_for(cast.analyst),
-        time_point=time_point,
-        verdict=verdict,
-        comment="please look again",
-        password=PASSWORD,
-        seen=seen or quality.shown_sha256(time_point),
-    )
+    return signing.decide(cast.analyst, time_point, verdict, "please look again", seen=seen)
 
 
 def half_sent(cast: Cast, data: bytes) -> Submission:
@@ -229,3 +224,22 @@ def test_a_zip_without_images_says_so(cast: Cast) -> None:
     done = drive(send(cast.alba, baseline_of(cast), [packed.getvalue()]))
     assert done.state == Submission.State.QUARANTINED
     assert "no image" in done.refusal
+
+
+@pytest.mark.req("R-COR-06")
+def test_a_day_zero_corrected_while_a_scan_is_on_its_way_counts_for_that_scan(cast: Cast) -> None:
+    submission = send(cast.alba, baseline_of(cast), ct_series())
+    while submission.state != Submission.State.CLEANED:
+        claimed = road.claim(str(submission.pk))
+        assert claimed
+        stages.run(claimed)
+        submission.refresh_from_db()
+    claimed = road.claim(str(submission.pk))
+    assert claimed
+    assert claimed.time_point
+    assert claimed.time_point.subject.day_zero == cast.subject_a.day_zero
+    change = SubjectChange(day_zero=cast.subject_a.day_zero - dt.timedelta(days=3))
+    corrected = correct_subject(by=actor_for(cast.alba), subject=cast.subject_a, change=change, reason="typed wrongly")
+    stages.run(claimed)
+    # The day that pydicom's CT_small was taken.
+    assert Study.objects.get().study_day == (dt.date(2004, 1, 19) - corrected.day_zero).days

@@ -7,7 +7,9 @@ from uuid import UUID, uuid5
 
 from django.utils import timezone
 
+from audit.signing import sha256_of
 from endpoints.models import Assignment, EndpointResult, Read, Response
+from endpoints.services.reads import read_contents
 from tests.cast import Cast
 from trials.models import Subject, User
 
@@ -68,15 +70,17 @@ def write_reads(
 
 
 def _lock(assignment: Assignment, at: dt.datetime) -> Read:
-    return Read.objects.create(
+    read = Read(
         assignment=assignment,
         state=Read.State.LOCKED,
         comment="A free comment that no report may carry.",
         started_at=at,
         locked_at=at,
-        record_sha256="d" * 64,
         signature_id=uuid5(_NAMESPACE, str(assignment.pk)),
     )
+    read.record_sha256 = sha256_of(read_contents(read, comment=read.comment))
+    read.save(force_insert=True)
+    return read
 
 
 def _derive(read: Read, one: Told, at: dt.datetime) -> Response:

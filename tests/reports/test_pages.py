@@ -1,36 +1,22 @@
 """The pages: figures with their tables, building, releasing with a password, taking the file."""
 
+import datetime as dt
+import json
 import re
-from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django.fixtures import Settings
 
-from reports.models import Report
-from reports.services import build, release
-from tests.cast import PASSWORD, TODAY, Cast, actor_for
-from tests.reports.rows import GROWN, HALVED, write_reads
+from audit.models import AuditEvent
+from audit.sealing import seal_all
+from reports.models import Report, SealedDocument
+from reports.sealing import seal_released
+from tests.cast import TODAY, Cast, actor_for
+from tests.signpage import filled
+from tests.tampering import change_frozen
 from trials.models import Charter
 from trials.services import subjects
-
-
-@pytest.fixture(autouse=True)
-def _root(settings: Settings, tmp_path: Path) -> None:
-    settings.REPORTS_ROOT = tmp_path / "reports"
-
-
-@pytest.fixture
-def built(cast: Cast) -> Report:
-    write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
-    write_reads(cast, cast.subject_b, reader=cast.reader, told=GROWN, best="PD")
-    return build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
-
-
-@pytest.fixture
-def released(cast: Cast, built: Report) -> Report:
-    return release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
 
 
 @pytest.mark.req("R-REP-05", "R-REP-06")
@@ -106,16 +92,79 @@ def test_a_cut_off_to_come_is_refused_on_the_page(cast: Cast, client: Client) ->
 def test_a_wrong_password_is_told_and_the_right_one_releases(cast: Cast, built: Report, client: Client) -> None:
     client.force_login(cast.coordinator)
     address = reverse("report-release", args=[built.pk])
-    wrong = client.post(address, {"password": "not mine"})
+    assert f'href="{address}"' in client.get(reverse("report", args=[built.pk])).content.decode()
+    page = client.get(address).content.decode()
+    assert built.contents_sha256 in page
+    assert "The sum is 31.5 mm, written for a test." in page
+    wrong = client.post(address, filled(page, password="not mine"))
     assert wrong.status_code == 400
     assert "nothing was signed" in wrong.content.decode()
     built.refresh_from_db()
     assert built.state == Report.State.BUILT
-    right = client.post(address, {"password": PASSWORD}, follow=True)
-    assert "Clara Coordinator" in right.content.decode()
+    right = client.post(address, filled(wrong.content.decode()), follow=True)
+    assert "Clara Coordinator, Tundra Core Laboratory" in right.content.decode()
     assert "never changes" in right.content.decode()
     built.refresh_from_db()
     assert built.state == Report.State.RELEASED
+
+
+@pytest.mark.req("R-SIG-24")
+def test_a_refused_release_is_told_on_the_reports_own_page(cast: Cast, built: Report, client: Client) -> None:
+    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    client.force_login(cast.coordinator)
+    answer = client.get(reverse("report-release", args=[built.pk]), follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("report", args=[built.pk])
+    assert "The report stays unreleased" in answer.content.decode()
+
+
+@pytest.mark.req("R-SIG-29")
+def test_the_pages_say_which_void_signatures_stand_in_the_way(cast: Cast, built: Report, client: Client) -> None:
+    change_frozen("endpoints_read", "UPDATE endpoints_read SET comment = 'something else'")
+    client.force_login(cast.coordinator)
+    refused = client.post(reverse("report-build", args=["TUNDRA"]), {"cut_off": TODAY.isoformat()})
+    assert refused.status_code == 400
+    stopped = client.get(reverse("report-release", args=[built.pk]), follow=True)
+    for page in (refused, stopped):
+        told = page.content.decode()
+        assert "these signatures are void: read of CASE-" in told
+        assert "Rhea" not in told
+
+
+@pytest.mark.req("R-SIG-25")
+def test_a_released_report_is_being_sealed_and_then_offers_its_document_with_its_hash(
+    cast: Cast, released: Report, client: Client
+) -> None:
+    client.force_login(cast.sponsor)
+    own, state, pdf = (reverse(name, args=[released.pk]) for name in ("report", "report-sealing", "report-download"))
+    page = client.get(own).content.decode()
+    assert "being sealed; this takes some seconds" in page
+    assert f'hx-get="{state}"' in page
+    assert pdf not in page
+    early = client.get(pdf, follow=True)
+    assert early.redirect_chain[-1][0] == own
+    assert "is being sealed" in early.content.decode()
+    assert "notice--bad" not in early.content.decode()
+    assert client.get(state).status_code == 200
+    seal_all()
+    assert seal_released() == 1
+    done = client.get(state)
+    assert (done.status_code, done["HX-Refresh"]) == (286, "true")
+    page = client.get(own).content.decode()
+    document = released.documents.get()
+    for words in (document.pdf_sha256, f"checkpoint over {document.checkpoint_size} records", pdf):
+        assert words in page
+    assert "hx-get" not in page
+
+
+@pytest.mark.req("R-SIG-25")
+def test_a_sealing_that_takes_too_long_says_so(
+    cast: Cast, released: Report, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(cast.sponsor)
+    address = reverse("report-sealing", args=[released.pk])
+    assert "longer than it should" not in client.get(address).content.decode()
+    monkeypatch.setattr("reports.views._SEALED_BY", dt.timedelta(seconds=-1))
+    assert "longer than it should" in client.get(address).content.decode()
 
 
 @pytest.mark.req("R-REP-10", "R-REP-11")
@@ -126,7 +175,7 @@ def test_before_release_a_report_does_not_exist_for_sponsor_and_monitor(
     client.force_login(getattr(cast, name))
     for address in ("report", "report-download", "report-contents"):
         assert client.get(reverse(address, args=[built.pk])).status_code == 404
-    assert client.post(reverse("report-release", args=[built.pk]), {"password": PASSWORD}).status_code == 404
+    assert client.post(reverse("report-release", args=[built.pk])).status_code == 404
     assert "Report 1" not in client.get(reverse("report-list", args=["TUNDRA"])).content.decode()
 
 
@@ -137,7 +186,7 @@ def test_after_release_they_see_it_and_still_cannot_sign(
 ) -> None:
     client.force_login(getattr(cast, name))
     assert client.get(reverse("report", args=[released.pk])).status_code == 200
-    assert client.post(reverse("report-release", args=[released.pk]), {"password": PASSWORD}).status_code == 403
+    assert client.post(reverse("report-release", args=[released.pk])).status_code == 403
     assert client.post(reverse("report-build", args=["TUNDRA"]), {"cut_off": TODAY}).status_code == 403
 
 
@@ -151,7 +200,7 @@ def test_for_everybody_else_no_report_exists(cast: Cast, released: Report, clien
 
 @pytest.mark.req("R-REP-10")
 def test_the_file_comes_as_an_attachment_and_is_listed_with_its_hash(
-    cast: Cast, released: Report, client: Client
+    cast: Cast, released: Report, document: SealedDocument, client: Client
 ) -> None:
     client.force_login(cast.sponsor)
     answer = client.get(reverse("report-download", args=[released.pk]))
@@ -162,7 +211,7 @@ def test_the_file_comes_as_an_attachment_and_is_listed_with_its_hash(
     client.force_login(cast.coordinator)
     page = client.get(reverse("report", args=[released.pk])).content.decode()
     assert "sven" in page
-    assert released.pdf_sha256[:16] in page
+    assert document.pdf_sha256[:16] in page
 
 
 @pytest.mark.req("R-REP-06")
@@ -202,5 +251,7 @@ def test_the_api_gives_what_the_page_shows(cast: Cast, built: Report, client: Cl
     assert {reading["subject"] for reading in told["readings"]} == {cast.subject_a.code, cast.subject_b.code}
     assert told["trial"]["code"] == "TUNDRA"
     assert "software" not in told
+    taken = AuditEvent.objects.get(act="results.taken")
+    assert (taken.actor_id, json.loads(taken.after)["subjects"]) == (cast.sponsor.username, 2)
     cast.trial.charters.update(state=Charter.State.SUPERSEDED)
     assert client.get(reverse("api-results", args=["TUNDRA"])).status_code == 404

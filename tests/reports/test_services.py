@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +11,27 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.http import Http404
-from pytest_django.fixtures import Settings
+from django.test import Client
+from django.urls import reverse
 
+from audit.evidence import gather
 from audit.models import AuditEvent
-from audit.selectors import history, signatures, verify
+from audit.sealing import seal_all
+from audit.selectors import head, history, signatures
+from audit.verifier import examine
 from reports import store
-from reports.contents import SignatureFacts
+from reports.contents import AuditHead, SignatureFacts
 from reports.document import render
-from reports.models import Report
-from reports.services import Form, build, download, read, release
-from tests.cast import PASSWORD, TODAY, Cast, actor_for, register
+from reports.models import Report, SealedDocument
+from reports.seal import seal
+from reports.sealing import seal_report
+from reports.services import Form, build, download, read
+from tests.cast import TODAY, Cast, actor_for, register
 from tests.reports.pdftext import text_of
 from tests.reports.rows import GROWN, HALVED, write_reads
+from tests.signing import release
 from trials.models import Charter, ConsentForm, User
 from trials.services import subjects
-
-
-@pytest.fixture(autouse=True)
-def _root(settings: Settings, tmp_path: Path) -> None:
-    settings.REPORTS_ROOT = tmp_path / "reports"
-
-
-@pytest.fixture
-def built(cast: Cast) -> Report:
-    write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
-    write_reads(cast, cast.subject_b, reader=cast.reader, told=GROWN, best="PD")
-    return build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
-
-
-@pytest.fixture
-def released(cast: Cast, built: Report) -> Report:
-    return release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
 
 
 def _refusal(error: pytest.ExceptionInfo[ValidationError]) -> str | None:
@@ -66,13 +57,23 @@ def test_a_built_report_carries_the_hashes_of_its_contents_and_its_file(cast: Ca
     assert json.loads(event.after)["pdf_sha256"] == built.pdf_sha256
     assert json.loads(event.after)["contents_sha256"] == built.contents_sha256
     assert (event.actor_id, event.role) == ("clara", "coordinator")
-    assert AuditEvent.objects.get(sequence=built.audit_sequence).hash == built.audit_hash
-    assert verify() is None
+    assert not examine(gather(outside=None, with_rows=True)).faults
+
+
+@pytest.mark.req("R-REP-08")
+def test_a_report_prints_the_last_checkpoint_before_it_was_frozen(cast: Cast) -> None:
+    seal_all()
+    report = build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
+    assert (report.audit_sequence, report.audit_hash) == (head().sequence, head().hash)
+    assert report.audit_sequence > 0
+    assert read(report).audit == AuditHead(sequence=report.audit_sequence, hash=report.audit_hash)
 
 
 @pytest.mark.req("R-REP-01", "R-REP-02", "R-REP-06")
-def test_the_document_of_the_rows_holds_results_and_no_names(cast: Cast, released: Report, tmp_path: Path) -> None:
-    text = text_of(store.load(released.pdf_sha256), tmp_path)
+def test_the_document_of_the_rows_holds_results_and_no_names(
+    cast: Cast, released: Report, document: SealedDocument, tmp_path: Path
+) -> None:
+    text = text_of(store.load(document.pdf_sha256), tmp_path)
     for words in (
         cast.subject_a.code, cast.subject_b.code, "80.0", "52.5", "31.5", "93.0", "121.7", "TUNDRA-001",
         "The sum is 31.5 mm, written for a test.", "b" * 64, released.contents_sha256, released.audit_hash,
@@ -83,8 +84,8 @@ def test_the_document_of_the_rows_holds_results_and_no_names(cast: Cast, release
         assert name not in text
 
 
-@pytest.mark.req("R-REP-12")
-def test_a_report_of_a_hundred_subjects_builds_and_names_them_all(cast: Cast, tmp_path: Path) -> None:
+@pytest.mark.req("R-REP-12", "R-SIG-24")
+def test_a_report_of_a_hundred_subjects_builds_and_names_them_all(cast: Cast, tmp_path: Path, client: Client) -> None:
     crowd = [register(cast.alba, cast.site_a, cast.form) for _ in range(98)]
     for index, subject in enumerate((cast.subject_a, cast.subject_b, *crowd)):
         told, best = ((HALVED, "PR"), (GROWN, "PD"))[index % 2]
@@ -92,10 +93,23 @@ def test_a_report_of_a_hundred_subjects_builds_and_names_them_all(cast: Cast, tm
     report = build(by=actor_for(cast.coordinator), trial=cast.trial, cut_off=TODAY)
     text = text_of(store.load(report.pdf_sha256), tmp_path)
     assert all(text.count(f"{subject.code} · site") == 2 for subject in crowd)
+    client.force_login(cast.coordinator)
+    page = client.post(reverse("report-release", args=[report.pk])).content.decode()
+    assert all(subject.code in page for subject in crowd)
+    assert re.search(r"<details>\s*<summary>\s*100 entries", page), "long lists are folded"
+    assert len(page) < 1_000_000
 
 
 @pytest.mark.req("R-REP-03")
-def test_the_stored_file_can_be_made_again_from_the_frozen_contents(released: Report) -> None:
+def test_the_stored_draft_can_be_made_again_from_the_frozen_contents(built: Report) -> None:
+    again = render(read(built), contents_sha256=built.contents_sha256, signature=None)
+    assert again == store.load(built.pdf_sha256)
+
+
+@pytest.mark.req("R-REP-03")
+def test_the_sealed_document_begins_with_what_can_be_made_again_from_contents_and_signature(
+    released: Report, document: SealedDocument
+) -> None:
     signed = signatures(released).get()
     shown = SignatureFacts(
         printed_name=signed.printed_name,
@@ -104,7 +118,7 @@ def test_the_stored_file_can_be_made_again_from_the_frozen_contents(released: Re
         record_sha256=signed.record_sha256,
     )
     again = render(read(released), contents_sha256=released.contents_sha256, signature=shown)
-    assert again == store.load(released.pdf_sha256)
+    assert store.load(document.pdf_sha256).startswith(again)
 
 
 @pytest.mark.req("R-REP-08")
@@ -132,24 +146,23 @@ def test_no_report_is_built_for_a_day_to_come_or_without_an_approved_charter(cas
 
 
 @pytest.mark.req("R-REP-09")
-def test_releasing_signs_the_contents_and_makes_a_new_file(cast: Cast, built: Report) -> None:
-    before = built.pdf_sha256
-    released = release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+def test_releasing_signs_the_contents_and_leaves_the_file_to_the_sealer(cast: Cast, built: Report) -> None:
+    released = release(cast.coordinator, built)
     signature = signatures(released).get()
     assert signature.pk == released.signature_id
     assert signature.record_sha256 == released.contents_sha256
     assert (signature.meaning, signature.printed_name) == ("approval", "Clara Coordinator")
     assert released.state == Report.State.RELEASED
     assert released.released_at == signature.at
-    assert released.pdf_sha256 != before
+    assert not released.documents.exists()
     assert _acts(released) == ["report.built", "record.signed", "report.released"]
-    assert json.loads(_last(released, "report.released").after)["pdf_sha256"] == released.pdf_sha256
+    assert json.loads(_last(released, "report.released").after)["contents_sha256"] == released.contents_sha256
 
 
 @pytest.mark.req("R-REP-09")
 def test_a_wrong_password_releases_nothing(cast: Cast, built: Report) -> None:
     with pytest.raises(ValidationError) as wrong:
-        release(by=actor_for(cast.coordinator), report=built, password="not mine")
+        release(cast.coordinator, built, password="not mine")
     assert _refusal(wrong) == "wrong-password"
     built.refresh_from_db()
     assert built.state == Report.State.BUILT
@@ -157,18 +170,19 @@ def test_a_wrong_password_releases_nothing(cast: Cast, built: Report) -> None:
 
 
 @pytest.mark.req("R-REP-09")
-def test_a_report_is_drawn_before_the_transaction_that_signs_it(
-    cast: Cast, built: Report, monkeypatch: pytest.MonkeyPatch
+def test_a_report_is_drawn_and_sealed_outside_any_transaction(
+    cast: Cast, released: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     depth: list[int] = []
 
     def draw(*args: Any, **kwargs: Any) -> bytes:
         depth.append(len(connection.savepoint_ids))
-        return render(*args, **kwargs)
+        return seal(*args, **kwargs)
 
-    monkeypatch.setattr("reports.services.render", draw)
+    seal_all()
+    monkeypatch.setattr("reports.seal.seal", draw)
     outside = len(connection.savepoint_ids)
-    release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+    seal_report(released)
     assert depth == [outside]
 
 
@@ -176,25 +190,25 @@ def test_a_report_is_drawn_before_the_transaction_that_signs_it(
 def test_a_released_report_never_changes_and_the_next_build_takes_a_new_number(cast: Cast, released: Report) -> None:
     by = actor_for(cast.coordinator)
     with pytest.raises(ValidationError) as again:
-        release(by=by, report=released, password=PASSWORD)
+        release(cast.coordinator, released)
     assert _refusal(again) == "wrong-state"
     later = build(by=by, trial=cast.trial, cut_off=TODAY)
     assert later.number == 2
-    assert Report.objects.get(pk=released.pk).pdf_sha256 == released.pdf_sha256
+    assert Report.objects.get(pk=released.pk).contents == released.contents
 
 
 @pytest.mark.req("R-REP-09")
 @pytest.mark.parametrize("name", ["sponsor", "monitor"])
 def test_who_may_look_may_not_release(cast: Cast, built: Report, name: str) -> None:
     with pytest.raises(PermissionDenied):
-        release(by=actor_for(getattr(cast, name)), report=built, password=PASSWORD)
+        release(getattr(cast, name), built)
 
 
 @pytest.mark.req("R-REP-13")
 def test_a_report_is_not_released_after_a_subject_in_it_withdrew(cast: Cast, built: Report) -> None:
     subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
     with pytest.raises(ValidationError) as gone:
-        release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+        release(cast.coordinator, built)
     assert _refusal(gone) == "consent-changed"
     assert cast.subject_a.code in gone.value.messages[0]
     assert not signatures(built).exists()
@@ -205,14 +219,14 @@ def test_a_report_is_not_released_after_a_subject_in_it_narrowed_consent(cast: C
     imaging = subjects.NewConsent(form=cast.form, scopes=(ConsentForm.Scope.IMAGING,), on=TODAY)
     subjects.give_consent(by=actor_for(cast.brisa), subject=cast.subject_b, consent=imaging)
     with pytest.raises(ValidationError) as gone:
-        release(by=actor_for(cast.coordinator), report=built, password=PASSWORD)
+        release(cast.coordinator, built)
     assert _refusal(gone) == "consent-changed"
 
 
 @pytest.mark.req("R-REP-10")
 @pytest.mark.parametrize("name", ["sponsor", "monitor", "coordinator"])
 def test_taking_a_released_report_leaves_a_row_and_an_event_with_the_hash(
-    cast: Cast, released: Report, name: str
+    cast: Cast, released: Report, document: SealedDocument, name: str
 ) -> None:
     person: User = getattr(cast, name)
     data = download(by=actor_for(person), report=released, form=Form.PDF)
@@ -220,7 +234,7 @@ def test_taking_a_released_report_leaves_a_row_and_an_event_with_the_hash(
     row = released.downloads.get()
     assert (row.sha256, row.taken_by) == (sha256, person.username)
     event = _last(released, "report.downloaded")
-    assert json.loads(event.after)["sha256"] == sha256 == released.pdf_sha256
+    assert json.loads(event.after)["sha256"] == sha256 == document.pdf_sha256
     assert event.actor_id == person.username
 
 
@@ -247,9 +261,18 @@ def test_nobody_else_takes_a_report(cast: Cast, released: Report, name: str) -> 
     assert not released.downloads.exists()
 
 
+@pytest.mark.req("R-SIG-25")
+def test_before_it_is_sealed_a_released_report_is_handed_to_nobody(cast: Cast, released: Report) -> None:
+    for user in (cast.sponsor, cast.monitor, cast.coordinator):
+        with pytest.raises(ValidationError) as early:
+            download(by=actor_for(user), report=released, form=Form.PDF)
+        assert _refusal(early) == "not-sealed"
+    assert not released.downloads.exists()
+
+
 @pytest.mark.req("R-REP-10")
-def test_a_damaged_file_is_handed_to_nobody(cast: Cast, released: Report) -> None:
-    path = store.path_of(released.pdf_sha256)
+def test_a_damaged_file_is_handed_to_nobody(cast: Cast, released: Report, document: SealedDocument) -> None:
+    path = store.path_of(document.pdf_sha256)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(ValidationError) as damaged:
         download(by=actor_for(cast.sponsor), report=released, form=Form.PDF)
@@ -264,7 +287,7 @@ def test_contents_edited_behind_our_back_are_neither_released_nor_handed_out(cas
     built.refresh_from_db()
     by = actor_for(cast.coordinator)
     for act in (
-        lambda: release(by=by, report=built, password=PASSWORD),
+        lambda: release(cast.coordinator, built),
         lambda: download(by=by, report=built, form=Form.CONTENTS),
     ):
         with pytest.raises(ValidationError) as damaged:

@@ -1,9 +1,12 @@
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
-from audit.models import AuditEvent
-from tests.cast import PASSWORD, Cast, actor_for
-from trials.models import Charter
+from audit.models import AuditEvent, Signature
+from tests.cast import Cast, actor_for
+from tests.signpage import sign
+from tests.tampering import change_frozen
+from trials.models import Charter, User
 from trials.services import charters
 
 pytestmark = pytest.mark.django_db
@@ -13,6 +16,7 @@ SETTINGS = {
     "settings-confirmation_required": "",
     "settings-confirmation_days": 35,
     "settings-minimum_sd_days": 42,
+    "settings-reason": "the protocol was amended",
 }
 VISIT = {
     "visit-code": "FU3",
@@ -27,10 +31,6 @@ VISIT = {
 def draft(cast: Cast, client: Client) -> Charter:
     client.force_login(cast.coordinator)
     return charters.amend(by=actor_for(cast.coordinator), charter=cast.charter, reason="a third follow-up")
-
-
-def digest(client: Client) -> str:
-    return str(client.get(ADDRESS).context["digest"])
 
 
 @pytest.mark.req("R-TRI-04")
@@ -57,6 +57,16 @@ def test_the_event_of_changed_settings_tells_the_values_before_and_after(draft: 
     event = AuditEvent.objects.get(act="charter.changed")
     assert '"confirmation_days":28' in event.before
     assert '"confirmation_days":35' in event.after
+    assert event.reason == "the protocol was amended"
+
+
+@pytest.mark.req("R-TRI-04")
+def test_settings_change_with_a_reason_only(draft: Charter, client: Client) -> None:
+    answer = client.post(f"{ADDRESS}2/settings/", SETTINGS | {"settings-reason": " "})
+    assert answer.status_code == 400
+    assert "Say why the settings change." in answer.content.decode()
+    draft.refresh_from_db()
+    assert draft.confirmation_days == 28
 
 
 @pytest.mark.req("R-TRI-04")
@@ -75,48 +85,96 @@ def test_a_code_or_day_planned_twice_is_refused_beside_the_form(draft: Charter, 
 
 
 @pytest.mark.req("R-TRI-05")
-def test_the_signer_sees_what_is_signed_and_approval_freezes_just_that(draft: Charter, client: Client) -> None:
-    page = client.get(ADDRESS)
-    shown = page.context["digest"]
-    assert shown in page.content.decode()
-    assert "I approve this record" in page.content.decode()
-    told = {"approve-digest": shown, "approve-password": PASSWORD}
-    assert client.post(f"{ADDRESS}2/approve/", told).status_code == 302
+def test_the_signer_sees_what_is_signed_and_approval_freezes_just_that(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    assert f'href="{ADDRESS}2/approve/"' in client.get(ADDRESS).content.decode()
+    page = client.get(f"{ADDRESS}2/approve/")
+    offer, shown = page.context["offer"], page.content.decode()
+    assert offer.sha256 in shown
+    assert offer.short in shown
+    for value in ("Baseline", "Follow-up 2", "CT chest", "112", "confirmation days", "I approve this record"):
+        assert value in shown
+    assert sign(client, page).status_code == 302
     draft.refresh_from_db()
-    assert (draft.state, draft.document_sha256) == (Charter.State.APPROVED, shown)
+    assert (draft.state, draft.document_sha256) == (Charter.State.APPROVED, offer.sha256)
     assert Charter.objects.get(version=1).state == Charter.State.SUPERSEDED
+    approved = client.get(ADDRESS).content.decode()
+    for value in ("Clara Coordinator", "Tundra Core Laboratory", "I approve this record", offer.sha256):
+        assert value in approved
 
 
-@pytest.mark.req("R-TRI-05")
-def test_a_wrong_password_approves_nothing(draft: Charter, client: Client) -> None:
-    answer = client.post(
-        f"{ADDRESS}2/approve/", {"approve-digest": digest(client), "approve-password": "eight loud otters"}
-    )
-    assert answer.status_code == 400
-    assert "not your password" in answer.content.decode()
+@pytest.mark.req("R-SIG-01")
+@pytest.mark.parametrize(("wrong", "sentence"), [("password", "not your password"), ("code", "does not hold now")])
+def test_a_wrong_component_approves_nothing_and_the_page_asks_again(
+    cast: Cast, draft: Charter, client: Client, wrong: str, sentence: str
+) -> None:
+    page = client.get(f"{ADDRESS}2/approve/")
+    refused = sign(client, page, **{wrong: "eight loud otters"})
+    assert refused.status_code == 400
+    assert sentence in refused.content.decode()
+    assert "eight loud otters" not in refused.content.decode()
     draft.refresh_from_db()
     assert draft.state == Charter.State.DRAFT
     assert not AuditEvent.objects.filter(act="charter.approved", object_id=str(draft.pk)).exists()
+    assert sign(client, refused).status_code == 302
 
 
 @pytest.mark.req("R-TRI-05")
-def test_a_draft_that_changed_under_the_signer_is_not_signed(draft: Charter, client: Client) -> None:
-    seen = digest(client)
-    client.post(f"{ADDRESS}2/time-points/", VISIT)
-    told = {"approve-digest": seen, "approve-password": PASSWORD}
-    page = client.post(f"{ADDRESS}2/approve/", told, follow=True).content.decode()
-    assert "changed after you opened this page" in page
+def test_a_draft_that_changed_under_the_signer_is_shown_anew_and_then_signed(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    page = client.get(f"{ADDRESS}2/approve/")
+    client.post(f"{ADDRESS}2/settings/", SETTINGS)
+    refused = sign(client, page)
+    assert refused.status_code == 400
+    assert "changed since it was shown to you" in refused.content.decode()
+    assert refused.context["offer"].sha256 != page.context["offer"].sha256
     draft.refresh_from_db()
     assert draft.state == Charter.State.DRAFT
+    assert sign(client, refused).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.state, draft.document_sha256) == (Charter.State.APPROVED, refused.context["offer"].sha256)
 
 
 @pytest.mark.req("R-TRI-05")
 def test_a_time_point_without_series_is_named_and_stops_approval(draft: Charter, client: Client) -> None:
     client.post(f"{ADDRESS}2/time-points/", VISIT)
-    told = {"approve-digest": digest(client), "approve-password": PASSWORD}
-    answer = client.post(f"{ADDRESS}2/approve/", told)
-    assert answer.status_code == 400
-    assert "FU3" in " ".join(answer.context["approve"].non_field_errors())
+    answer = client.get(f"{ADDRESS}2/approve/", follow=True)
+    assert answer.redirect_chain == [(ADDRESS, 302)]
+    assert "These time points require no series yet: FU3." in answer.content.decode()
+
+
+@pytest.mark.req("R-SIG-09")
+def test_pressing_the_button_twice_signs_once(cast: Cast, draft: Charter, client: Client) -> None:
+    page = client.get(f"{ADDRESS}2/approve/")
+    told = Signature.objects.count()
+    assert sign(client, page).status_code == 302
+    again = sign(client, page)
+    assert again.headers["Location"] == ADDRESS
+    assert Signature.objects.count() == told + 1
+
+
+@pytest.mark.req("R-SIG-02")
+def test_the_page_says_beforehand_what_is_missing_for_a_signature(cast: Cast, draft: Charter, client: Client) -> None:
+    complete = client.get(f"{ADDRESS}2/approve/").content.decode()
+    assert "of Tundra Core Laboratory" in complete
+    assert "you cannot sign" not in complete
+    User.objects.filter(pk=cast.coordinator.pk).update(organisation="Elsewhere")
+    Authenticator.objects.filter(user=cast.coordinator).delete()
+    lacking = client.get(f"{ADDRESS}2/approve/").content.decode()
+    assert "No letter of non-repudiation of your organisation is on file" in lacking
+    assert "You have no second factor yet" in lacking
+
+
+@pytest.mark.req("R-SIG-11")
+def test_a_charter_that_is_not_as_signed_says_that_its_signature_is_void(cast: Cast, client: Client) -> None:
+    client.force_login(cast.monitor)
+    assert "Signature void" not in client.get(ADDRESS).content.decode()
+    change_frozen("trials_charter", "UPDATE trials_charter SET confirmation_days = 1 WHERE version = 1")
+    page = client.get(ADDRESS).content.decode()
+    assert "Signature void:" in page
+    assert "no longer says what was signed" in page
 
 
 @pytest.mark.req("R-TRI-06")
@@ -129,13 +187,13 @@ def test_a_frozen_charter_refuses_every_edit_in_words(cast: Cast, client: Client
         client.post(f"{ADDRESS}1/settings/", SETTINGS),
         client.post(f"{ADDRESS}1/time-points/", VISIT),
         client.post(f"{ADDRESS}time-points/{point.pk}/series/", told),
-        client.post(f"{ADDRESS}1/approve/", {"approve-digest": digest(client), "approve-password": PASSWORD}),
     ]
-    assert [answer.status_code for answer in answers] == [400] * 4
+    assert [answer.status_code for answer in answers] == [400] * 3
+    approval = client.get(f"{ADDRESS}1/approve/", follow=True)
+    assert "This charter is frozen" in approval.content.decode()
     removal = client.post(f"{ADDRESS}time-points/{point.pk}/remove/", follow=True)
     assert "This charter is frozen" in removal.content.decode()
-    contents = client.get(f"{ADDRESS}?version=1")
-    assert contents.context["digest"] == cast.charter.document_sha256
+    assert cast.charter.document_sha256 in client.get(f"{ADDRESS}?version=1").content.decode()
     assert cast.charter.time_points.count() == 3
     assert not cast.charter.time_points.get(code="BL").requirements.filter(name="PET").exists()
 

@@ -22,7 +22,9 @@ def pages(cast: Cast) -> list[str]:
             for part in ("charter", "sites", "sites/new", "people/new", "subjects", "subjects/new", "audit")
         ),
         f"{trial}consent-forms/new/",
-        *(f"/subjects/{code}/{part}" for part in ("", "history/", "consent/", "withdrawal/")),
+        *(f"/subjects/{code}/{part}" for part in ("", "consent/", "withdrawal/")),
+        f"/history/subject/{cast.subject_a.pk}/",
+        f"{trial}audit/reviews/",
         "/no-such-page/",
     ]
 

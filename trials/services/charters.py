@@ -1,6 +1,5 @@
 """Writing, freezing and amending charters. Rows of a trial's charters are locked first, the audit chain after them."""
 
-import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,8 +9,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import because, require_reason
 from audit.meanings import Meaning
-from audit.services import canonical, record, sign, signing
+from audit.services import record
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
 from trials import access
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.roles import Act
@@ -26,6 +27,9 @@ SETTINGS = (
     "radiomics",
     "retain_patient_characteristics",
 )
+
+
+MEANINGS = (Meaning.APPROVAL, Meaning.AUTHORSHIP, Meaning.RESPONSIBILITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,12 @@ class NewRequirement:
 
 def contents_sha256(charter: Charter) -> str:
     """The SHA-256 (hex) of what an approval of the charter signs."""
-    return hashlib.sha256(canonical(charter_contents(charter)).encode()).hexdigest()
+    return sha256_of(charter_contents(charter))
+
+
+def is_as_signed(charter: Charter) -> bool:
+    """Whether a frozen charter still says what its approval signed; a draft has nothing to lose."""
+    return charter.state == Charter.State.DRAFT or contents_sha256(charter) == charter.document_sha256
 
 
 def _locked(charter: Charter) -> Charter:
@@ -65,8 +74,12 @@ def _locked(charter: Charter) -> Charter:
 def _locked_draft(charter: Charter) -> Charter:
     charter = _locked(charter)
     if charter.state != Charter.State.DRAFT:
-        raise ValidationError(_("This charter is frozen. Start a new version to change it."), code="frozen")
+        raise _frozen()
     return charter
+
+
+def _frozen() -> ValidationError:
+    return ValidationError(_("This charter is frozen. Start a new version to change it."), code="frozen")
 
 
 def _still_planned(planned: ScheduledTimePoint, charter: Charter) -> ScheduledTimePoint:
@@ -80,17 +93,27 @@ def _still_planned(planned: ScheduledTimePoint, charter: Charter) -> ScheduledTi
 
 
 @transaction.atomic
-def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any]) -> Charter:
-    """Set the draft's criteria and options; keys are SETTINGS."""
+def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any], reason: str) -> Charter:
+    """Set the draft's criteria and options; keys are SETTINGS. Raises ValidationError (`no-reason`, `frozen`)."""
     by = access.require(by, Act.TRIAL_EDIT, charter)
+    require_reason(reason)
     charter = _locked_draft(charter)
     before = {name: getattr(charter, name) for name in SETTINGS}
     after = {name: settings[name] for name in SETTINGS}
     for name in SETTINGS:
         setattr(charter, name, settings[name])
     charter.full_clean()
-    charter.save(update_fields=[name for name in SETTINGS if before[name] != after[name]])
-    record(by=by, act="charter.changed", obj=charter, trial_code=charter.trial.code, before=before, after=after)
+    with because(reason):
+        charter.save(update_fields=[name for name in SETTINGS if before[name] != after[name]])
+    record(
+        by=by,
+        act="charter.changed",
+        obj=charter,
+        trial_code=charter.trial.code,
+        before=before,
+        after=after,
+        reason=reason,
+    )
     return charter
 
 
@@ -144,30 +167,31 @@ def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
     planned.delete()
 
 
-@signing
-def approve(*, by: Actor, charter: Charter, password: str, seen: str | None = None) -> Charter:
-    """Freeze and sign the draft; the approved version before it becomes superseded (I01).
+def offer_approval(*, by: Actor, charter: Charter) -> Offer:
+    """Return what an approval would sign. Raises ValidationError as `approve` does before the signature."""
+    by = access.require(by, Act.CHARTER_APPROVE, charter)
+    # As it is stored: that is what the signature will cover.
+    charter = Charter.objects.select_related("trial").get(pk=charter.pk)
+    if charter.state != Charter.State.DRAFT:
+        raise _frozen()
+    _refuse_gaps(charter)
+    return offer(by=by, obj=charter, contents=charter_contents(charter), meanings=MEANINGS)
 
-    `seen` is the `contents_sha256` of what the signer looked at, where a page can tell.
-    Raises ValidationError: `frozen`, `changed` since it was seen, `no-time-point`, `no-requirement` where a time
-    point requires no series, `wrong-password`, `too-many-tries`.
+
+@signing
+def approve(*, by: Actor, charter: Charter, proof: Proof) -> Charter:
+    """Freeze and sign the draft as offered; the approved version before it becomes superseded (I01).
+
+    Raises ValidationError: `frozen`, `no-time-point`, `no-requirement` where a time point requires no series, and
+    SignatureRefused as `audit.signing.sign`.
     """
     by = access.require(by, Act.CHARTER_APPROVE, charter)
     by = access.require(by, Act.TRIAL_EDIT, charter)
     charter = _locked_draft(charter)
-    if seen is not None and seen != contents_sha256(charter):
-        raise ValidationError(
-            _("The draft changed after you opened this page. Read it again, then sign."), code="changed"
-        )
     _refuse_gaps(charter)
     contents = charter_contents(charter)
     signature = sign(
-        by=by,
-        password=password,
-        meaning=Meaning.APPROVAL,
-        obj=charter,
-        contents=contents,
-        trial_code=charter.trial.code,
+        by=by, proof=proof, obj=charter, contents=contents, meanings=MEANINGS, trial_code=charter.trial.code
     )
     charter.trial.charters.filter(state=Charter.State.APPROVED).update(state=Charter.State.SUPERSEDED)
     charter.state = Charter.State.APPROVED

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.shortcuts import assign_perm
 
 from audit.actor import Actor
+from audit.context import because, require_reason
 from audit.services import record
 from trials import access
 from trials.models import Membership, Trial, TrialSite, User
@@ -128,15 +129,15 @@ def end(*, by: Actor, membership: Membership, reason: str) -> Membership:
     Raises ValidationError: `no-reason`, `ended` already, `last-coordinator`.
     """
     by = access.require(by, Act.MEMBER_GRANT, membership)
-    if not reason.strip():
-        raise ValidationError(_("Say why this role ends."), code="no-reason")
+    require_reason(reason)
     _hold(membership.trial, membership.user)
     seat_now = Membership.objects.select_related("trial", "trial_site", "user").get(pk=membership.pk)
     _refuse_end(seat_now)
     before = {"starts": seat_now.starts, "ends": seat_now.ends}
     seat_now.ends = timezone.localdate() - dt.timedelta(days=1)
     seat_now.starts = min(seat_now.starts, seat_now.ends)
-    seat_now.save(update_fields=["starts", "ends"])
+    with because(reason):
+        seat_now.save(update_fields=["starts", "ends"])
     if not _still_seated(seat_now):
         _group(seat_now.trial, seat_now.trial_site, Role(seat_now.role)).user_set.remove(seat_now.user)
     record(

@@ -51,7 +51,7 @@ def register(*, by: Actor, trial_site: TrialSite, day_zero: dt.date, consent: Ne
     imaging.
     """
     by = access.require(by, Act.SUBJECT_REGISTER, trial_site)
-    _refuse_day_zero(day_zero, trial_site)
+    refuse_day_zero(day_zero, trial_site)
     charter = _open_charter(trial_site)
     subject = Subject.objects.create(trial_site=trial_site, code=new_code(), day_zero=day_zero)
     record(
@@ -63,13 +63,14 @@ def register(*, by: Actor, trial_site: TrialSite, day_zero: dt.date, consent: Ne
     )
     _write_consent(by, subject, Consent.Kind.GIVEN, consent)
     TimePoint.objects.bulk_create(
-        TimePoint(subject=subject, scheduled=planned, due_on=_due_on(day_zero, planned))
+        TimePoint(subject=subject, scheduled=planned, due_on=due_on(day_zero, planned))
         for planned in charter.time_points.all()
     )
     return subject
 
 
-def _refuse_day_zero(day_zero: dt.date, trial_site: TrialSite) -> None:
+def refuse_day_zero(day_zero: dt.date, trial_site: TrialSite) -> None:
+    """Raise ValidationError (`day-zero`) where the day lies before any trial or more than a year ahead."""
     latest = _today(trial_site) + PLANNED_AHEAD
     if not FIRST_DAY <= day_zero <= latest:
         raise ValidationError(
@@ -88,7 +89,8 @@ def _today(trial_site: TrialSite) -> dt.date:
     return max(timezone.localdate(), timezone.localdate(timezone=zoneinfo.ZoneInfo(trial_site.site.time_zone)))
 
 
-def _due_on(day_zero: dt.date, planned: ScheduledTimePoint) -> dt.date:
+def due_on(day_zero: dt.date, planned: ScheduledTimePoint) -> dt.date:
+    """Return the planned day in the calendar. Raises ValidationError (`planned-day`) where no calendar has it."""
     try:
         return day_zero + dt.timedelta(days=planned.day)
     except OverflowError:

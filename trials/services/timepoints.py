@@ -17,15 +17,27 @@ _MOVES = {
 }
 
 
+def require_open(time_point: TimePoint, to: TimePoint.State) -> TimePoint.State:
+    """Return the stored state if `to` may follow it. Raises ValidationError (`wrong-state`) out of order (C08)."""
+    stored = TimePoint.State(TimePoint.objects.values_list("state", flat=True).get(pk=time_point.pk))
+    if stored not in _MOVES[to]:
+        raise _not_open(stored)
+    return stored
+
+
+def _not_open(state: TimePoint.State) -> ValidationError:
+    return ValidationError(
+        _("This time point is “%(state)s” now, so that step is not open."),
+        code="wrong-state",
+        params={"state": state.label},
+    )
+
+
 def move(*, by: Actor, time_point: TimePoint, to: TimePoint.State, reason: str = "") -> TimePoint:
     """Move and record, inside the caller's transaction. Raises ValidationError (`wrong-state`) out of order (C08)."""
-    before = TimePoint.objects.values_list("state", flat=True).get(pk=time_point.pk)
-    if not TimePoint.objects.filter(pk=time_point.pk, state=before, state__in=_MOVES[to]).update(state=to):
-        raise ValidationError(
-            _("This time point is “%(state)s” now, so that step is not open."),
-            code="wrong-state",
-            params={"state": TimePoint.State(before).label},
-        )
+    before = require_open(time_point, to)
+    if not TimePoint.objects.filter(pk=time_point.pk, state=before).update(state=to):
+        raise _not_open(before)
     time_point.state = to
     record(
         by=by,

@@ -1,19 +1,26 @@
 """Founding trials, bringing sites in, and opening them."""
 
+import zoneinfo
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import RegexValidator
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import admit
 from audit.services import record
 from trials import access
 from trials.keys import new_wrapped_key
 from trials.models import Charter, Site, Sponsor, Trial, TrialSite, User
 from trials.roles import Act, Role
 from trials.services import members
+
+# A DICOM AE title: up to 16 printable characters without a backslash, no space at its ends (PS3.5 6.2).
+AE_TITLE = RegexValidator(r"^[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]*[\x21-\x5b\x5d-\x7e])?\Z")
+TIME_ZONES = tuple(sorted(zoneinfo.available_timezones()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
     if founder is None:
         raise PermissionDenied(_("Your account may not create trials. Ask the operator of this installation."))
     by = by.acting_as(Role.COORDINATOR)
+    admit(by)
     sponsor, _made = Sponsor.objects.get_or_create(name=new.sponsor)
     trial = Trial.objects.create(
         code=new.code,

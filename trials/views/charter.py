@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.forms import BaseForm, model_to_dict
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.selectors import signatures
 from trials import access
-from trials.forms import ApproveForm, CharterSettingsForm, ReasonForm, RequirementForm, TimePointForm
+from trials.ceremony import Ceremony, hold
+from trials.forms import CharterSettingsForm, ReasonForm, RequirementForm, TimePointForm
 from trials.http import ActorRequest
 from trials.models import Charter, ScheduledTimePoint
 from trials.roles import Act
@@ -52,20 +55,18 @@ def _page(request: ActorRequest, charter: Charter, **refused: BaseForm) -> HttpR
     acts = access.acts_in(request.actor, charter.trial)
     is_draft = charter.state == Charter.State.DRAFT
     may_write = Act.TRIAL_EDIT in acts and is_draft
-    digest = _digest(charter)
     context: dict[str, Any] = {
         "trial": charter.trial,
         "charter": charter,
         "versions": charter.trial.charters.all(),
-        "digest": digest,
         "signatures": signatures(charter),
+        "is_void": not charters.is_as_signed(charter),
         "may_write": may_write,
         "may_approve": Act.CHARTER_APPROVE in acts and is_draft,
         "may_amend": Act.TRIAL_EDIT in acts and charter.state == Charter.State.APPROVED and not _has_draft(charter),
         "planned": [_planned(point, refused) if may_write else Planned(point, None) for point in _points(charter)],
         "settings": CharterSettingsForm(prefix="settings", initial=model_to_dict(charter)),
         "visit": TimePointForm(prefix="visit"),
-        "approve": ApproveForm(prefix="approve", initial={"digest": digest}),
         "amend": ReasonForm(prefix="amend"),
     }
     context |= refused
@@ -83,11 +84,6 @@ def _planned(point: ScheduledTimePoint, refused: dict[str, BaseForm]) -> Planned
 
 def _has_draft(charter: Charter) -> bool:
     return charter.trial.charters.filter(state=Charter.State.DRAFT).exists()
-
-
-def _digest(charter: Charter) -> str:
-    """Return the SHA-256 that a signature of this version binds."""
-    return charter.document_sha256 or charters.contents_sha256(charter)
 
 
 def _charter(request: ActorRequest, code: str, version: int) -> Charter:
@@ -132,7 +128,9 @@ def change_settings(request: ActorRequest, code: str, version: int) -> HttpRespo
         request,
         charter,
         form,
-        lambda: charters.change_settings(by=request.actor, charter=charter, settings=form.cleaned_data),
+        lambda: charters.change_settings(
+            by=request.actor, charter=charter, settings=form.cleaned_data, reason=form.cleaned_data["reason"]
+        ),
         _("The settings are saved."),
     )
 
@@ -179,29 +177,30 @@ def remove_time_point(request: ActorRequest, code: str, pk: int) -> HttpResponse
     return redirect("charter", code)
 
 
-@require_POST
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
 def approve(request: ActorRequest, code: str, version: int) -> HttpResponse:
+    """Show what an approval signs, and sign it."""
     charter = _charter(request, code, version)
-    form = ApproveForm(request.POST, prefix="approve")
-    answer = _write(
-        request,
-        charter,
-        form,
-        lambda: charters.approve(
-            by=request.actor,
-            charter=charter,
-            password=form.cleaned_data["password"],
-            seen=form.cleaned_data["digest"],
-        ),
-        _("The charter is approved and frozen."),
+    return hold(request, _approval(request, charter), done=lambda _charter: _approved(request, code))
+
+
+def _approval(request: ActorRequest, charter: Charter) -> Ceremony:
+    return Ceremony(
+        heading=_("Approve and freeze the charter"),
+        what=_("Imaging charter of %(code)s, version %(number)s: its settings, time points and required series.")
+        % {"code": charter.trial.code, "number": charter.version},
+        submit=_("Sign and approve"),
+        back=reverse("charter", args=[charter.trial.code]),
+        offered=lambda: charters.offer_approval(by=request.actor, charter=charter),
+        signed=lambda proof: charters.approve(by=request.actor, charter=charter, proof=proof),
+        trial=charter.trial,
+        after=_("After that nothing in this version can be changed; a change is a new version with a reason."),
     )
-    # A form sent again would carry the old digest: the signer needs the page as it is now.
-    return _tell_anew(request, code, form) if form.has_error(NON_FIELD_ERRORS, code="changed") else answer
 
 
-def _tell_anew(request: ActorRequest, code: str, form: BaseForm) -> HttpResponse:
-    for error in form.non_field_errors():
-        messages.error(request, str(error))
+def _approved(request: ActorRequest, code: str) -> HttpResponse:
+    messages.success(request, _("The charter is approved and frozen."))
     return redirect("charter", code)
 
 

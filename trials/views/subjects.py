@@ -5,14 +5,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.lines import lines
-from audit.selectors import histories, history
 from trials import access
 from trials.forms import ConsentGivenForm, ConsentVersionForm, RegisterForm, WithdrawForm
 from trials.http import ActorRequest
@@ -114,11 +112,7 @@ def _consent(form: ConsentGivenForm) -> NewConsent:
 
 
 def _subject(request: ActorRequest, code: str) -> Subject:
-    seen = access.visible(request.actor, Subject.objects.select_related("trial_site__trial", "trial_site__site"))
-    # PostgreSQL takes no NUL in a text, not even to look for it.
-    if "\0" in code:
-        raise Http404
-    return get_object_or_404(seen, code=code)
+    return access.visible_subject(request.actor, code)
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
@@ -139,6 +133,7 @@ def _frame(request: ActorRequest, subject: Subject) -> dict[str, Any]:
         "subject": subject,
         "trial": subject.trial_site.trial,
         "may_record": may_record,
+        "may_correct": access.may(request.actor, Act.SUBJECT_REGISTER, subject) is not None,
         "may_withdraw": may_record and subject.state == Subject.State.ENROLLED,
         "may_send": access.may(request.actor, Act.SUBMISSION_SEND, subject) is not None,
     }
@@ -147,14 +142,6 @@ def _frame(request: ActorRequest, subject: Subject) -> dict[str, Any]:
 def _scope_lines(consents: list[Consent]) -> list[ScopeLine]:
     now = consents[0].scopes if consents and consents[0].kind == Consent.Kind.GIVEN else []
     return [ScopeLine(words=str(scope.label), is_covered=scope in now) for scope in ConsentForm.Scope]
-
-
-def show_history(request: ActorRequest, code: str) -> HttpResponse:
-    subject = _subject(request, code)
-    points = [str(pk) for pk in subject.time_points.values_list("pk", flat=True)]
-    events = history(subject) | histories(label="trials.TimePoint", keys=points)
-    context = _frame(request, subject) | {"lines": lines(events.order_by("-sequence"))}
-    return render(request, "subject_history.html", context)
 
 
 def give_consent(request: ActorRequest, code: str) -> HttpResponse:

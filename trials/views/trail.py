@@ -1,71 +1,75 @@
 """The audit page of a trial and its export."""
 
-import csv
+from typing import Any
 
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.apps import apps
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from audit.lines import COLUMNS, cells, lines
-from audit.selectors import Events, Wanted, acts_in, people_in, trial_events
+from audit.lines import lines
+from audit.selectors import Wanted, people_in, trial_events
 from trials import access
-from trials.forms import TrailForm
 from trials.http import ActorRequest
-from trials.models import Trial
+from trials.models import Trial, User
 from trials.roles import Act
 from trials.services import trail
+from trials.trail_forms import TrailForm
 
 PAGE = 50
-# A spreadsheet takes a cell that begins so for a formula; the last three are full-width twins.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_TYPES = {trail.Form.CSV: "text/csv; charset=utf-8", trail.Form.JSON_LINES: "application/x-ndjson"}
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
     trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
-    form = _filter(request, trial)
-    wanted = form.wanted if form.is_valid() else Wanted()
+    form = trail_form(request.GET, trial)
+    wanted = form.wanted if form.is_valid() else Wanted(layer="act")
     page = Paginator(trial_events(trial_code=trial.code, wanted=wanted), PAGE).get_page(request.GET.get("page"))
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {
+    context = paged(page, request.GET) | {
         "trial": trial,
         "form": form,
-        "page": page,
+        "asked": {name: value for name, value in form.data.items() if name in form.fields},
         "lines": lines(page.object_list),
-        "query": query.urlencode(),
+        "may_mask": Act.TRAIL_MASK in access.acts_in(request.actor, trial),
     }
     return render(request, "trial_audit.html", context)
 
 
-def _filter(request: ActorRequest, trial: Trial) -> TrailForm:
-    told = request.POST if request.method == "POST" else request.GET
-    return TrailForm(told, acts=acts_in(trial.code), people=people_in(trial.code))
+def paged(page: "Page[Any]", asked: QueryDict) -> dict[str, Any]:
+    """Return what `_pager.html` shows: the page, and the address's other words for its links."""
+    query = asked.copy()
+    query.pop("page", None)
+    return {"page": page, "query": query.urlencode()}
+
+
+def trail_form(told: QueryDict, trial: Trial) -> TrailForm:
+    return TrailForm(told, people=_people(trial), kinds=_kinds())
+
+
+def _people(trial: Trial) -> dict[str, str]:
+    """Everybody who ever held a role here, and whoever else acted of late, machines among them."""
+    seated = User.objects.filter(memberships__trial=trial).distinct()
+    return people_in(trial.code) | {user.get_username(): f"{user} ({user.get_username()})" for user in seated}
+
+
+def _kinds() -> dict[str, str]:
+    """Every kind of object that belongs to a trial; no trail of millions is asked which of them it holds."""
+    return {model._meta.label: str(model._meta.verbose_name) for model in apps.get_models() if hasattr(model, "road")}
 
 
 @require_POST
-def export(request: ActorRequest, code: str) -> HttpResponse:
+def export(request: ActorRequest, code: str) -> HttpResponseBase:
     trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
-    form = _filter(request, trial)
-    if not form.is_valid():
+    form = trail_form(request.POST, trial)
+    shape = request.POST.get("form", trail.Form.CSV)
+    if not form.is_valid() or shape not in _TYPES:
         return HttpResponse(
             _("This filter cannot be read: nothing was exported."), status=400, content_type="text/plain"
         )
-    events = trail.export(by=request.actor, trial=trial, wanted=form.wanted)
-    return _as_csv(trial, events)
-
-
-def _as_csv(trial: Trial, events: Events) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{trial.code}-audit.csv"'
-    writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    for event in events:
-        writer.writerow([neutral(text) for text in cells(event)])
+    taken = trail.export(by=request.actor, trial=trial, wanted=form.wanted, form=trail.Form(shape))
+    response = StreamingHttpResponse(taken.pieces, content_type=_TYPES[trail.Form(shape)])
+    response["Content-Disposition"] = f'attachment; filename="{trial.code}-audit.{shape}"'
     return response
-
-
-def neutral(text: str) -> str:
-    """Return text no spreadsheet runs: an apostrophe stands before what looks like a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,0 +1,118 @@
+"""What the trail costs, as ratios within one run on SQLite and, where it answers, PostgreSQL: `-m benchmarks.audit`.
+
+A saved row with its event against the same row without triggers; eight writers with a sealer against eight without;
+a verification per event. Each database runs in a process of its own, in a home of its own.
+"""
+
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+POSTGRESQL = os.environ.get("CORELAB_TEST_POSTGRESQL", "postgresql://corelab:corelab@127.0.0.1:5432/postgres")
+ROOT = Path(__file__).parent.parent
+PAIRS = 5
+WRITERS, SECONDS = 8, 6.0
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
+        run("SQLite", home, "")
+    try:
+        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        print("PostgreSQL does not answer: skipped (name one with CORELAB_TEST_POSTGRESQL)")
+        return
+    name = f"corelab_bench_{secrets.token_hex(4)}"
+    connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
+            run("PostgreSQL", home, urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}")))  # noqa: SLF001  public, says its documentation
+    finally:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def soak(minutes: float) -> None:
+    """Let writers and sealer run, then look for what was never sealed, and verify everything with a replay."""
+    rate, worst, errors = crowd(sealing=True, seconds=minutes * 60)
+    print(
+        f"  {minutes:g} minutes: {rate:.0f} transactions a second, worst wait {worst:.2f} s, errors {errors}",
+        flush=True,
+    )
+    subprocess.run([sys.executable, "manage.py", "seal_audit"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "manage.py", "verify_audit", "--replay"], cwd=ROOT, check=True)
+
+
+def run(title: str, home: str, url: str) -> None:
+    print(title, flush=True)
+    environment = os.environ | {"CORELAB_HOME": home, "CORELAB_DATABASE_URL": url}
+    words = ["measure", *sys.argv[2:]]
+    subprocess.run([sys.executable, "-m", "benchmarks.audit", *words], cwd=ROOT, env=environment, check=True)  # noqa: S603
+
+
+def measure(minutes: float) -> None:
+    import django  # noqa: PLC0415  settings come from the environment of this child
+
+    django.setup()
+    from benchmarks import audited  # noqa: PLC0415
+
+    audited.prepare()
+    if minutes:
+        soak(minutes)
+        return
+    for name, deed in audited.DEEDS.items():
+        pairs = [pair(deed) for _ in range(PAIRS)]
+        ratio = statistics.median(watched / plain for watched, plain in pairs)
+        watched, plain = (min(each) for each in zip(*pairs, strict=True))
+        print(f"  {name:18} {ratio:5.2f} x plain ({watched * 1e6:.0f} against {plain * 1e6:.0f} us of processor a row)")
+    writers()
+    audited.verify()
+
+
+def pair(deed: Callable[[bool], float]) -> tuple[float, float]:
+    plain = deed(False)
+    return deed(True), plain
+
+
+def writers() -> None:
+    alone, with_sealer = crowd(sealing=False), crowd(sealing=True)
+    again = crowd(sealing=False)
+    plain = (alone[0] + again[0]) / 2
+    print(
+        f"  {WRITERS} writers        {with_sealer[0] / plain:5.2f} x their throughput without a sealer "
+        f"({with_sealer[0]:.0f} against {plain:.0f} transactions a second); worst wait {with_sealer[1]:.2f} s "
+        f"against {max(alone[1], again[1]):.2f} s; errors {with_sealer[2] + alone[2] + again[2]}"
+    )
+
+
+def crowd(*, sealing: bool, seconds: float = SECONDS) -> tuple[float, float, int]:
+    """Return transactions a second, the worst wait in seconds, and errors."""
+    command = [sys.executable, "-m", "benchmarks.audited"]
+    start = time.time() + 8.0
+    sealer = (
+        subprocess.Popen([sys.executable, "manage.py", "seal_audit", "--every", "1"], cwd=ROOT) if sealing else None
+    )
+    people = [
+        subprocess.Popen(  # noqa: S603  our own command
+            [*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        for number in range(WRITERS)
+    ]
+    told = [[float(word) for word in writer.communicate()[0].split()] for writer in people]
+    if sealer is not None:
+        sealer.terminate()
+        sealer.wait()
+    return sum(each[0] for each in told) / seconds, max(each[1] for each in told), int(sum(each[2] for each in told))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    measure(float((sys.argv[2:] or ["0"])[0])) if sys.argv[1:2] == ["measure"] else main()

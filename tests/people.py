@@ -1,0 +1,27 @@
+"""The people of the cast, as accounts and as actors."""
+
+import datetime as dt
+
+from audit.actor import Actor, machine
+from trials.models import User
+from trials.services import factors
+
+PASSWORD = "seven quiet otters"
+TODAY = dt.datetime.now(tz=dt.UTC).date()
+ORGANISATION = "Tundra Core Laboratory"
+STAGE = machine("stage", source="command", request_id="stage-request")
+STAGE_REASON = "the stage is being set"
+
+
+def actor_for(user: User) -> Actor:
+    return Actor(id=user.username, name=user.get_full_name(), source="web", request_id="test-request", user_id=user.pk)
+
+
+def person(username: str, printed_name: str) -> User:
+    """An account with a second factor, of the organisation whose letter is on file."""
+    first, last = printed_name.split(" ", 1)
+    user = User.objects.create_user(
+        username, password=PASSWORD, first_name=first, last_name=last, organisation=ORGANISATION
+    )
+    factors.enrol_demo(by=STAGE, user=user)
+    return user
