@@ -133,9 +133,10 @@ def _database() -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
             # Recursive triggers: INSERT OR REPLACE would otherwise delete evidence without asking its guards.
+            # Temporary tables in memory: rows of ours must not lie in a file that nobody guards.
             # Secure delete: a destroyed key must not stay readable in free pages.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-            "PRAGMA recursive_triggers=ON; PRAGMA secure_delete=ON;",
+            "PRAGMA recursive_triggers=ON; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;",
         },
     }
 

@@ -70,6 +70,8 @@ BIRTH = "19530417"
 INDISPENSABLE = {tag for node in objects().nodes for tag, attribute in node.items() if attribute.type == "1"}
 PLANT = re.compile(rb"(?=(qy[bcdfghjklmnpqrstvwxz]+uzov|731\d{6}))")
 
+KEYED_UID = re.compile(rb"2\.25\.[0-9]{30,39}")
+
 
 @dataclass
 class Plants:
@@ -116,7 +118,8 @@ class Plants:
         decoded = "\n".join(strings_of(pydicom.dcmread(io.BytesIO(data))))
         planted = {token.lower().encode() for token in self.words + self.numbers}
         places = (data, data.replace(b"\0", b""), decoded.encode())
-        found = {match[1] for place in places for match in PLANT.finditer(place.lower())}
+        # Thousands of numbers, and UIDs of 38 keyed digits each: now and then one is found there by chance alone.
+        found = {match[1] for place in places for match in PLANT.finditer(KEYED_UID.sub(b"", place.lower()))}
         return sorted(token.decode() for token in found & planted)
 
 
