@@ -42,13 +42,13 @@ def open_read(*, by: Actor, assignment: Assignment) -> Read:
 
 
 @transaction.atomic
-@transaction.atomic
 def view(*, by: Actor, read: Read) -> None:
     """Keep that the reader looked at the case once more (A10)."""
     by = require_own(by, read.assignment)
     record(by=by, act="read.viewed", obj=read, trial_code=trial_code(read.assignment))
 
 
+@transaction.atomic
 def offer_lock(*, by: Actor, read: Read, comment: str, seen: str) -> Offer:
     """Return what locking would sign; `seen` is the `findings_sha256` of what the reader looked at.
 

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.context import admit
 from audit.services import record
 from trials import access
 from trials.keys import new_wrapped_key
@@ -52,7 +51,6 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
     if founder is None:
         raise PermissionDenied(_("Your account may not create trials. Ask the operator of this installation."))
     by = by.acting_as(Role.COORDINATOR)
-    admit(by)
     sponsor, _made = Sponsor.objects.get_or_create(name=new.sponsor)
     trial = Trial.objects.create(
         code=new.code,
