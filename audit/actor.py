@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+# Roles outside every trial: somebody with their own account, and whoever keeps the installation running.
+ACCOUNT = "account"
+OPERATOR = "operator"
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

@@ -21,10 +21,10 @@ from django.db.models import Model
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from audit import clock
-from audit.actor import Actor
+from audit import clock, letters
+from audit.actor import ACCOUNT, Actor
 from audit.meanings import Meaning
-from audit.models import AuditEvent, Letter, Signature
+from audit.models import AuditEvent, Signature
 from audit.services import TRIES_WINDOW, Thing, canonical, has_tried_too_often, record
 
 OFFER_VALID = dt.timedelta(minutes=15)
@@ -78,6 +78,16 @@ def sha256_of(contents: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(contents).encode()).hexdigest()
 
 
+def still_stands(signature: Signature | None, *, obj: Model, sha256: str) -> bool:
+    """Whether it is this record's signature, and covers contents of this SHA-256 (hex; 21 CFR 11.70).
+
+    Judged by the signature's own row, which nothing changes: a record altered together with its hash does not pass.
+    """
+    if signature is None or (signature.object_type, signature.object_id) != (obj._meta.label, str(obj.pk)):
+        return False
+    return signature.record_sha256 == sha256
+
+
 def offer(*, by: Actor, obj: Model, contents: Mapping[str, Any], meanings: tuple[Meaning, ...]) -> Offer:
     """Freeze what is to be signed and name it; the token is good for this person, this record, once, 15 minutes."""
     frozen: dict[str, Any] = json.loads(canonical(contents))
@@ -120,7 +130,7 @@ def sign(
     """Sign the frozen `contents` of `obj` as they were offered.
 
     Raises SignatureRefused, with its event: `no-letter`, `clock`, `token`, `token-old`, `token-foreign`, `changed`,
-    `replayed`, `meaning`, `too-many-tries`, `wrong-password`, `wrong-code`. Nothing else is written then.
+    `meaning`, `too-many-tries`, `wrong-password`, `wrong-code`; `signing` adds `replayed`. Nothing else is written.
     """
     attempt = {"by": by, "obj": obj, "trial_code": trial_code, "after": {"meaning": proof.meaning}}
     user = get_user_model().objects.filter(username=by.id).first()
@@ -163,7 +173,7 @@ def _refused(code: str, sentence: Any, attempt: dict[str, Any], *, act: str = "s
 
 
 def _refuse_without_letter(organisation: str, attempt: dict[str, Any]) -> None:
-    if not organisation or not Letter.objects.filter(organisation=organisation).exists():
+    if not letters.is_on_file(organisation):
         raise _refused(
             "no-letter",
             _(
@@ -226,7 +236,7 @@ def _refuse_replay(told: Mapping[str, Any]) -> None:
     event = AuditEvent.objects.get(sequence=signed.event_sequence)
     thing = Thing(kind=event.object_type, key=event.object_id, name=event.object_label)
     attempt = {
-        "by": by.acting_as(by.role or "account"),
+        "by": by.acting_as(by.role or ACCOUNT),
         "obj": thing,
         "trial_code": event.trial_code,
         "after": {"meaning": proof.meaning},

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.selectors import signatures
+from audit.selectors import signature_of
 from audit.services import canonical, record
-from audit.signing import Offer, Proof, offer, sign, signing
+from audit.signing import Offer, Proof, offer, sign, signing, still_stands
 from reports import store
 from reports.contents import Contents, from_plain, to_plain
 from reports.document import render
@@ -186,8 +186,7 @@ def is_as_signed(report: Report) -> bool:
     """Whether a released report still says what its own release signature covers; a built one has nothing to lose."""
     if report.signature_id is None:
         return report.state == Report.State.BUILT
-    signed = signatures(report).filter(pk=report.signature_id).values_list("record_sha256", flat=True)
-    return list(signed) == [_sha256(report.contents.encode())]
+    return still_stands(signature_of(report.signature_id), obj=report, sha256=_sha256(report.contents.encode()))
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit.actor import Actor
+from audit.actor import ACCOUNT, Actor
 from audit.sealing import CannotSeal, public_key
 from audit.selectors import head
 from audit.services import Thing, record
@@ -23,7 +23,6 @@ from reports.models import Report, SealedDocument
 from reports.services import is_as_signed
 from trials import access
 from trials.roles import Act
-from trials.services.factors import ACCOUNT
 
 # Many times the largest report; an upload stays in memory.
 LARGEST = 20 * 1024 * 1024

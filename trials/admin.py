@@ -18,10 +18,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from audit import letters
-from audit.actor import Actor
+from audit.admin import operator_of
 from audit.context import admit
 from trials.models import User
-from trials.services.accounts import OPERATOR, record_change
+from trials.services.accounts import record_change
 
 # Groups carry guardian's rights on trials; only memberships may fill them.
 admin.site.unregister(Group)
@@ -92,12 +92,12 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # The database's own trail names the role, too.
-        admit(_operator(request))
+        admit(operator_of(request))
         return super().changeform_view(request, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Let password and event stand or fall together: Django keeps this page outside of a transaction."""
-        admit(_operator(request))
+        admit(operator_of(request))
         with transaction.atomic():
             return super().user_change_password(request, *args, **kwargs)
 
@@ -117,12 +117,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
         return super().log_change(request, obj, message)
 
     def _record(self, request: HttpRequest, obj: Model, act: str, message: Any) -> None:
-        record_change(by=_operator(request), account=cast("User", obj), act=act, fields=_fields(message))
-
-
-def _operator(request: HttpRequest) -> Actor:
-    by: Actor = request.actor  # type: ignore[attr-defined]  # ActorMiddleware sets it
-    return by.acting_as(OPERATOR)
+        record_change(by=operator_of(request), account=cast("User", obj), act=act, fields=_fields(message))
 
 
 def _fields(message: Any) -> list[str]:

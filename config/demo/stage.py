@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from audit.actor import Actor
+from audit.actor import OPERATOR, Actor
 from audit.letters import file_letter
 from config.demo.people import LETTER, ORGANISATION, PASSWORD, PEOPLE, Person
 from config.demo.signing import prove
 from trials.models import ConsentForm, Subject, Trial, TrialSite, User
 from trials.roles import Role
-from trials.services import accounts, charters, factors, members, subjects, trials
+from trials.services import charters, factors, members, subjects, trials
 
 SCOPES = tuple(ConsentForm.Scope.values)
 SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital Sur", "Europe/Madrid", "02"))
@@ -35,7 +35,7 @@ def make_people() -> None:
         )
         factors.enrol_demo(by=actor(person.username), user=user)
     User.objects.filter(username="carmen").update(may_create_trials=True)
-    operator = actor("otto").acting_as(accounts.OPERATOR)
+    operator = actor("otto").acting_as(OPERATOR)
     file_letter(by=operator, organisation=ORGANISATION, filed_on=timezone.localdate(), document=LETTER)
 
 

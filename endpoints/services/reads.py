@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.meanings import Meaning
-from audit.selectors import Signed
+from audit.selectors import Signed, signature_of
 from audit.services import record
-from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing, still_stands
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import earlier, findings, lesions_of
 from endpoints.services import derivation
@@ -152,4 +152,7 @@ def findings_sha256(read: Read) -> str:
 
 def is_as_signed(read: Read) -> bool:
     """Whether a locked read still says what its signature covers; a draft has nothing to lose."""
-    return read.state == Read.State.DRAFT or sha256_of(read_contents(read, comment=read.comment)) == read.record_sha256
+    if read.state == Read.State.DRAFT:
+        return True
+    signature = signature_of(read.signature_id) if read.signature_id else None
+    return still_stands(signature, obj=read, sha256=sha256_of(read_contents(read, comment=read.comment)))

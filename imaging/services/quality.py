@@ -11,7 +11,7 @@ from audit.actor import Actor
 from audit.meanings import Meaning
 from audit.selectors import signature_of
 from audit.services import record
-from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing, still_stands
 from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from imaging.qc import (
     Finding,
@@ -205,7 +205,7 @@ def is_as_signed(decision: QCDecision) -> bool:
     signature = signature_of(decision.signature_id)
     verdict = QCDecision.Verdict(decision.verdict)
     contents = _judged(decision.time_point, verdict, decision.comment)
-    return signature is not None and sha256_of(contents) == signature.record_sha256
+    return still_stands(signature, obj=decision.time_point, sha256=sha256_of(contents))
 
 
 def _close_queries(by: Actor, time_point: TimePoint) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from audit import guards, masking, sealing, stamping
 from audit.evidence import export, gather
 from audit.models import AuditEvent, Checkpoint, Stamp, Tile
-from audit.sealing import CannotSeal, seal, seal_all
+from audit.sealing import CannotSeal, _ended, seal, seal_all
 from audit.secrets import load_key
 from audit.tree import Tree
 from audit.verifier import GENESIS, HEADER, Range, examine, leaf, main, sha256_of
@@ -377,3 +377,35 @@ def test_a_stamp_of_another_text_is_found_and_a_silent_service_stamps_nothing(
     seal_all()
     with pytest.raises(CommandError, match="time-stamp service"):
         call_command("timestamp_audit")
+
+
+@pytest.mark.req("R-AUD-20")
+def test_on_postgresql_who_commits_late_is_waited_for_and_never_passed_over(
+    sealed: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    monkeypatch.setattr(sealing, "BATCH", 2)
+    told = AuditEvent.objects.latest("sequence")
+    first = told.xid + 10
+
+    def write(xid: int) -> int:
+        told.pk, told.xid = None, xid
+        told.save(force_insert=True)
+        return told.sequence
+
+    long, short, late, last = (write(first + age) for age in (0, 2, 1, 0))
+    last_seal = Checkpoint(horizon=first)
+
+    def taken(*, running: int) -> list[int]:
+        """What is sealed next while transactions from `running` on have not ended."""
+        monkeypatch.setattr(sealing, "_HORIZON", f"SELECT {running}::bigint")
+        waiting: Any = AuditEvent.objects.values("sequence", "xid")
+        batch = _ended(waiting, last_seal)
+        last_seal.horizon = batch.horizon
+        return [event["sequence"] for event in batch.events]
+
+    assert taken(running=first) == []
+    assert taken(running=first + 1) == [long, last]
+    assert taken(running=first + 1) == []
+    assert taken(running=first + 3) == [late, short]

@@ -1,10 +1,8 @@
 """A report on its way: built, released, sealed, with keys, checkpoints and files in places of their own."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection
 from pytest_django.fixtures import Settings
 
 from audit import sealing as trail
@@ -22,18 +20,6 @@ def _places(settings: Settings, tmp_path: Path) -> None:
     settings.KEYS = tmp_path / "keys"
     settings.SEAL_KEY_FILE = tmp_path / "keys" / "seal.key"
     settings.CHECKPOINT_FILE = tmp_path / "outside" / "checkpoints.jsonl"
-
-
-@pytest.fixture(autouse=True)
-def _one_writer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seal on PostgreSQL too what a test wrote in its own, unended transaction: in the order of its one writer."""
-    if connection.vendor == "postgresql":
-        monkeypatch.setattr(trail, "_ended", _in_order)
-
-
-def _in_order(waiting: Any, last: Any) -> Any:
-    events = list(waiting.filter(sequence__gt=last.horizon if last else 0).order_by("sequence")[: trail.BATCH])
-    return trail._Batch(events, horizon=events[-1]["sequence"] if events else 0)
 
 
 @pytest.fixture

@@ -7,10 +7,14 @@ from uuid import UUID, uuid5
 
 from django.utils import timezone
 
+from audit.meanings import Meaning
+from audit.models import Signature
+from audit.services import record
 from audit.signing import sha256_of
 from endpoints.models import Assignment, EndpointResult, Read, Response
 from endpoints.services.reads import read_contents
 from tests.cast import Cast
+from tests.people import actor_for
 from trials.models import Subject, User
 
 _NAMESPACE = UUID("8c4e0f8e-3a57-4a39-9d0e-0f0d6c8c5a11")
@@ -80,7 +84,28 @@ def _lock(assignment: Assignment, at: dt.datetime) -> Read:
     )
     read.record_sha256 = sha256_of(read_contents(read, comment=read.comment))
     read.save(force_insert=True)
+    _sign(read, at)
     return read
+
+
+def _sign(read: Read, at: dt.datetime) -> None:
+    reader = read.assignment.reader
+    by = actor_for(reader).acting_as("reader")
+    trial = read.assignment.time_point.subject.trial_site.trial
+    told = record(by=by, act="record.signed", obj=read, trial_code=trial.code)
+    Signature.objects.create(
+        pk=read.signature_id,
+        event_sequence=told.sequence,
+        signer_id=by.id,
+        printed_name=by.name,
+        role=by.role,
+        meaning=Meaning.REVIEW,
+        method="written for a test",
+        object_type=read._meta.label,
+        object_id=str(read.pk),
+        record_sha256=read.record_sha256,
+        at=at,
+    )
 
 
 def _derive(read: Read, one: Told, at: dt.datetime) -> Response:

@@ -183,7 +183,8 @@ def extract_of(released: Report) -> dict[str, Any]:
 
 
 def forge_payload(told: dict[str, Any]) -> None:
-    told["entries"][-1]["event"]["after"] = '{"meaning":"something else"}'
+    shown = [entry["event"] for entry in told["entries"] if entry["event"]]
+    shown[-1]["after"] = '{"meaning":"something else"}'
 
 
 def forge_leaf(told: dict[str, Any]) -> None:

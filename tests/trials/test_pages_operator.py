@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from audit.actor import OPERATOR
 from audit.models import AuditEvent, Letter
 from tests.cast import PASSWORD, TODAY, Cast
 from tests.people import ORGANISATION
 from trials.models import User
-from trials.services import accounts
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +134,7 @@ def test_the_operator_files_a_letter_and_only_its_hash_is_kept(cast: Cast, clien
     assert (filed.filed_on, filed.recorded_by) == (TODAY, "root")
     assert filed.document_sha256 == hashlib.sha256(TEXT).hexdigest()
     event = AuditEvent.objects.get(act="letter.filed", object_id=str(filed.pk))
-    assert (event.actor_id, event.role) == ("root", accounts.OPERATOR)
+    assert (event.actor_id, event.role) == ("root", OPERATOR)
     assert "North Hospital" in client.get(LETTERS).content.decode()
     assert filed.document_sha256 in client.get(f"{LETTERS}{filed.pk}/change/").content.decode()
     kept = [path for path in Path(settings.HOME).rglob("*") if path.is_file() and TEXT in path.read_bytes()]

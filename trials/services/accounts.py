@@ -2,11 +2,9 @@
 
 from django.db import transaction
 
-from audit.actor import Actor
+from audit.actor import OPERATOR, Actor
 from audit.services import record
 from trials.models import User
-
-OPERATOR = "operator"
 
 
 @transaction.atomic

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.context import because, require_reason
 from audit.meanings import Meaning
+from audit.selectors import signatures
 from audit.services import record
-from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
+from audit.signing import Offer, Proof, offer, sha256_of, sign, signing, still_stands
 from trials import access
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.roles import Act
@@ -58,7 +59,10 @@ def contents_sha256(charter: Charter) -> str:
 
 def is_as_signed(charter: Charter) -> bool:
     """Whether a frozen charter still says what its approval signed; a draft has nothing to lose."""
-    return charter.state == Charter.State.DRAFT or contents_sha256(charter) == charter.document_sha256
+    if charter.state == Charter.State.DRAFT:
+        return True
+    sha256 = contents_sha256(charter)
+    return any(still_stands(each, obj=charter, sha256=sha256) for each in signatures(charter))
 
 
 def _locked(charter: Charter) -> Charter:

@@ -13,15 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.actor import Actor
+from audit.actor import ACCOUNT, Actor
 from audit.context import current
 from audit.services import TRIES_WINDOW, has_tried_too_often, record
 from trials.adapters import SecretUnreadable, seal, unseal
 from trials.models import User
 from trials.services import authenticators as rows
 
-# An account holder acts for themselves here: no role of a trial is involved.
-ACCOUNT = "account"
 # No code is longer, whatever somebody puts between its digits.
 LONGEST_CODE = 32
 

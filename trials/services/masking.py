@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from audit import masking
-from audit.actor import Actor, machine
+from audit.actor import ACCOUNT, Actor, machine
 from audit.context import acting
 from audit.selectors import Events, Wanted, trial_events
 from audit.services import TRIES_WINDOW, has_tried_too_often, record
@@ -98,7 +98,7 @@ def _actor(by: Actor, user: User) -> Actor:
         source=by.source,
         request_id=by.request_id,
         user_id=user.pk,
-        role=factors.ACCOUNT,
+        role=ACCOUNT,
     )
 
 

@@ -5,13 +5,11 @@ import datetime as dt
 from django.contrib.auth import authenticate
 from django.db import transaction
 
-from audit.actor import Actor, machine
+from audit.actor import ACCOUNT, Actor, machine
 from audit.context import acting
 from audit.services import TRIES_WINDOW, has_tried_too_often, is_tried_too_often_from, record, told_of
 from trials.models import User
 
-# An account holder acts for themselves here: no role of a trial is involved yet.
-ACCOUNT = "account"
 CLOSED_MINUTES = TRIES_WINDOW // dt.timedelta(minutes=1)
 
 
