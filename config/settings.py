@@ -54,6 +54,8 @@ INSTALLED_APPS = [
     "imaging",
     "endpoints",
     "reports",
+    "identity",
+    "privacy",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("imaging.urls")),
     path("", include("endpoints.urls")),
     path("", include("reports.urls")),
+    path("", include("identity.urls")),
+    path("", include("privacy.urls")),
     path("history/<str:kind>/<str:key>/", history.show, name="history"),
     path("reads/<uuid:pk>/history/", blinded.show, name="read-history"),
     path("trials/<slug:code>/audit/reviews/", reviews.show, name="trial-reviews"),

@@ -49,6 +49,16 @@ class Act(StrEnum):
     REPORT_BUILD = "report.build"
     AUDIT_VIEW = "audit.view"
     TRAIL_MASK = "trail.mask"
+    ACCESS_REVIEW = "access.review"
+    CONSENT_CHECK = "consent.check"
+    SUBJECT_RESTRICT = "subject.restrict"
+    IDENTITY_RECORD = "identity.record"
+    IDENTITY_UNLOCK = "identity.unlock"
+    LEDGER_VIEW = "ledger.view"
+    SECONDARY_EXPORT = "secondary.export"
+    REQUEST_HANDLE = "request.handle"
+    ERASURE_DECIDE = "erasure.decide"
+    BREACH_HANDLE = "breach.handle"
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
@@ -58,7 +68,18 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     Role.COORDINATOR: {
         act: reach
         for act, reach in _EVERYWHERE.items()
-        if act not in {Act.SUBMISSION_SEND, Act.QC_DECIDE, Act.READ_PERFORM, Act.TRAIL_MASK}
+        if act
+        not in {
+            Act.SUBMISSION_SEND,
+            Act.QC_DECIDE,
+            Act.READ_PERFORM,
+            Act.TRAIL_MASK,
+            Act.IDENTITY_RECORD,
+            Act.IDENTITY_UNLOCK,
+            Act.REQUEST_HANDLE,
+            Act.ERASURE_DECIDE,
+            Act.BREACH_HANDLE,
+        }
     },
     Role.SITE_STAFF: {
         Act.TRIAL_VIEW: Reach.TRIAL,
@@ -72,6 +93,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_ASSIGN: Reach.SITE,
         Act.SUBMISSION_DISCARD: Reach.SITE,
         Act.SCAN_VIEW: Reach.SITE,
+        Act.IDENTITY_RECORD: Reach.SITE,
     },
     Role.QC_ANALYST: {
         Act.TRIAL_VIEW: Reach.TRIAL,
@@ -110,6 +132,12 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.SUBMISSION_DISCARD,
             Act.AUDIT_VIEW,
             Act.TRAIL_MASK,
+            Act.SUBJECT_RESTRICT,
+            Act.IDENTITY_UNLOCK,
+            Act.LEDGER_VIEW,
+            Act.REQUEST_HANDLE,
+            Act.ERASURE_DECIDE,
+            Act.BREACH_HANDLE,
         ),
         Reach.TRIAL,
     ),

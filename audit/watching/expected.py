@@ -12,7 +12,7 @@ from audit.watching.tables import Table, Watch, describe
 
 # Ours whole; of Django's and guardian's, what gives rights. Sessions, permissions' names and content types are
 # machinery: they say nothing about who may what.
-OUR_APPS = frozenset({"trials", "imaging", "endpoints", "reports"})
+OUR_APPS = frozenset({"trials", "imaging", "endpoints", "reports", "privacy"})
 RIGHTS = frozenset(
     {"auth_group", "auth_group_permissions", "guardian_groupobjectpermission", "guardian_userobjectpermission"}
 )
