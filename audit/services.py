@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import widened
 from audit.models import AuditEvent
 from audit.verifier import commit
 from audit.version import VERSION
@@ -67,16 +68,17 @@ def record(
         "after": canonical(after or {}),
         "reason": reason,
     }
-    return AuditEvent.objects.create(
-        **_who(by),
-        **payload,
-        at=timezone.now(),
-        act=act,
-        object_type=thing.kind,
-        object_id=thing.key,
-        trial_code=trial_code,
-        commitment=commit(salt=secrets.token_bytes(16), **payload),
-    )
+    with widened("whoever acts may tell of it"):
+        return AuditEvent.objects.create(
+            **_who(by),
+            **payload,
+            at=timezone.now(),
+            act=act,
+            object_type=thing.kind,
+            object_id=thing.key,
+            trial_code=trial_code,
+            commitment=commit(salt=secrets.token_bytes(16), **payload),
+        )
 
 
 def _who(by: Actor) -> dict[str, str]:
@@ -110,4 +112,5 @@ def told_of(address: str) -> dict[str, str]:
 
 
 def _count_recent(wanted: Q) -> int:
-    return AuditEvent.objects.filter(wanted, at__gt=timezone.now() - TRIES_WINDOW).count()
+    with widened("the door counts before it knows anybody"):
+        return AuditEvent.objects.filter(wanted, at__gt=timezone.now() - TRIES_WINDOW).count()

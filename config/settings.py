@@ -113,9 +113,24 @@ TEMPLATES = [
 FORM_RENDERER = "config.forms.CorelabRenderer"
 
 
+# One database, one role a part (see config.grants): whoever migrates owns the tables, nobody who serves does.
+_DATABASE_VARIABLES = {
+    "app": "CORELAB_DATABASE_URL",
+    "owner": "CORELAB_DATABASE_OWNER_URL",
+    "sealer": "CORELAB_DATABASE_SEALER_URL",
+    "inspector": "CORELAB_DATABASE_INSPECTOR_URL",
+}
+DATABASE_URLS = {part: url for part, name in _DATABASE_VARIABLES.items() if (url := os.environ.get(name))}
+DATABASE_ROLES = {part: str(conninfo_to_dict(url).get("user", "")) for part, url in DATABASE_URLS.items()}
+# Which of them this process is; manage.py knows by its command.
+DATABASE_AS = os.environ.get("CORELAB_DATABASE_AS", "app")
+# Where it matters, a role that fences would not hold serves nothing.
+DATABASE_ROLES_REQUIRED = bool(ALLOWED_HOSTS[2:]) or "owner" in DATABASE_URLS
+
+
 def _database() -> dict[str, Any]:
     """PostgreSQL where CORELAB_DATABASE_URL names one, else SQLite that survives a power cut (WAL, sync FULL)."""
-    if url := os.environ.get("CORELAB_DATABASE_URL"):
+    if url := DATABASE_URLS.get(DATABASE_AS, DATABASE_URLS.get("app")):
         told = conninfo_to_dict(url)
         return {
             "ENGINE": "django.db.backends.postgresql",

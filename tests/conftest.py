@@ -8,6 +8,7 @@ import pytest
 from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
 from tests.matrix import Matrix
+from tests.roles import owner  # noqa: F401  a fixture
 from tests.stack import stack  # noqa: F401  a fixture
 
 # Playwright's loop would make Django refuse the database to tests that run after a browser test.

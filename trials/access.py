@@ -3,9 +3,10 @@
 Being superuser is never asked here, so it opens no trial data (EMA A3.3).
 """
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import Http404
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.context import admit
+from audit.context import acting, admit
 from trials.models import Membership, Subject, Trial
 from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
 from trials.roles import Act, Reach, Road, Role, Scope, reach_of
@@ -40,10 +41,12 @@ def _scopes(actor: Actor) -> tuple[Scope, ...]:
     if actor.user_id is None:
         return ()
     rows = current_memberships().filter(_granted(actor.user_id), user_id=actor.user_id)
-    return tuple(
-        Scope(role=Role(role), trial_id=trial, trial_site_id=site)
-        for role, trial, site in rows.values_list("role", "trial_id", "trial_site_id")
-    )
+    # The database shows people their own seats, whoever asks about them here.
+    with acting(actor):
+        return tuple(
+            Scope(role=Role(role), trial_id=trial, trial_site_id=site)
+            for role, trial, site in rows.values_list("role", "trial_id", "trial_site_id")
+        )
 
 
 def current_memberships() -> QuerySet[Membership]:
@@ -93,9 +96,11 @@ def _lookup(path: str) -> str:
 def may(actor: Actor, act: Act, obj: Model) -> Role | None:
     """The role in which the actor may do `act` on `obj`, or None."""
     road = road_of(type(obj))
-    for scope in scopes(actor):
-        if _reaches(road, scope, act, obj, actor):
-            return scope.role
+    # A person sees the road to a row that is theirs; a road that cannot be seen is no right.
+    with acting(actor), suppress(ObjectDoesNotExist):
+        for scope in scopes(actor):
+            if _reaches(road, scope, act, obj, actor):
+                return scope.role
     return None
 
 

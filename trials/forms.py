@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
+from audit.context import widened
 from trials.codes import normalise
 from trials.models import (
     Charter,
@@ -114,6 +115,10 @@ class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no paramete
             raise forms.ValidationError(_("This word is an address of ours. Choose another code."), code="reserved")
         return code
 
+    def validate_unique(self) -> None:
+        with widened("a short code is one trial's in the installation"):
+            super().validate_unique()
+
 
 class CharterSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
     reason = forms.CharField(
@@ -174,7 +179,9 @@ class SiteForm(forms.Form):
 
     def clean_ae_title(self) -> str:
         title: str = self.cleaned_data["ae_title"]
-        if title and TrialSite.objects.filter(ae_title=title).exists():
+        with widened("an AE title is one site's in all trials"):
+            is_taken = bool(title) and TrialSite.objects.filter(ae_title=title).exists()
+        if is_taken:
             raise forms.ValidationError(
                 _("Another site sends under this AE title already, so deliveries could not be told apart."),
                 code="taken",

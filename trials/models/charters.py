@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -36,6 +37,8 @@ class Charter(models.Model):
     document_sha256 = models.CharField(max_length=64, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
+
+    fence: ClassVar[Fence] = Fence(shared=True)
 
     watch: ClassVar[Watch] = Watch(
         reasoned=(

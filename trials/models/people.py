@@ -50,7 +50,7 @@ class Membership(models.Model):
     # NULL: open-ended.
     ends = models.DateField(_("until"), null=True, blank=True)
 
-    road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site")
+    road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site", owner="user")
 
     watch: ClassVar[Watch] = Watch(reasoned=("user_id", "trial_id", "trial_site_id", "role", "starts", "ends"))
 

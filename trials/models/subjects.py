@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 # Days outside are typing errors; the arithmetic of visits must never leave the calendar.
@@ -73,6 +74,8 @@ class ConsentForm(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
 
+    fence: ClassVar[Fence] = Fence(shared=True)
+
     watch: ClassVar[Watch] = Watch(reasoned=("version", "approved_on", "scopes"))
 
     class Meta:
@@ -99,6 +102,8 @@ class Consent(models.Model):
     recorded_by = models.CharField(max_length=150)
 
     road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+
+    fence: ClassVar[Fence] = Fence(blinded=True)
 
     class Meta:
         ordering = ["subject_id", "-id"]
