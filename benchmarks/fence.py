@@ -1,7 +1,7 @@
 """A page of 50 among 100,000 images on PostgreSQL, with the database's fence and without: `-m benchmarks.fence`.
 
 Times are the database's own (planning and execution, EXPLAIN ANALYZE), in one run, in the application's role; the page
-is asked for as our code does (`visible`), and as a view would that forgot to.
+is asked for as our code does (`visible`), and as a view would that forgot to (told, and not held against the goal).
 """
 
 import os
@@ -45,8 +45,8 @@ INSERT INTO imaging_series (study_id, uid, modality, number, body_part, frame_of
   SELECT id, '1.3.' || id, 'CT', 1, 'CHEST', '' FROM imaging_study;
 INSERT INTO imaging_instance (series_id, submission_id, uid, sop_class_uid, number, sha256, received_sha256, size,
     facts, engine_version, policy_digest)
-  SELECT s.id, (SELECT id FROM imaging_submission LIMIT 1), '1.4.' || s.id || '.' || n, '1', n, '', '', 1, '{{}}', '', ''
-  FROM imaging_series s, generate_series(1, {images}) n;
+  SELECT s.id, b.id, '1.4.' || s.id || '.' || n, '1', n, '', '', 1, '{{}}', '', ''
+  FROM imaging_submission b, imaging_series s, generate_series(1, {images}) n;
 INSERT INTO endpoints_assignment (id, time_point_id, reader_id, state, case_code, position, assigned_at)
   SELECT gen_random_uuid(), p.id, {reader}, 'open', 'C' || p.subject_id, 1, now() FROM trials_timepoint p
   WHERE p.subject_id % 20 = 1;
@@ -85,12 +85,13 @@ def measure() -> None:
                 times = [fenced.database_time(actor, ask) for _ in range(TURNS)]
                 median = statistics.median(times)
                 if fence:
-                    with_fence, worst = median, max(worst, median)
+                    with_fence = median
+                    worst = worst if ask is fenced.SLIP else max(worst, median)
                 else:
                     rows = fenced.rows(actor, ask)
                     print(
                         f"{name:12} {title:34} {with_fence:6.2f} ms with the fence, {median:6.2f} ms without: "
-                        f"{with_fence / median:5.1f} x ({rows} rows without)",
+                        f"{with_fence / (median or 1):5.1f} x ({rows} rows without)",
                         flush=True,
                     )
     print(f"worst page {worst:.2f} ms of database time; goal {GOAL:g} ms")

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
             "imaging.Instance",
             trial="series__study__time_point__subject__trial_site__trial",
             site="series__study__time_point__subject__trial_site",
+            anchored=True,
         ),
         fenced(
             "imaging.QCCheck",
@@ -43,7 +44,13 @@ class Migration(migrations.Migration):
             "imaging.Series",
             trial="study__time_point__subject__trial_site__trial",
             site="study__time_point__subject__trial_site",
+            anchored=True,
         ),
-        fenced("imaging.Study", trial="time_point__subject__trial_site__trial", site="time_point__subject__trial_site"),
+        fenced(
+            "imaging.Study",
+            trial="time_point__subject__trial_site__trial",
+            site="time_point__subject__trial_site",
+            anchored=True,
+        ),
         fenced("imaging.Submission", trial="trial_site__trial", site="trial_site"),
     ]

@@ -21,8 +21,8 @@ from config import records
 from config.reviews import _scope
 from endpoints.models import Measurement
 from tests.cast import TODAY, Cast, actor_for
-from tests.roles import become_owner
 from tests.endpoints.desk import name, opened, say
+from tests.roles import become_owner
 from tests.signing import lock
 from trials.models import Charter, ScheduledTimePoint, Site, User
 from trials.services import charters, trail
@@ -252,6 +252,7 @@ def test_only_who_may_see_the_trail_reviews_it(cast: Cast) -> None:
 @pytest.mark.req("R-HIS-09")
 def test_a_recorded_review_cannot_be_rewritten(cast: Cast) -> None:
     say_reviewed(cast, cast.monitor)
+    become_owner()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         Review.objects.update(verdict="clean")
 

@@ -26,8 +26,8 @@ from audit.verifier import Checkpoint as Text
 from audit.watching import operation
 from audit.watching.expected import tables
 from tests.authority import TimeStampAuthority, clock_fixture, clock_url_fixture
-from tests.roles import become_owner
 from tests.cast import Cast, actor_for
+from tests.roles import become_owner
 
 __all__ = ["clock_fixture", "clock_url_fixture"]
 

@@ -54,13 +54,12 @@ _CODES = """
   WHERE t.id = ANY ((SELECT corelab_trials('any'))::bigint[])
 """
 _CASE = """
-  SELECT EXISTS (
-    SELECT 1 FROM {assignments} a
-    JOIN trials_timepoint p ON p.id = a.time_point_id JOIN trials_subject s ON s.id = p.subject_id
-    JOIN trials_trialsite x ON x.id = s.trial_site_id
-    WHERE a.reader_id = corelab_person() AND x.trial_id = ANY (trials) AND {which} = wanted)
+  SELECT coalesce(array_agg(DISTINCT {which}), '{{}}') FROM {assignments} a
+  JOIN trials_timepoint p ON p.id = a.time_point_id JOIN trials_subject s ON s.id = p.subject_id
+  JOIN trials_trialsite x ON x.id = s.trial_site_id
+  WHERE a.reader_id = corelab_person() AND x.trial_id = ANY (corelab_trials('own'))
 """
-_NO_CASE = "SELECT false"
+_NO_CASE = "SELECT '{}'::bigint[]"
 
 
 def lookups(*, schema: str) -> tuple[str, ...]:
@@ -78,12 +77,12 @@ def lookups(*, schema: str) -> tuple[str, ...]:
 
 
 def cases(assignments: str, *, schema: str) -> tuple[str, ...]:
-    """Return the SQL that tells whether a subject, or anybody at a site, is a case of the reader who asks."""
-    which = {"corelab_reads": "p.subject_id", "corelab_reads_at": "s.trial_site_id"}
+    """Return the SQL that lists the subjects who are cases of the reader who asks, and their sites."""
+    which = {"corelab_cases": "p.subject_id", "corelab_case_sites": "s.trial_site_id"}
     return tuple(
         _asked(
-            f"{name}(wanted bigint, trials bigint[])",
-            "boolean",
+            f"{name}()",
+            "bigint[]",
             _CASE.format(assignments=assignments, which=column) if assignments else _NO_CASE,
             schema,
         )

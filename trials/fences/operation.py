@@ -6,6 +6,7 @@ that makes the table or a later one; and again after a migration that changes a 
 models and roles of today say. On SQLite, which has one user, all of it does nothing.
 """
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,26 +14,43 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.models import Model
 
-from trials.fences import functions
-from trials.fences.policies import TRAIL, opened, policies, trail_policies
-from trials.fences.tables import Way
+from audit.actor import machine
+from audit.context import acting
+from trials.fences import anchors, functions
+from trials.fences.policies import TRAIL, open_again, opened, policies, trail_policies
+from trials.fences.tables import Fence, Way
 
 Statements = Callable[[Any, str], Sequence[str]]
 
 
 def fenced(
-    model: str, *, trial: str, site: str = "", owner: str = "", shared: bool = False, blinded: bool = False
+    model: str,
+    *,
+    trial: str,
+    site: str = "",
+    owner: str = "",
+    shared: bool = False,
+    blinded: bool = False,
+    anchored: bool = False,
 ) -> RunPython:
     """Return the operation that fences the table of app.Model, in place of whatever fenced it before.
 
-    `trial`, `site` and `owner` are the lookup paths of the model's road; `shared` and `blinded` those of its `fence`
-    (see trials.fences.tables). Rows are then seen, written and removed by machines of ours and by persons whose
-    membership of today reaches them; by nobody else, the owner of the table included.
+    `trial`, `site` and `owner` are the lookup paths of the model's road; `shared`, `blinded` and `anchored` what its
+    `fence` says (see trials.fences.tables). Rows are then seen, written and removed by machines of ours and by persons
+    whose membership of today reaches them; by nobody else, the owner of the table included.
     """
-    way = Way(trial=trial, site=site, owner=owner, shared=shared, blinded=blinded)
+    way = Way(trial=trial, site=site, owner=owner, fence=Fence(shared=shared, blinded=blinded, anchored=anchored))
     return _operation(
         lambda apps, _schema: policies(_model(apps, model), way),
-        lambda apps, _schema: opened(_model(apps, model)._meta.db_table),
+        lambda apps, _schema: open_again(_model(apps, model), way),
+    )
+
+
+def held(model: str, field: str) -> RunPython:
+    """Return the operation that refuses to move rows of app.Model by a foreign key: anchored rows hang on them."""
+    return _operation(
+        lambda apps, _schema: anchors.held(_model(apps, model), field),
+        lambda apps, _schema: anchors.released(_model(apps, model)),
     )
 
 
@@ -67,9 +85,10 @@ def _runner(statements: Statements) -> Callable[[Any, BaseDatabaseSchemaEditor],
             return
         # Foreign keys wait for their check until commit, and a table with waiting checks is not altered.
         editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for statement in statements(apps, _schema(editor)):
-            # No parameters: a policy may hold % signs.
-            editor.execute(statement, params=None)
+        with acting(machine("migrate", source="command", request_id=uuid.uuid4().hex)):
+            for statement in statements(apps, _schema(editor)):
+                # No parameters: a policy may hold % signs.
+                editor.execute(statement, params=None)
 
     return run
 

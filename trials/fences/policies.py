@@ -8,131 +8,112 @@ from typing import Any
 
 from django.db.models import Model
 
+from trials.fences.anchors import COLUMN, SUBJECT, anchors, released, subject_of
 from trials.fences.tables import Way
 
 NAME = "corelab_fence"
-_SUBJECT = "trials.Subject"
+TRAIL = ("audit_auditevent", "audit_signature", "audit_review")
 _MACHINE = "(SELECT corelab_machine())"
+_PERSON = "(SELECT corelab_person())"
 _ANY = "((SELECT corelab_trials('any'))::bigint[])"
 _WHOLE = "((SELECT corelab_trials('whole'))::bigint[])"
 _SITES = "((SELECT corelab_sites())::bigint[])"
-_OWN = "((SELECT corelab_trials('own'))::bigint[])"
+_CASES = "((SELECT corelab_cases())::bigint[])"
+_CASE_SITES = "((SELECT corelab_case_sites())::bigint[])"
 _CODES = "((SELECT corelab_codes())::text[])"
-_PERSON = "(SELECT corelab_person())"
 
 
 def policies(model: type[Model], way: Way) -> tuple[str, ...]:
     """Return the statements that fence the table of a model, of today or of a migration's history."""
-    table, seen = model._meta.db_table, condition(model, way)
-    return (*_closed(table), f"CREATE POLICY {NAME} ON {table} USING ({seen}) WITH CHECK ({seen})")
+    anchoring = anchors(model, way) if way.fence.anchored else ()
+    return (*anchoring, *_closed(model._meta.db_table, f"{_MACHINE} OR {_reached(model, way)}"))
+
+
+def open_again(model: type[Model], way: Way) -> tuple[str, ...]:
+    """Return the statements that take the fence of a model away."""
+    return (*(released(model) if way.fence.anchored else ()), *opened(model._meta.db_table))
 
 
 def trail_policies() -> tuple[str, ...]:
-    """Return the statements for the trail: whoever acts may tell, members of a trial may look, nobody removes."""
+    """Return the statements for the trail: whoever acts may tell, members of a trial may look.
+
+    That nobody removes or rewrites is for guards and grants, which say so instead of finding nothing.
+    """
     event = f"{_MACHINE} OR {_PERSON} IS NOT NULL AND (trial_code = '' OR trial_code = ANY {_CODES})"
     event_of = "SELECT true FROM audit_auditevent e WHERE e.sequence = audit_signature.event_sequence"
-    signed = f"{_MACHINE} OR ({event_of})"
-    review = f"{_MACHINE} OR trial_code = ANY {_CODES}"
     return (
-        *_closed("audit_auditevent"),
-        f"CREATE POLICY {NAME} ON audit_auditevent FOR SELECT USING ({event})",
-        f"CREATE POLICY {NAME}_told ON audit_auditevent FOR INSERT WITH CHECK (true)",
-        f"CREATE POLICY {NAME}_masked ON audit_auditevent FOR UPDATE USING ({event}) WITH CHECK ({event})",
-        *_closed("audit_signature"),
-        f"CREATE POLICY {NAME} ON audit_signature USING ({signed}) WITH CHECK ({signed})",
-        *_closed("audit_review"),
-        f"CREATE POLICY {NAME} ON audit_review USING ({review}) WITH CHECK ({review})",
-    )
-
-
-TRAIL = ("audit_auditevent", "audit_signature", "audit_review")
-
-
-def _closed(table: str) -> tuple[str, ...]:
-    # FORCE: without it the owner of the table sees everything.
-    return (
-        *opened(table),
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
-        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        *_closed("audit_auditevent", event, written="true"),
+        *_closed("audit_signature", f"{_MACHINE} OR ({event_of})"),
+        *_closed("audit_review", f"{_MACHINE} OR trial_code = ANY {_CODES}"),
     )
 
 
 def opened(table: str) -> tuple[str, ...]:
     """Return the statements that take the fence of a table away."""
-    drops = (f"DROP POLICY IF EXISTS {NAME}{ending} ON {table}" for ending in ("", "_told", "_masked"))
     return (
-        *drops,
+        f"DROP POLICY IF EXISTS {NAME} ON {table}",
         f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
     )
 
 
-def condition(model: type[Model], way: Way) -> str:
-    """Return the SQL that holds for the rows a person or machine may see and write."""
-    return f"{_MACHINE} OR {_reached(model, way)}"
+def _closed(table: str, seen: str, *, written: str = "") -> tuple[str, ...]:
+    # FORCE: without it the owner of the table sees everything.
+    return (
+        *opened(table),
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY {NAME} ON {table} USING ({seen}) WITH CHECK ({written or seen})",
+    )
 
 
 def _reached(model: type[Model], way: Way) -> str:
-    table, pk = model._meta.db_table, model._meta.pk
+    table = model._meta.db_table
     if way.trial == "self":
-        return f"{table}.{_column(pk)} = ANY {_ANY}"
+        return f"{table}.id = ANY {_ANY}"
     first, _, rest = way.trial.partition("__")
-    field: Any = model._meta.get_field(first)
-    here = f"{table}.{field.column}"
+    here = f"{table}.{_column(model, first)}"
     if not rest:
         return _on_trial(model, way, here)
     if rest == "trial" and way.site == first:
-        case = f" OR {_is_case('corelab_reads', f'{table}.id')}" if model._meta.label == _SUBJECT else ""
+        case = f" OR {table}.id = ANY {_CASES}" if model._meta.label == SUBJECT else ""
         return f"{here} = ANY {_SITES}{case}"
-    parent = field.related_model._meta
-    seen = f"(SELECT true FROM {parent.db_table} u WHERE u.{_column(parent.pk)} = {here})"  # noqa: S608  our own names
-    return f"{seen}{_unblinding(model, way)}"
+    return f"{_parent(model, way, first)}{_unblinding(model, way)}"
+
+
+def _parent(model: type[Model], way: Way, first: str) -> str:
+    """Ask whether the row is visible that this one hangs on: for an anchored one, the subject itself."""
+    field: Any = model._meta.get_field(first)
+    column, table = field.column, field.related_model._meta.db_table
+    if way.fence.anchored:
+        column, table = COLUMN, "trials_subject"
+    return f"(SELECT true FROM {table} u WHERE u.id = {model._meta.db_table}.{column})"  # noqa: S608  our own names
 
 
 def _on_trial(model: type[Model], way: Way, trial: str) -> str:
     """A table that names its trial, and perhaps its site and whom the row is about."""
     table = model._meta.db_table
-    parts = [f"{trial} = ANY {_ANY if way.shared else _WHOLE}"]
+    parts = [f"{trial} = ANY {_ANY if way.fence.shared else _WHOLE}"]
     if way.site == "self":
-        parts += [f"{table}.id = ANY {_SITES}", _is_case("corelab_reads_at", f"{table}.id")]
+        parts += [f"{table}.id = ANY {_SITES}", f"{table}.id = ANY {_CASE_SITES}"]
     elif way.site:
-        parts.append(f"{table}.{_field_column(model, way.site)} = ANY {_SITES}")
+        parts.append(f"{table}.{_column(model, way.site)} = ANY {_SITES}")
     if way.owner:
-        parts.append(f"{table}.{_field_column(model, way.owner)} = {_PERSON}")
+        parts.append(f"{table}.{_column(model, way.owner)} = {_PERSON}")
     return " OR ".join(parts)
 
 
 def _unblinding(model: type[Model], way: Way) -> str:
     """Keep a reader from what others did with the same case, where the row itself tells whose it is."""
     has_owner = bool(way.owner) and "__" not in way.owner
-    if not (has_owner or way.blinded):
+    if not (has_owner or way.fence.blinded):
         return ""
     table = model._meta.db_table
-    own = f"{table}.{_field_column(model, way.owner)} = {_PERSON} OR " if has_owner else ""
-    return f" AND ({own}cardinality({_OWN}) = 0 OR NOT corelab_reads({_subject(model, way.site)}, {_OWN}))"
+    own = f"{table}.{_column(model, way.owner)} = {_PERSON} OR " if has_owner else ""
+    subject = subject_of(model, way.site, row=table)
+    return f" AND ({own}cardinality({_CASES}) = 0 OR {subject} <> ALL {_CASES})"
 
 
-def _is_case(function: str, key: str) -> str:
-    return f"(cardinality({_OWN}) > 0 AND {function}({key}, {_OWN}))"
-
-
-def _subject(model: type[Model], path: str) -> str:
-    """Return the SQL that follows the foreign keys of a road to the subject of a row."""
-    first, *steps = path.split("__")
-    field: Any = model._meta.get_field(first)
-    value = f"{model._meta.db_table}.{field.column}"
-    for step in steps:
-        if field.related_model._meta.label == _SUBJECT:
-            return value
-        here = field.related_model._meta
-        field = here.get_field(step)
-        value = f"(SELECT v.{field.column} FROM {here.db_table} v WHERE v.{_column(here.pk)} = {value})"  # noqa: S608  our own names
-    raise ValueError(f"{model._meta.label} is closed to readers and has no subject on its road")
-
-
-def _field_column(model: type[Model], name: str) -> str:
-    return _column(model._meta.get_field(name))
-
-
-def _column(field: Any) -> str:
+def _column(model: type[Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)
     return str(field.column)

@@ -11,11 +11,12 @@ class Fence:
 
     A table that hangs on the trial itself is open to roles that stand on the whole trial; `shared` opens it to site
     staff and readers too. A table under a subject is open to whoever reaches the subject; `blinded` closes it to
-    readers.
+    readers. `anchored` writes the subject beside each row of a large table deep under it (see trials.fences.anchors).
     """
 
     shared: bool = False
     blinded: bool = False
+    anchored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,10 @@ class Way:
     """The lookup paths of a road, with what a fence adds."""
 
     trial: str
-    site: str = ""
-    owner: str = ""
-    shared: bool = False
-    blinded: bool = False
+    site: str
+    owner: str
+    fence: Fence
 
 
 def way_of(road: Road, fence: Fence) -> Way:
-    return Way(trial=road.trial, site=road.site, owner=road.owner, shared=fence.shared, blinded=fence.blinded)
+    return Way(trial=road.trial, site=road.site, owner=road.owner, fence=fence)

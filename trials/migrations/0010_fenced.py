@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from trials.fences.operation import fenced, lookups, trail_fenced
+from trials.fences.operation import fenced, held, lookups, trail_fenced
 
 
 class Migration(migrations.Migration):
@@ -13,13 +13,14 @@ class Migration(migrations.Migration):
         lookups(),
         trail_fenced(),
         fenced("trials.Charter", trial="trial", shared=True),
-        fenced("trials.Consent", trial="subject__trial_site__trial", site="subject__trial_site", blinded=True),
+        fenced("trials.Consent", trial="subject__trial_site__trial", site="subject__trial_site"),
         fenced("trials.ConsentForm", trial="trial", shared=True),
         fenced("trials.ImagingRequirement", trial="scheduled__charter__trial"),
         fenced("trials.Membership", trial="trial", site="trial_site", owner="user"),
         fenced("trials.ScheduledTimePoint", trial="charter__trial"),
         fenced("trials.Subject", trial="trial_site__trial", site="trial_site"),
         fenced("trials.TimePoint", trial="subject__trial_site__trial", site="subject__trial_site"),
+        held("trials.TimePoint", "subject"),
         fenced("trials.Trial", trial="self"),
         fenced("trials.TrialSite", trial="trial", site="self"),
     ]

@@ -103,8 +103,6 @@ class Consent(models.Model):
 
     road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
 
-    fence: ClassVar[Fence] = Fence(blinded=True)
-
     class Meta:
         ordering = ["subject_id", "-id"]
         constraints = [

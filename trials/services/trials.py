@@ -59,7 +59,7 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
         record(by=by, act="trial.created", obj=trial, trial_code=trial.code, after=after)
         today = timezone.localdate()
         members.seat(by=by, user=founder, trial=trial, trial_site=None, role=Role.COORDINATOR, starts=today)
-    Charter.objects.create(trial=trial, version=1)
+        Charter.objects.create(trial=trial, version=1)
     return trial
 
 
