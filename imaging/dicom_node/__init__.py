@@ -12,6 +12,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
+from audit.context import acting
 from imaging.dicom_node import limits
 from imaging.models import Submission
 from imaging.services import doors, submissions
@@ -34,7 +35,9 @@ class CorelabAE(AE):
     def require_calling_aet(self) -> list[str]:
         close_old_connections()
         try:
-            return doors.known_ae_titles() or [_NOBODY]
+            # The caller's thread knows of nobody who acts.
+            with acting(doors.node(ae_title="", request_id=uuid.uuid4().hex)):
+                return doors.known_ae_titles() or [_NOBODY]
         finally:
             connection.close()
 
@@ -77,13 +80,14 @@ class Reception:
 
         Where the delivery was closed or discarded meanwhile, this object and those after it begin a new one.
         """
-        try:
+        with acting(self.by):
+            try:
+                return self._take(data)
+            except ValidationError as refusal:
+                if self.submission is None or refusal.code != "wrong-state":
+                    raise
+            self.submission, self.count = None, 0
             return self._take(data)
-        except ValidationError as refusal:
-            if self.submission is None or refusal.code != "wrong-state":
-                raise
-        self.submission, self.count = None, 0
-        return self._take(data)
 
     def _take(self, data: bytes) -> int:
         submission = self._open()
@@ -102,7 +106,8 @@ class Reception:
 
     def close(self) -> None:
         if self.submission is not None:
-            submissions.close_association(by=self.by, submission=self.submission)
+            with acting(self.by):
+                submissions.close_association(by=self.by, submission=self.submission)
             self.submission = None
 
 

@@ -26,7 +26,7 @@ from tests.people import STAGE
 from tests.roles import become_owner, make
 from tests.services import lacking
 from tests.test_access_matrix import Objects, foreign, own  # noqa: F401  fixtures
-from trials.fences.functions import lookups, whole
+from trials.fences.functions import cases, lookups, whole
 from trials.fences.functions import own as own_roles
 from trials.fences.policies import TRAIL, policies, trail_policies
 from trials.fences.tables import Fence, way_of
@@ -141,7 +141,7 @@ def test_the_fences_are_those_of_the_models_and_roles_of_today(owner: None) -> N
     (schema,) = seen("SELECT quote_ident(current_schema())")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for statement in [*lookups(schema=schema)[:5], *trail_policies()]:
+        for statement in [*lookups(schema=schema), *cases("endpoints_assignment", schema=schema), *trail_policies()]:
             cursor.execute(statement)
         for model in roaded():
             for statement in policies(model, way_of(model.road, getattr(model, "fence", Fence()))):  # type: ignore[attr-defined]  # roaded has it

@@ -57,13 +57,13 @@ _CASE = """
   SELECT coalesce(array_agg(DISTINCT {which}), '{{}}') FROM {assignments} a
   JOIN trials_timepoint p ON p.id = a.time_point_id JOIN trials_subject s ON s.id = p.subject_id
   JOIN trials_trialsite x ON x.id = s.trial_site_id
-  WHERE a.reader_id = corelab_person() AND x.trial_id = ANY (corelab_trials('own'))
+  WHERE a.reader_id = corelab_person() AND x.trial_id = ANY ((SELECT corelab_trials('own'))::bigint[])
 """
 _NO_CASE = "SELECT '{}'::bigint[]"
 
 
 def lookups(*, schema: str) -> tuple[str, ...]:
-    """Return the SQL of what every fence asks; no reader has cases until `cases` tells where they stand."""
+    """Return the SQL of what every fence asks of a person's memberships."""
     trials = _TRIALS.format(seats=_SEATS, whole=_words(whole()), own=_words(own()), every=_words(frozenset(Role)))
     sites = _SITES.format(seats=_SEATS, whole=_words(whole()))
     return (
@@ -72,12 +72,11 @@ def lookups(*, schema: str) -> tuple[str, ...]:
         _asked("corelab_trials(reach text)", "bigint[]", trials, schema),
         _asked("corelab_sites()", "bigint[]", sites, schema),
         _asked("corelab_codes()", "text[]", _CODES, schema),
-        *cases("", schema=schema),
     )
 
 
 def cases(assignments: str, *, schema: str) -> tuple[str, ...]:
-    """Return the SQL that lists the subjects who are cases of the reader who asks, and their sites."""
+    """Return the SQL that lists the subjects who are cases of the reader who asks, and their sites; "" for none yet."""
     which = {"corelab_cases": "p.subject_id", "corelab_case_sites": "s.trial_site_id"}
     return tuple(
         _asked(

@@ -60,7 +60,10 @@ def lookups() -> RunPython:
 
 
 def cases(assignments: str) -> RunPython:
-    """Return the operation that names the table by whose rows (time_point_id, reader_id) a reader has cases."""
+    """Return the operation that names the table by whose rows (time_point_id, reader_id) a reader has cases.
+
+    "" for none: the floor that assigns stands above this one, and names its table itself.
+    """
     return _operation(
         lambda _apps, schema: functions.cases(assignments, schema=schema),
         lambda _apps, schema: functions.cases("", schema=schema),

@@ -111,7 +111,7 @@ def _unblinding(model: type[Model], way: Way) -> str:
     table = model._meta.db_table
     own = f"{table}.{_column(model, way.owner)} = {_PERSON} OR " if has_owner else ""
     subject = subject_of(model, way.site, row=table)
-    return f" AND ({own}cardinality({_CASES}) = 0 OR {subject} <> ALL {_CASES})"
+    return f" AND ({own}{subject} <> ALL {_CASES})"
 
 
 def _column(model: type[Model], name: str) -> str:

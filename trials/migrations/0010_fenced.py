@@ -4,13 +4,14 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from trials.fences.operation import fenced, held, lookups, trail_fenced
+from trials.fences.operation import cases, fenced, held, lookups, trail_fenced
 
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("trials", "0009_privacy"), ("audit", "0003_trail")]
     operations: ClassVar = [
         lookups(),
+        cases(""),
         trail_fenced(),
         fenced("trials.Charter", trial="trial", shared=True),
         fenced("trials.Consent", trial="subject__trial_site__trial", site="subject__trial_site"),

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from audit import reviewing
 from audit.actor import Actor
+from audit.context import acting
 from audit.lines import COLUMNS, cells
 from audit.selectors import Events, Wanted, trial_events
 from audit.services import Thing, record
@@ -61,14 +62,14 @@ def export(*, by: Actor, trial: Trial, wanted: Wanted, form: Form) -> Export:
     by = access.require(by, Act.AUDIT_VIEW, trial)
     events = _frozen(trial_events(trial_code=trial.code, wanted=wanted))
     count, hashed = 0, hashlib.sha256()
-    for piece in _pieces(events, form):
+    for piece in _pieces(by, events, form):
         count += piece.count
         hashed.update(piece.data)
     sha256 = hashed.hexdigest()
     after = {"events": count, "filter": wanted.as_record(), "form": form, "sha256": sha256}
     with transaction.atomic():
         record(by=by, act="audit.exported", obj=_trail_of(trial), trial_code=trial.code, after=after)
-    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(events, form), sha256))
+    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(by, events, form), sha256))
 
 
 def _trail_of(trial: Trial) -> Thing:
@@ -94,12 +95,18 @@ def _checked(pieces: Iterator[_Piece], sha256: str) -> Iterator[bytes]:
     yield held
 
 
-def _pieces(events: Events, form: Form) -> Iterator[_Piece]:
+def _pieces(by: Actor, events: Events, form: Form) -> Iterator[_Piece]:
     if form is Form.CSV:
         yield _Piece(count=0, data=_csv([COLUMNS]))
     rows = iter(events.values_list(*COLUMNS).iterator(chunk_size=_PIECE))
-    while batch := list(islice(rows, _PIECE)):
+    while batch := _taken(by, rows):
         yield _Piece(count=len(batch), data=_FORMS[form](batch))
+
+
+def _taken(by: Actor, rows: Iterator[Row]) -> list[Row]:
+    # The file is still on its way when the request, and who acts in it, are over.
+    with acting(by):
+        return list(islice(rows, _PIECE))
 
 
 def _csv(rows: Iterable[Row]) -> bytes:
