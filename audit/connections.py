@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -16,13 +17,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from psycopg.sql import Literal
 
-from audit.context import current, reach
+from audit.context import Reach, current, reach
 from audit.verifier import commit
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|WITH|DO)\b", re.IGNORECASE)
 _LOOKS = re.compile(r"[\s(]*(SELECT|VALUES|TABLE|EXPLAIN)\b", re.IGNORECASE)
-_SET_REACH = "SELECT set_config('corelab.person', {}, true), set_config('corelab.machine', {}, true)"
-_SET_CONTEXT = ", set_config('corelab.context', {}, true)"
 
 
 def prepare(connection: BaseDatabaseWrapper, **_told: Any) -> None:
@@ -79,12 +78,18 @@ def _told(text: str, connection: BaseDatabaseWrapper) -> str:
     is_write = _WRITES.match(text) is not None
     if not is_write and not _LOOKS.match(text):
         return ""
-    here, far = current(), reach()
-    values = [far.person, far.machine]
-    if is_write:
-        values.append(here.at(timezone.now()) if here else "")
-    quoted = (Literal(value).as_string(connection.connection) for value in values)
-    return (_SET_REACH + (_SET_CONTEXT if is_write else "")).format(*quoted)
+    told = _reaching(reach())
+    if not is_write:
+        return told
+    here = current()
+    quoted = Literal(here.at(timezone.now()) if here else "").as_string(connection.connection)
+    return f"{told}, set_config('corelab.context', {quoted}, true)"
+
+
+@lru_cache(maxsize=1024)
+def _reaching(far: Reach) -> str:
+    person, machine = (Literal(value).as_string() for value in (far.person, far.machine))
+    return f"SELECT set_config('corelab.person', {person}, true), set_config('corelab.machine', {machine}, true)"
 
 
 def _told_apart(execute: Callable[..., Any], call: tuple[Any, ...], told: str) -> Any:

@@ -71,8 +71,6 @@ class Command(BaseCommand):
         migrate = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--verbosity=0", "--skip-checks"]
         if subprocess.run(migrate, check=False).returncode:  # noqa: S603  our own command
             raise CannotRun("The owner of the database could not prepare it: the lines above tell why.")
-        # Whoever serves must not know the owner's password.
-        os.environ.pop("CORELAB_DATABASE_OWNER_URL")
         try:
             connection.ensure_connection()
         except ImproperlyConfigured as refused:
