@@ -28,7 +28,7 @@ _NAMES = {
 _TABLES = """
 SELECT c.relname, c.relrowsecurity, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid
     AND t.tgname IN (c.relname || '_no_row', c.relname || '_only_masked')),
-  (SELECT array_agg(a.attname::text) FROM pg_attribute a
+  (SELECT array_agg(quote_ident(a.attname)) FROM pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid <> 'bytea'::regtype)
 FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname
 """

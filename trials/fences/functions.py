@@ -6,16 +6,17 @@ asked the fenced memberships itself would ask for ever.
 
 from trials.roles import TABLE, Act, Reach, Role
 
-# Whose setting counts as a machine's: nobody who may not write the trail, so never an inspector.
 _PERSON = """
 CREATE OR REPLACE FUNCTION corelab_person() RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT nullif(current_setting('corelab.person', true), '')::bigint
 $$
 """
+# Whose setting counts as a machine's: nobody who may not write the trail, so never an inspector. By its full name: a
+# temporary table of the same one is no trail.
 _MACHINE = """
 CREATE OR REPLACE FUNCTION corelab_machine() RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT coalesce(current_setting('corelab.machine', true), '') <> ''
-    AND has_table_privilege('audit_auditevent', 'INSERT')
+    AND has_table_privilege('{schema}.audit_auditevent', 'INSERT')
 $$
 """
 _ASKED = """
@@ -68,7 +69,7 @@ def lookups(*, schema: str) -> tuple[str, ...]:
     sites = _SITES.format(seats=_SEATS, whole=_words(whole()))
     return (
         _PERSON,
-        _MACHINE,
+        _MACHINE.format(schema=schema),
         _asked("corelab_trials(reach text)", "bigint[]", trials, schema),
         _asked("corelab_sites()", "bigint[]", sites, schema),
         _asked("corelab_codes()", "text[]", _CODES, schema),
