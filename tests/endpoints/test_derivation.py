@@ -159,9 +159,10 @@ def test_two_readers_of_one_subject_get_results_of_their_own(cast: Cast) -> None
 @pytest.mark.req("R-END-06")
 def test_the_rows_for_reports_tell_everything_by_code_and_nothing_by_name(cast: Cast) -> None:
     read_through(cast, cast.subject_a, {"BL": "50.0", "FU1": "35.0", "FU2": "30.0"})
-    read, unread = sorted(
-        subject_rows(cast.trial, timezone.localdate()), key=lambda row: row.subject_code != cast.subject_a.code
-    )
+    with acting(STAGE):
+        read, unread = sorted(
+            subject_rows(cast.trial, timezone.localdate()), key=lambda row: row.subject_code != cast.subject_a.code
+        )
     assert (read.subject_code, read.site_number, read.reader) == (cast.subject_a.code, "01", "R1")
     assert (unread.reader, unread.best, unread.time_points) == ("", None, ())
     assert read.may_be_exported
