@@ -1,13 +1,13 @@
 """A profile as a file: which options a trial or a site chose, and what is written into the Clinical Trial modules."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from deid.model import ClinicalTrial, Policy
-from deid.options import DEFAULT, Option
+from deid.options import COLUMNS, DEFAULT, Option
 
 _NOT_STATED = "NOT STATED"
 _NAMES = frozenset(each.name for each in fields(ClinicalTrial)) - {"subject_code"}
@@ -45,12 +45,21 @@ def _texts(told: Any) -> dict[str, str]:
     return told
 
 
-def option_set(names: Iterable[str]) -> frozenset[Option]:
-    """Return options by name. Raises ValueError for a name that is none."""
-    known = {option.value for option in Option}
-    if unknown := sorted(set(names) - known):
-        raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return frozenset(map(Option, names))
+def option_set(names: Collection[str]) -> frozenset[Option]:
+    """Return options by our name, by the standard's, or by code (CID 7050). Raises ValueError for a name that is none."""
+    known = _names()
+    if unknown := sorted(name for name in names if _plain(name) not in known):
+        raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(Option)}")
+    return frozenset(known[_plain(name)] for name in names)
+
+
+def _names() -> dict[str, Option]:
+    told = {option: (option, COLUMNS[option].code, COLUMNS[option].meaning) for option in Option}
+    return {_plain(name): option for option, names in told.items() for name in names}
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold())).removesuffix("option")
 
 
 def with_options(

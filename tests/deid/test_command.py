@@ -12,6 +12,8 @@ import pydicom
 import pytest
 
 from deid.__main__ import main
+from deid.options import Option
+from deid.profile import option_set
 from tests.deid import builders, planting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,6 +166,14 @@ def test_explain_tells_each_attribute_s_fate_and_why_and_shows_no_value(
     assert "clean under clean-descriptors" in lines["(0008,103E)"][4]
     assert str(dataset.PatientName) not in said
     assert main(["explain", str(folder / "key")]) == 1
+
+
+@pytest.mark.req("R-DEID-24")
+@pytest.mark.parametrize(
+    "name", ["clean-descriptors", "Clean Descriptors", "CLEAN_DESCRIPTORS", "Clean Descriptors Option", "113105"]
+)
+def test_an_option_is_known_by_our_name_by_the_standard_s_and_by_its_code(name: str) -> None:
+    assert option_set([name]) == {Option.CLEAN_DESCRIPTORS}
 
 
 @pytest.mark.req("R-DEID-25")
