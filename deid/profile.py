@@ -46,7 +46,7 @@ def _texts(told: Any) -> dict[str, str]:
 
 
 def option_set(names: Collection[str]) -> frozenset[Option]:
-    """Return options by our name, by the standard's, or by code (CID 7050). Raises ValueError for a name that is none."""
+    """Return options by our name, the standard's, or code (CID 7050). Raises ValueError for a name that is none."""
     known = _names()
     if unknown := sorted(name for name in names if _plain(name) not in known):
         raise ValueError(f"no such option: {', '.join(unknown)}; there are {', '.join(Option)}")

@@ -24,6 +24,10 @@ def _arguments(folder: Path) -> list[str]:
             "--subject", "ACME-1002-007", "--trial", "ACME-301"]  # fmt: skip
 
 
+def _map(path: Path) -> dict[str, str]:
+    return dict(csv.reader(path.read_text().splitlines()))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "in" / "deeper").mkdir(parents=True)
@@ -86,9 +90,9 @@ def test_each_patient_of_a_folder_gets_a_code_of_their_own_and_the_maps_say_whic
     assert main(arguments) == 0
     out = {path.name: builders.read(path.read_bytes()) for path in (folder / "out").iterdir()}
     assert len({dataset.PatientID for dataset in out.values()}) == 2
-    patients = dict(csv.reader((folder / "patients.csv").open()))
+    patients = _map(folder / "patients.csv")
     assert patients["PAT-ZUCCARELLO"] in {dataset.PatientID for dataset in out.values()}
-    uids = dict(csv.reader((folder / "uids.csv").open()))
+    uids = _map(folder / "uids.csv")
     assert uids[other.SOPInstanceUID] in {dataset.SOPInstanceUID for dataset in out.values()}
     assert stat.S_IMODE((folder / "patients.csv").stat().st_mode) == 0o600
 
