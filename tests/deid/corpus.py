@@ -1,11 +1,11 @@
 """Three hundred planted objects made by code, and the checks each of them must pass when it was cleaned."""
 
+import datetime as dt
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import highdicom as hd
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
@@ -77,6 +77,10 @@ def _is_gone(token: str) -> Judge:
     return holds
 
 
+def _lacks(raw: bytes) -> Judge:
+    return lambda _dataset, data: raw not in data
+
+
 def corpus() -> Iterator[Planted]:
     """Yield every object; the same ones in every run."""
     kinds: dict[str, Callable[[int], Dataset]] = {
@@ -144,7 +148,7 @@ def _charset(one: Planted, dice: random.Random) -> None:
     for part in name.split("=")[0].split("^"):
         for codec in ("utf-8", "utf-16-le", "latin-1", "iso8859_5", "iso8859_7"):
             if len(raw := part.encode(codec, "ignore")) > 4:
-                one.checks.append(Check("charset", lambda _dataset, data, raw=raw: raw not in data, is_strong=True))
+                one.checks.append(Check("charset", _lacks(raw), is_strong=True))
 
 
 def _dates(one: Planted, _dice: random.Random) -> None:
@@ -157,15 +161,12 @@ def _dates(one: Planted, _dice: random.Random) -> None:
 
     one.checks.append(Check("date", moved_together))
     one.checks += [
-        Check("date", lambda _dataset, data, day=day: day not in data, is_strong=day == b"19530417")
-        for day in (b"20240229", b"20240310", b"19530417")
+        Check("date", _lacks(day), is_strong=day == b"19530417") for day in (b"20240229", b"20240310", b"19530417")
     ]
 
 
 def _days(text: str) -> int:
-    from datetime import date  # noqa: PLC0415  one small helper of a test
-
-    return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
+    return dt.date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
 
 
 def _uids(one: Planted, _dice: random.Random) -> None:
@@ -237,7 +238,7 @@ def _safe_private(one: Planted, _dice: random.Random) -> None:
 def _document() -> Planted:
     """An encapsulated PDF may say a name anywhere: it is refused."""
     source = builders.ct()
-    dataset = hd.Dataset() if hasattr(hd, "Dataset") else Dataset()
+    dataset = Dataset()
     dataset.update({element.tag: element for element in source if element.tag.group in {0x0008, 0x0010, 0x0020}})
     dataset.file_meta = source.file_meta
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.104.1")
