@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -35,7 +34,7 @@ def main() -> None:
     connection.execute(f'CREATE DATABASE "{name}"')
     try:
         with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
-            run("PostgreSQL", home, urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}")))  # noqa: SLF001  public, says its documentation
+            run("PostgreSQL", home, make_conninfo(POSTGRESQL, dbname=name))
     finally:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
