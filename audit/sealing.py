@@ -152,7 +152,7 @@ def _leads() -> bool:
 
 
 def _next_batch(last: Checkpoint | None) -> _Batch:
-    waiting = AuditEvent.objects.values("sequence", "xid")
+    waiting: QuerySet[AuditEvent, Any] = AuditEvent.objects.values("sequence", "xid")
     if connection.vendor != "postgresql":
         events = list(waiting.filter(sequence__gt=last.horizon if last else 0).order_by("sequence")[:BATCH])
         return _Batch(events, horizon=events[-1]["sequence"] if events else 0)
