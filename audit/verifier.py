@@ -51,13 +51,8 @@ _dump_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _header, _payload = itemgetter(*HEADER), itemgetter(*PAYLOAD)
 
 
+@lru_cache(maxsize=1024)
 def _digest(text: str) -> bytes:
-    # Short texts come again and again.
-    return _digest_short(text) if len(text) < len(_MASK) else sha256(text.encode()).digest()
-
-
-@lru_cache(maxsize=4096)
-def _digest_short(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
@@ -65,7 +60,8 @@ def commit(*, salt: bytes, object_label: str, before: str, after: str, reason: s
     """Return salt and salted digest of a payload in 96 hex characters. Raises ValueError unless salt has 16 bytes."""
     if len(salt) != len(_MASK) // 2:
         raise ValueError("A salt has 16 bytes.")
-    parts = _digest(object_label) + _digest(before) + _digest(after) + _digest(reason)
+    # Labels, reasons and "{}" come again and again, what a row was after a change does not.
+    parts = _digest(object_label) + _digest(before) + sha256(after.encode()).digest() + _digest(reason)
     return salt.hex() + sha256(salt + parts).hexdigest()
 
 
@@ -81,18 +77,12 @@ def leaf(event: Event) -> bytes:
 def canonical(event: Event) -> str:
     """Return the text of a leaf: compact JSON of the header's values and the digest of the payload."""
     values = [*_header(event), event["commitment"][len(_MASK) :]]
+    # What `_dump` makes of text, without its detours; it takes times besides.
     try:
-        return _assemble(*values)
+        words = ",".join(map(encode_basestring, values[1:]))
     except TypeError:
-        # A time, or something malformed.
         return _dump(values)
-
-
-def _assemble(sequence: int, *words: str) -> str:
-    """Do as `_dump`, without its detours. Raises TypeError where it is not all text behind a number."""
-    if type(sequence) is not int:
-        raise TypeError
-    return f"[{sequence},{','.join(map(encode_basestring, words))}]"
+    return f"[{values[0]},{words}]" if type(values[0]) is int else _dump(values)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -269,17 +259,14 @@ class Finding:
             self._told |= _TOLD_ONCE & {kind}
 
     def _signed(self, sealed: Sequence[Sealed], key: bytes, where: str) -> list[Sealed]:
-        bad = [number for number, one in enumerate(sealed, start=1) if not self._is_good(one, key)]
-        if bad:
-            place = f"{len(bad)} of {len(sealed)} checkpoints {where}, first number {bad[0]},"
-            self._tell(Kind.SIGNATURE, f"{place} are not signed with the key given.")
-        return [one for one in sealed if one in self._good]
-
-    def _is_good(self, one: Sealed, key: bytes) -> bool:
         # What is held outside is mostly what the log holds too.
-        if one not in self._good and one.is_signed_by(key):
-            self._good.add(one)
-        return one in self._good
+        new = [(number, one) for number, one in enumerate(sealed, start=1) if one not in self._good]
+        bad = {number: one for number, one in new if not one.is_signed_by(key)}
+        if bad:
+            place = f"{len(bad)} of {len(sealed)} checkpoints {where}, first number {min(bad)},"
+            self._tell(Kind.SIGNATURE, f"{place} are not signed with the key given.")
+        self._good.update(one for number, one in new if number not in bad)
+        return [one for one in sealed if one in self._good]
 
     def take(self, event: Event) -> None:
         """Weigh the next record; one that is malformed is a fault and stops nothing."""
