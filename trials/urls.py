@@ -3,13 +3,47 @@
 from django.urls import path
 
 from trials import api
-from trials.views import accounts, charter, corrections, factors, masking, people, subjects, trail, trial
+from trials.views import (
+    account,
+    accounts,
+    charter,
+    corrections,
+    factors,
+    limits,
+    masking,
+    operator,
+    passkeys,
+    people,
+    provider,
+    subjects,
+    trail,
+    trial,
+)
 
 urlpatterns = [
     path("sign-in/", accounts.enter, name="sign-in"),
+    path("sign-in/second/", accounts.enter_second, name="sign-in-second"),
+    path("sign-in/passkey/", accounts.enter_by_passkey, name="sign-in-passkey"),
+    path("sign-in/passkey/begin/", accounts.begin_passkey, name="sign-in-passkey-begin"),
+    path("sign-in/provider/", provider.go, name="sign-in-provider"),
+    path("sign-in/provider/back/", provider.back, name="sign-in-provider-back"),
     path("sign-out/", accounts.leave, name="sign-out"),
     path("operator/login/", accounts.operator_door, name="operator-door"),
     path("operator/logout/", accounts.leave, name="operator-leave"),
+    path("operator/password_change/", accounts.operator_password, name="operator-password"),
+    path("operator/accounts/<int:pk>/", operator.show, name="operator-account"),
+    path("account/", account.show, name="account"),
+    path("account/password/", account.change_password, name="account-password"),
+    path("account/link/", provider.link, name="account-link"),
+    path("account/link/remove/", provider.unlink, name="account-unlink"),
+    path("account/session/", limits.state, name="session-state"),
+    path("account/session/extend/", limits.extend, name="session-extend"),
+    path("account/sessions/end-others/", limits.end_others, name="session-end-others"),
+    path("account/sessions/<uuid:pk>/end/", limits.end, name="session-end"),
+    path("account/passkeys/begin/", passkeys.begin, name="passkey-begin"),
+    path("account/passkeys/add/", passkeys.add, name="passkey-add"),
+    path("account/passkeys/prove/", passkeys.prove, name="passkey-prove"),
+    path("account/passkeys/<int:pk>/remove/", passkeys.remove, name="passkey-remove"),
     path("account/second-factor/", factors.show, name="second-factor"),
     path("account/second-factor/set-up/", factors.enrol, name="second-factor-enrol"),
     path("account/second-factor/remove/", factors.remove, name="second-factor-remove"),
