@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
-from audit.secrets import load_key, load_secret
-from trials.oidc import Provider, is_safe
+from audit.secrets import load_key
+from config.door import (  # noqa: F401  settings of ours by being here
+    OIDC_NAME,
+    SESSION_ABSOLUTE,
+    SESSION_IDLE,
+    SESSION_RENEWAL,
+    SESSION_WARNING,
+    SIGN_IN_PENDING,
+    provider_in,
+)
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -174,15 +181,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
-# Seconds until a session ends unused, and in any case; trials.services.sessions judges both, and writes down once a
-# minute that one is used. A house may ask for less than thirty minutes, not for more.
-SESSION_IDLE = min(30, max(5, int(os.environ.get("CORELAB_IDLE_MINUTES", "30")))) * 60
-SESSION_ABSOLUTE = SESSION_COOKIE_AGE = 12 * 60 * 60
-SESSION_RENEWAL = 60
-# So long before the end a page warns.
-SESSION_WARNING = 2 * 60
-# So long a first step of signing in waits for the second.
-SIGN_IN_PENDING = 5 * 60
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # Accounts of the demo come in with their printed password alone where nobody but this machine can knock.
@@ -198,27 +197,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-
-
-def _provider() -> Provider | None:
-    """Return the house's sign-in service (OpenID Connect), where one is set."""
-    issuer = os.environ.get("CORELAB_OIDC_ISSUER", "")
-    if not issuer:
-        return None
-    if not is_safe(issuer):
-        raise ImproperlyConfigured("CORELAB_OIDC_ISSUER must be an https address.")
-    return Provider(
-        issuer=issuer,
-        client_id=os.environ["CORELAB_OIDC_CLIENT_ID"],
-        client_secret=load_secret(variable="CORELAB_OIDC_CLIENT_SECRET", path=KEYS / "oidc.secret"),
-        strong=frozenset(os.environ.get("CORELAB_OIDC_SECOND_FACTOR", "").split()),
-    )
-
-
-OIDC_PROVIDER = _provider()
-# What its button says.
-OIDC_NAME = os.environ.get("CORELAB_OIDC_NAME", "your organisation's account")
-
+OIDC_PROVIDER = provider_in(KEYS)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
