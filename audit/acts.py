@@ -91,6 +91,7 @@ OF_THE_INSTALLATION: dict[str, Any] = {
     "second_factor.failed": _("wrong code of the second factor"),
     "second_factor.locked": _("second factor locked"),
     "second_factor.revoked": _("second factors revoked by the operator"),
+    "account.vouched": _("new factor vouched for by a colleague"),
     "session.ended": _("session ended"),
     "password.changed": _("password changed by its holder"),
     "oidc.linked": _("identity elsewhere linked to an account"),

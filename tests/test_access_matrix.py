@@ -169,7 +169,7 @@ OWN_PAGES = {"home", "worklist", "api-trials"}
 # A body decides here; that the rows behind it are fenced is tested beside their services.
 BY_BODY = {"api-delivery-list"}
 # Of an account and of no trial; that they open for their holder (or the operator) alone is tested beside them.
-OF_AN_ACCOUNT = {"session-end", "passkey-remove", "account-link", "operator-account"}
+OF_AN_ACCOUNT = {"session-end", "passkey-remove", "account-link", "account-vouch", "operator-account"}
 PUBLIC = {
     "healthz",
     "sign-in",

@@ -34,6 +34,7 @@ urlpatterns = [
     path("operator/accounts/<int:pk>/", operator.show, name="operator-account"),
     path("account/", account.show, name="account"),
     path("account/password/", account.change_password, name="account-password"),
+    path("account/vouch/<int:pk>/", account.vouch, name="account-vouch"),
     path("account/link/", provider.link, name="account-link"),
     path("account/link/remove/", provider.unlink, name="account-unlink"),
     path("account/session/", limits.state, name="session-state"),

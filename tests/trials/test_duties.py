@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from audit.context import acting
@@ -14,7 +15,7 @@ from tests.newcomer import Newcomer, bare, code_of, give_passkey, is_in, newcome
 from tests.softkey import SoftKey
 from tests.test_architecture import modules
 from trials.models import User
-from trials.services import factors
+from trials.services import factors, vouching
 
 pytestmark = pytest.mark.django_db
 NEW = "nine calm herons"
@@ -281,3 +282,61 @@ def test_one_place_alone_signs_anybody_in(cast: Cast) -> None:
     """Django's `login` is called where both steps were taken, and nowhere else in the product."""
     calls = [path.name for path in modules() if re.search(r"(?<![\w.])(login|alogin)\(", path.read_text())]
     assert calls == ["pending.py"]
+
+
+def revoked(cast: Cast, user: User) -> None:
+    """Lost factors revoked, a new password given, changed by whoever has it, and a new factor enrolled."""
+    operator = Client()
+    operator.force_login(cast.operator)
+    operator.post(of_account(user), act("revoke", reason="Phone lost."))
+    set_by_operator(cast, user)
+    begun = factors.enrol_begin(user=user)
+    told: dict[str, Any] = {"pending": begun.pending, "password": "ten quick foxes", "code": code_of(begun.secret)}
+    codes = factors.enrol(by=actor_for(user), user=user, **told)
+    client = Client()
+    client.force_login(user)
+    client.post(OWN, told_new(codes[0], password="ten quick foxes"))
+    user.refresh_from_db()
+    assert not user.must_change_password
+
+
+@pytest.mark.req("R-IN-10")
+def test_after_a_revocation_nobody_signs_before_a_colleague_of_the_trial_vouched(cast: Cast, client: Client) -> None:
+    revoked(cast, cast.reader)
+    (code, *_rest) = factors.rows.renew_recovery_codes(cast.reader)
+    with acting(actor_for(cast.reader)):
+        assert factors.verify(user=cast.reader, code=code) is None
+    client.force_login(cast.monitor)
+    assert "Rhea Reader" in client.get("/account/").content.decode()
+    address = f"/account/vouch/{cast.reader.pk}/"
+    wrong = {"password": PASSWORD, "code": "000000"}
+    assert client.post(address, wrong).status_code == 400
+    right = {"password": PASSWORD, "code": str(factors.demo_code(cast.monitor))}
+    assert client.post(address, right)["Location"] == "/account/"
+    cast.reader.refresh_from_db()
+    with acting(actor_for(cast.reader)):
+        assert factors.verify(user=cast.reader, code=code) == "recovery_code"
+    event = AuditEvent.objects.get(act="account.vouched")
+    assert (event.actor_id, event.object_label) == ("mona", "Rhea Reader")
+
+
+@pytest.mark.req("R-IN-16")
+def test_neither_the_operator_nor_the_person_nor_a_stranger_vouches(cast: Cast, client: Client) -> None:
+    revoked(cast, cast.coordinator)
+    address = f"/account/vouch/{cast.coordinator.pk}/"
+    for person in (cast.operator, cast.coordinator, cast.stranger, cast.reader, cast.sponsor):
+        client.force_login(person)
+        assert client.get(address).status_code == 404, person.username
+    with pytest.raises(PermissionDenied):
+        vouching.vouch(
+            by=actor_for(cast.operator), user=cast.operator, account=cast.coordinator, password=PASSWORD, code="x"
+        )
+
+
+@pytest.mark.req("R-IN-16")
+def test_who_waits_for_a_word_gives_none(cast: Cast) -> None:
+    revoked(cast, cast.coordinator)
+    revoked(cast, cast.monitor)
+    told: dict[str, Any] = {"password": NEW, "code": factors.rows.renew_recovery_codes(cast.coordinator)[0]}
+    with pytest.raises(PermissionDenied):
+        vouching.vouch(by=actor_for(cast.coordinator), user=cast.coordinator, account=cast.monitor, **told)

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "user", "must_change_password", models.BooleanField(default=False, editable=False)
         ),
+        migrations.AddField("user", "awaits_vouching", models.BooleanField(default=False, editable=False)),
         migrations.CreateModel(
             name="AccountSession",
             fields=[

@@ -80,7 +80,8 @@ def require_operator(by: Actor) -> Actor:
 def revoke_factors(*, by: Actor, account: User, reason: str) -> None:
     """Take every factor and recovery code off an account whose holder lost them; end its sessions, close its password.
 
-    The holder can come in again only after the operator sets a password, and then enrols anew before anything else.
+    The holder can come in again only after the operator sets a password, then enrols anew before anything else, and
+    signs once somebody of their trials vouches for them (`vouching`).
     Raises ValidationError: `no-reason`, `own`, `no-factor`; PermissionDenied for anybody but the operator.
     """
     by = require_operator(by)
@@ -94,7 +95,8 @@ def revoke_factors(*, by: Actor, account: User, reason: str) -> None:
     held.delete()
     account.set_unusable_password()
     account.must_change_password = True
-    account.save(update_fields=["password", "must_change_password"])
+    account.awaits_vouching = True
+    account.save(update_fields=["password", "must_change_password", "awaits_vouching"])
     record(by=by, act="second_factor.revoked", obj=account, after={"methods": kinds}, reason=reason)
     sessions.end_all(by=by, account=account, reason=reason)
 

@@ -131,9 +131,11 @@ def verify(*, user: User, code: str, at: dt.datetime | None = None) -> Method | 
     That it was used stands or falls with the caller's transaction, as does the act which it allows. Wrong codes are
     the caller's to count. `at` is another moment than now: only accounts of the demo have one. Where nobody acts no
     recovery code is taken, since its event would name nobody. Nothing is proven while somebody else knows the
-    password (21 CFR 11.200(a)(2)).
+    password, or may hold the factor (21 CFR 11.200(a)(2)).
     """
-    if user.must_change_password or (at is not None and not rows.is_demo(rows.find(user, rows.Type.TOTP))):
+    if user.must_change_password or user.awaits_vouching:
+        return None
+    if at is not None and not rows.is_demo(rows.find(user, rows.Type.TOTP)):
         return None
     here = current()
     return prove(by=here.actor if here else None, user=user, code=code, at=at or timezone.now())

@@ -4,17 +4,18 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.forms import BaseForm
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from trials.account_forms import PasswordForm
+from trials.account_forms import LinkForm, PasswordForm
 from trials.forms import ROLE_NAMES
 from trials.http import ActorRequest
-from trials.services import accounts, factors, passkeys, provider, sessions
+from trials.models import User
+from trials.services import accounts, factors, passkeys, provider, sessions, vouching
 from trials.views.pages import attempt, typed
 
 
@@ -27,6 +28,7 @@ def show(request: ActorRequest) -> HttpResponse:
         "passkeys": passkeys.held_by(user),
         "recovery_codes": factors.recovery_codes_left(user),
         "sessions": sessions.held_by(user),
+        "waiting": vouching.waiting_for(request.actor),
         "here": request.session.get(sessions.KEY, ""),
         "provider": settings.OIDC_NAME if settings.OIDC_PROVIDER else "",
         "link": provider.link_of(user),
@@ -64,4 +66,30 @@ def _change(request: ActorRequest, form: BaseForm) -> bool:
         new=told["new"],
         session=request.session[sessions.KEY],
     )
+    return True
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def vouch(request: ActorRequest, pk: int) -> HttpResponse:
+    """Say whose the new factor of a colleague is, after the operator revoked the old ones."""
+    account = next((one for one in vouching.waiting_for(request.actor) if one.pk == pk), None)
+    if account is None:
+        raise Http404
+    form = LinkForm(typed(request))
+    if attempt(form, lambda: _vouch(request, account, form)):
+        messages.success(request, _("You vouched for %(name)s, who can sign again.") % {"name": account})
+        return redirect("account")
+    context = {
+        "form": form,
+        "account": account,
+        "demo_code": factors.demo_code(request.user),
+        "has_passkey": bool(passkeys.held_by(request.user)),
+    }
+    return render(request, "account_vouch.html", context, status=400 if form.is_bound else 200)
+
+
+def _vouch(request: ActorRequest, account: User, form: BaseForm) -> bool:
+    vouching.vouch(by=request.actor, user=request.user, account=account, **form.cleaned_data)
     return True
