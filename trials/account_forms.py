@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
@@ -20,20 +21,18 @@ class Answer(forms.CharField):
 
 
 class SecondStepForm(forms.Form):
-    """A code or a passkey's answer."""
+    """A code, or a passkey's answer in its place."""
 
     code = Code(
         label=__("Code of your second factor"),
-        required=False,
         help_text=__("The code that your authenticator app shows now, or one of your recovery codes."),
     )
     passkey = Answer(required=False)
 
-    def clean(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.cleaned_data
-        if not self.errors and not told["code"] and not told["passkey"]:
-            raise forms.ValidationError(_("Type a code, or use a passkey."), code="empty")
-        return told
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        self.fields["code"].required = not (data and data.get("passkey"))
+        self.fields["code"].widget.attrs["autofocus"] = True
 
 
 class FirstPasskeyForm(forms.Form):

@@ -211,3 +211,17 @@ def test_after_the_end_what_was_typed_stays_and_is_sent_once_its_holder_is_back(
     expect(page.get_by_text("You are signed in again.")).to_be_visible()
     page.locator("main form button[type=submit]").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Typed before the end")
+
+
+@pytest.mark.req("R-IN-18")
+def test_the_operators_page_of_an_account_holds_for_everybody_who_reads_it(stack: Stack, visitor: Any) -> None:
+    otto = visitor(390)
+    page = first_step(otto, "otto", PASSWORD)
+    expect(page.get_by_role("heading", level=1)).to_have_text("My work")
+    otto.go("/operator/trials/user/?q=silvia")
+    page.get_by_role("link", name="silvia").click()
+    page.get_by_role("link", name="Sign-in and sessions").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in of Silvia Sponsor")
+    otto.look()
+    otto.press("Revoke every factor")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in of Silvia Sponsor")
