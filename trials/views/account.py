@@ -43,6 +43,9 @@ def show(request: ActorRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_password(request: ActorRequest) -> HttpResponse:
     """Ask for the old password, a second factor and a new password; every other session of the account then ends."""
+    if not factors.has_factor(request.user):
+        # There is nothing yet that could be given beside the old password.
+        return redirect("second-factor")
     form = PasswordForm(typed(request))
     if attempt(form, lambda: _change(request, form)):
         update_session_auth_hash(request, request.user)
