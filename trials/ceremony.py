@@ -119,7 +119,6 @@ def _page(request: ActorRequest, ceremony: Ceremony, offer: Offer, form: SignFor
         "form": form,
         "demo_code": factors.demo_code(request.user),
         "has_passkey": bool(passkeys.held_by(request.user)),
-        "has_factor": factors.has_factor(request.user),
         "has_letter": letters.is_on_file(request.user.organisation),
     }
     return render(request, "sign.html", context, status=400 if form.is_bound else 200)
