@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from audit.actor import machine
 from audit.context import acting
 from config.middleware import request_id_of
+from trials.models import User
 from trials.services import sessions, sign_in
 from trials.views.limits import BACKGROUND, ENDED
 
@@ -54,12 +55,12 @@ class SessionLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
-            _limit(request)
+            _limit(request, request.user)
         return self.get_response(request)
 
 
-def _limit(request: HttpRequest) -> None:
-    session = sessions.find(request.session.get(sessions.KEY), request.user)
+def _limit(request: HttpRequest, user: User) -> None:
+    session = sessions.find(request.session.get(sessions.KEY), user)
     request.account_session = session  # type: ignore[attr-defined]  # pages tell what is left of it
     if session is None:
         _end(request, "ended")

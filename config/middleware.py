@@ -71,10 +71,11 @@ class ActorMiddleware:
 
 def request_id_of(request: HttpRequest) -> str:
     """Return the request's one id, given at the first question; error pages and events carry it."""
-    if not hasattr(request, "request_id"):
+    told: str = getattr(request, "request_id", "")
+    if not told:
         offered = request.headers.get("x-request-id", "")
-        request.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
-    told: str = request.request_id
+        told = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+        request.request_id = told  # type: ignore[attr-defined]  # Django's class knows no such name
     return told
 
 

@@ -15,7 +15,7 @@ from tests.newcomer import Newcomer, bare, code_of, give_passkey, is_in, newcome
 from tests.softkey import SoftKey
 from tests.test_architecture import modules
 from trials.models import User
-from trials.services import factors, vouching
+from trials.services import authenticators, factors, vouching
 
 pytestmark = pytest.mark.django_db
 NEW = "nine calm herons"
@@ -300,7 +300,7 @@ def revoked(cast: Cast, user: User) -> None:
 @pytest.mark.req("R-IN-10")
 def test_after_a_revocation_nobody_signs_before_a_colleague_of_the_trial_vouched(cast: Cast, client: Client) -> None:
     revoked(cast, cast.reader)
-    (code, *_rest) = factors.rows.renew_recovery_codes(cast.reader)
+    (code, *_rest) = authenticators.renew_recovery_codes(cast.reader)
     with acting(actor_for(cast.reader)):
         assert factors.verify(user=cast.reader, code=code) is None
     client.force_login(cast.monitor)
@@ -334,6 +334,6 @@ def test_neither_the_operator_nor_the_person_nor_a_stranger_vouches(cast: Cast, 
 def test_who_waits_for_a_word_gives_none(cast: Cast) -> None:
     revoked(cast, cast.coordinator)
     revoked(cast, cast.monitor)
-    told: dict[str, Any] = {"password": NEW, "code": factors.rows.renew_recovery_codes(cast.coordinator)[0]}
+    told: dict[str, Any] = {"password": NEW, "code": authenticators.renew_recovery_codes(cast.coordinator)[0]}
     with pytest.raises(PermissionDenied):
         vouching.vouch(by=actor_for(cast.coordinator), user=cast.coordinator, account=cast.monitor, **told)

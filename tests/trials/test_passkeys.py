@@ -17,7 +17,7 @@ from tests.newcomer import Newcomer, bare, come_by, give_passkey, is_in, newcome
 from tests.signing import prove
 from tests.softkey import SoftKey
 from trials.models import User
-from trials.services import charters, factors, passkeys, webauthn
+from trials.services import authenticators, charters, factors, passkeys, webauthn
 
 pytestmark = pytest.mark.django_db
 SECOND = "/sign-in/second/"
@@ -88,7 +88,7 @@ def test_an_app_beside_a_passkey_needs_the_passkey(cast: Cast, client: Client) -
 
 def newest(secret: str) -> str:
     step = int(timezone.now().timestamp()) // 30
-    return factors.rows._code_at(secret, step)
+    return authenticators._code_at(secret, step)
 
 
 @pytest.mark.req("R-IN-04")

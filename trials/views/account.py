@@ -15,6 +15,7 @@ from trials.account_forms import LinkForm, PasswordForm
 from trials.forms import ROLE_NAMES
 from trials.http import ActorRequest
 from trials.models import User
+from trials.roles import Role
 from trials.services import accounts, factors, passkeys, provider, sessions, vouching
 from trials.views.pages import attempt, typed
 
@@ -23,7 +24,7 @@ from trials.views.pages import attempt, typed
 def show(request: ActorRequest) -> HttpResponse:
     user = request.user
     context = {
-        "roles": [(ROLE_NAMES.get(held.role, held.role), held) for held in accounts.roles_of(user)],
+        "roles": [(ROLE_NAMES[Role(held.role)], held) for held in accounts.roles_of(user)],
         "has_app": factors.has_app(user),
         "passkeys": passkeys.held_by(user),
         "recovery_codes": factors.recovery_codes_left(user),
