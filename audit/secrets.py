@@ -25,6 +25,19 @@ def load_key(*, variable: str, path: Path) -> bytes:
     return key
 
 
+def load_secret(*, variable: str, path: Path) -> str:
+    """Return a secret that somebody else gave us, from the environment or from a file that only its owner may read.
+
+    Raises SecretUnsafe where neither is there, or the file is open to others.
+    """
+    if text := os.environ.get(variable):
+        return text
+    if not path.exists():
+        raise SecretUnsafe(f"{variable} is not set, and there is no {path.name}")
+    _refuse_open_file(path)
+    return path.read_text().strip()
+
+
 def _read_or_make(path: Path) -> str:
     try:
         _make(path)

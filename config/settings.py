@@ -9,6 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from audit.secrets import load_key
+from config.door import (  # noqa: F401  settings of ours by being here
+    OIDC_NAME,
+    SESSION_ABSOLUTE,
+    SESSION_IDLE,
+    SESSION_RENEWAL,
+    SESSION_WARNING,
+    SIGN_IN_PENDING,
+    provider_in,
+)
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -83,10 +92,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.duties.SessionLimitMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "config.middleware.ActorMiddleware",
-    "config.middleware.SessionRenewalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.duties.DutyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -167,14 +177,15 @@ MFA_ADAPTER = "trials.adapters.FactorAdapter"
 MFA_TOTP_ISSUER = "Corelab"
 # Steps of 30 seconds before and after the present one: what phones' clocks are off.
 MFA_TOTP_TOLERANCE = 1
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
-# Idle limit; config.middleware renews a session by the minute, not by the request.
-SESSION_COOKIE_AGE = 30 * 60
-SESSION_RENEWAL = 60
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+# Accounts of the demo come in with their printed password alone where nobody but this machine can knock.
+DEMO_DOOR = BIND_ADDRESS in {"127.0.0.1", "::1", "localhost"} and not ALLOWED_HOSTS[2:]
 # Loopback speaks plain HTTP; any other host must come over TLS.
 SECURE_COOKIES = bool(ALLOWED_HOSTS[2:])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
@@ -186,7 +197,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-
+OIDC_PROVIDER = provider_in(KEYS)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 from audit import sealing
 from audit.context import acting
 from audit.letters import file_letter
-from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for, person
+from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for, operator, person
 from tests.signing import approve
 from trials.models import Charter, ConsentForm, Subject, Trial, TrialSite, User
 from trials.roles import Role
@@ -179,7 +179,7 @@ def _set_stage() -> Cast:
     trial.refresh_from_db()
     return Cast(
         coordinator=coordinator,
-        operator=User.objects.create_superuser("root", password=PASSWORD),
+        operator=operator("root"),
         trial=trial,
         charter=charter,
         site_a=site_a,

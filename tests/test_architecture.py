@@ -29,6 +29,8 @@ ROADLESS = {
     "audit.Letter": "of an organisation, for the operator",
     "audit.Review": "shown by trial code to whom the trial's trail is open",
     "trials.User": "an account belongs to no trial; memberships do",
+    "trials.AccountSession": "of an account, for its holder and the operator",
+    "trials.ProviderLink": "of an account, for its holder and the operator",
     "trials.Sponsor": "a name of which trials carry one",
     "trials.Site": "a hospital takes part in trials by its TrialSite",
     "trials.TrialGroupObjectPermission": "guardian's table: a right, not a thing that is shown",

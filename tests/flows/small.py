@@ -5,10 +5,9 @@ One trial NORDA with one site and consented subjects, and one person for every r
 
 from audit.context import acting
 from audit.letters import file_letter
-from tests.cast import PASSWORD, SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
-from tests.people import ORGANISATION, STAGE, STAGE_REASON
+from tests.cast import SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.people import ORGANISATION, STAGE, STAGE_REASON, operator
 from tests.stack import Stack
-from trials.models import User
 from trials.roles import Role
 from trials.services import charters, subjects, trials
 
@@ -39,7 +38,7 @@ def found(number_of_subjects: int) -> None:
 def _found(number_of_subjects: int) -> None:
     people = {username: person(username, name) for username, name in PEOPLE.items()}
     file_letter(by=STAGE, organisation=ORGANISATION, filed_on=TODAY, document=b"We sign as if by hand.")
-    User.objects.create_superuser("operator", password=PASSWORD)
+    operator("operator")
     coordinator = people["coordinator"]
     by, trial = actor_for(coordinator), found_trial(coordinator, code=CODE)
     draft = trial.charters.get()

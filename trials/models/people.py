@@ -17,6 +17,10 @@ class User(AbstractUser):
     # Whose letter of non-repudiation covers this person's signatures (21 CFR 11.100(c)).
     organisation = models.CharField(_("organisation"), max_length=120, blank=True)
     may_create_trials = models.BooleanField(_("may create trials"), default=False)
+    # Somebody else knows the password: it opens the page that changes it, and signs nothing (11.200(a)(2)).
+    must_change_password = models.BooleanField(default=False, editable=False)
+    # The operator took this person's factors away: new ones sign nothing until a colleague says whose they are.
+    awaits_vouching = models.BooleanField(default=False, editable=False)
 
     # When somebody came in is told by an act; a password is never told.
     watch: ClassVar[Watch] = Watch(quiet=("last_login",), digested=("password",))
