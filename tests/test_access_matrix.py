@@ -20,13 +20,13 @@ from audit.context import acting
 from endpoints.services import assignments, reads
 from imaging.models import QCDecision, Query, Series, Submission
 from reports import services as reports
-from tests.cast import Cast, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person, register, seat, write_charter
 from tests.imaging.scans import ct_series, drive, send
 from tests.people import STAGE
 from tests.signing import decide, release
-from trials.models import ConsentForm, TimePoint, Trial
+from trials.models import TimePoint, Trial
 from trials.roles import Role
-from trials.services import charters, subjects, trials
+from trials.services import charters, trials
 
 ROLES = {
     "C": "coordinator",
@@ -253,8 +253,8 @@ def foreign(cast: Cast) -> Objects:
     trials.open_trial(by=actor_for(otis), trial=trial)
     site = add_site(trial, otis, code="cima", number="01", ae_title="")
     today = timezone.localdate()
-    scopes = tuple(ConsentForm.Scope.values)
-    form = subjects.add_consent_form(by=actor_for(otis), trial=trial, version="1", approved_on=today, scopes=scopes)
+    form = add_form(otis, trial)
+    seat(trial, otis, person("mila", "Mila Elsewhere"), Role.MONITOR)
     seat(trial, otis, ines, Role.SITE_STAFF, site)
     seat(trial, otis, lena, Role.READER)
     seat(trial, otis, cast.analyst, Role.QC_ANALYST)

@@ -3,7 +3,19 @@
 from django.urls import path
 
 from trials import api
-from trials.views import accounts, charter, corrections, factors, masking, people, subjects, trail, trial
+from trials.views import (
+    accounts,
+    charter,
+    consents,
+    corrections,
+    factors,
+    masking,
+    people,
+    restriction,
+    subjects,
+    trail,
+    trial,
+)
 
 urlpatterns = [
     path("sign-in/", accounts.enter, name="sign-in"),
@@ -43,11 +55,16 @@ urlpatterns = [
     path("people/<int:pk>/end/", people.end_member, name="member-end"),
     path("trials/<slug:code>/subjects/", subjects.show_all, name="subject-list"),
     path("trials/<slug:code>/subjects/new/", subjects.register, name="subject-register"),
-    path("trials/<slug:code>/consent-forms/new/", subjects.add_consent_form, name="consent-form-add"),
+    path("trials/<slug:code>/consent-forms/new/", consents.add_form, name="consent-form-add"),
+    path("trials/<slug:code>/consent-forms/<int:pk>/", consents.show_form_version, name="consent-form"),
     path("subjects/<str:code>/", subjects.show, name="subject"),
     path("subjects/<str:code>/correct/", corrections.correct_subject, name="subject-correct"),
-    path("subjects/<str:code>/consent/", subjects.give_consent, name="consent-give"),
-    path("subjects/<str:code>/withdrawal/", subjects.withdraw_consent, name="consent-withdraw"),
+    path("subjects/<str:code>/consent/", consents.give, name="consent-give"),
+    path("subjects/<str:code>/consent/answer/", consents.answer, name="consent-answer"),
+    path("subjects/<str:code>/consent/history/", consents.history, name="consent-history"),
+    path("subjects/<str:code>/restriction/", restriction.restrict, name="subject-restrict"),
+    path("consents/<int:pk>/check/", consents.check, name="consent-check"),
+    path("time-points/<int:pk>/collection/", restriction.allow_collection, name="collection-allow"),
     path("trials/<slug:code>/audit/", trail.show, name="trial-audit"),
     path("trials/<slug:code>/audit/export/", trail.export, name="trial-audit-export"),
     path("trials/<slug:code>/audit/mask/", masking.mask, name="trail-mask"),

@@ -15,10 +15,9 @@ from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, S
 from imaging.services import desk, filing, housekeeping, quality, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests import signing
-from tests.cast import TODAY, Cast, actor_for, register
+from tests.cast import Cast, actor_for, register, withdraw
 from tests.imaging.scans import baseline_of, ct_series, drive, send
 from trials.models import Subject, TimePoint
-from trials.services import subjects
 from trials.services.corrections import SubjectChange, correct_subject
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +111,7 @@ def test_the_next_verdict_closes_the_question_of_the_last(cast: Cast, filed: Sub
 
 @pytest.mark.req("R-QC-10")
 def test_no_verdict_without_consent(cast: Cast, filed: Submission) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked")
+    withdraw(cast.alba, cast.subject_a, reason="asked")
     with pytest.raises(ValidationError, match="Consent"):
         decide(cast, baseline_of(cast), VERDICT.ACCEPTED)
 
@@ -166,7 +165,7 @@ def test_consent_taken_back_between_two_batches_stops_the_rest(cast: Cast, monke
     def storing(delivery: Submission, file: IncomingFile) -> int:
         stored.append(file.number)
         if len(stored) == 3:
-            subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="now")
+            withdraw(cast.alba, cast.subject_a, reason="now")
         return store(delivery, file)
 
     monkeypatch.setattr(filing, "_store", storing)
