@@ -122,9 +122,9 @@ def test_a_subject_tells_its_own_row_its_time_points_and_its_consents(cast: Cast
     client.force_login(cast.alba)
     lines = shown(client, cast.subject_a)
     kinds = [line.event.object_type for line in lines if line.is_row and line.event.act == "row.added"]
-    assert sorted(kinds) == ["trials.Consent"] * 2 + ["trials.Subject"] + ["trials.TimePoint"] * 3
+    assert sorted(kinds) == ["trials.Consent"] * 3 + ["trials.Subject"] + ["trials.TimePoint"] * 3
     acts = [line.event.act for line in lines if not line.is_row]
-    assert acts == ["consent.withdrawn", "consent.given", "subject.registered"]
+    assert acts == ["consent.withdrawn", "consent.confirmed", "consent.given", "subject.registered"]
     assert changes(lines, "state")[-1] == ("enrolled", "withdrawn")
     assert str(cast.subject_b.code) not in client.get(address(cast.subject_a)).content.decode()
 

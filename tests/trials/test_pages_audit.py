@@ -74,9 +74,9 @@ def test_a_line_tells_time_person_role_act_object_change_reason_and_request(cast
         "test-req",
     ):
         assert word in page
-    scopes = next(change for change in line.changes if change.name == "scopes")
-    assert "imaging" in scopes.before
-    assert scopes.after == "[]"
+    covered = next(change for change in line.changes if change.name == "covered")
+    assert "imaging" in covered.before
+    assert "imaging" not in covered.after
 
 
 @pytest.mark.req("R-TRI-08")

@@ -44,13 +44,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleStanding:
-    """The state of one module in one version. `was_valid`: it held until a level of withdrawal ended it."""
+    """The state of one module in one version.
+
+    `was_valid`: it held until a level of withdrawal ended it. `said_no`: refused or taken back, with no checked paper
+    since: neither asking again nor an unchecked signature lets an earlier version speak.
+    """
 
     state: State = State.NOT_ASKED
     form: int = 0
     key: int = 0
     since: dt.date | None = None
     was_valid: bool = False
+    said_no: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,10 @@ class Standing:
 
     def state_of(self, module: Module) -> State:
         return self.modules[module].state
+
+
+_SAYS_NOTHING = frozenset({Event.ASKED, Event.GIVEN})
+_SAYS_NO = {Event.REFUSED: True, Event.CONFIRMED: False}
 
 
 @dataclass(slots=True)
@@ -93,7 +102,13 @@ class _Fold:
         place = (row.form, module)
         before = self.states.get(place, ModuleStanding())
         self.states[place] = replace(
-            before, state=step(before.state, row.event), form=row.form, key=row.key, since=since or before.since
+            before,
+            state=step(before.state, row.event),
+            form=row.form,
+            # Asking and an unchecked signature say nothing yet: the last word stays the one before them.
+            key=before.key if before.form and row.event in _SAYS_NOTHING else row.key,
+            since=since or before.since,
+            said_no=_SAYS_NO.get(row.event, before.said_no),
         )
 
     def _withdraw(self, row: Row) -> None:
@@ -101,7 +116,7 @@ class _Fold:
             held = _deciding(self.states, module)
             held_till_now = held.state is State.VALID or held.was_valid
             self._end(row, module, was_valid=held_till_now and row.level is not None and row.level is not Level.W6)
-        if row.level:
+        if row.level and not (self.withdrawal and self.withdrawal.level and self.withdrawal.level > row.level):
             self.withdrawal = row
         if row.level and row.level.stops_collection:
             # A paper of before is no consent for what comes after.
@@ -112,7 +127,7 @@ class _Fold:
             if place[1] is not module:
                 continue
             ends = (before.state, Event.WITHDRAWN) in MOVES
-            ended = replace(before, state=State.WITHDRAWN, key=row.key) if ends else before
+            ended = replace(before, state=State.WITHDRAWN, key=row.key, said_no=True) if ends else before
             self.states[place] = replace(ended, was_valid=was_valid)
 
     def _lift(self, paper: Row) -> None:
@@ -171,5 +186,5 @@ def _deciding(states: Mapping[tuple[int, Module], ModuleStanding], module: Modul
     """The version whose word was recorded last, among those that decide; else the last of all."""
     mine = [each for place, each in states.items() if place[1] is module]
     mine.sort(key=lambda each: (each.key, each.was_valid))
-    settled = [each for each in mine if each.state in _DECIDING]
+    settled = [each for each in mine if each.state in _DECIDING or each.said_no]
     return (settled or mine or [ModuleStanding()])[-1]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.services import record
 from trials import access
-from trials.agreement import OutOfOrderError, State
+from trials.agreement import OutOfOrderError, Standing, State
 from trials.models import Consent, ConsentForm, Subject, TrialSite
 from trials.models.consents import SHA256
 from trials.models.subjects import FIRST_DAY
@@ -178,18 +178,34 @@ def answer(*, by: Actor, subject: Subject, new: NewAnswer) -> Consent:
 def add_row(by: Actor, row: Consent, *, after: dict[str, object], reason: str = "") -> Consent:
     """Add a row that fits the subject's standing, with its event. Raises ValidationError (`wrong-state`)."""
     row.recorded_at, row.recorded_by = timezone.now(), by.id
+    before = covered(consent.standing_of(row.subject))
     row.save(force_insert=True)
     try:
-        consent.standing_of(row.subject)
+        told = {"form": row.form.version, "scopes": row.scopes, "on": row.on} | after
+        told["covered"] = covered(consent.standing_of(row.subject))
     except OutOfOrderError:
         raise ValidationError(
             _("That does not follow from where this consent stands now. Nothing was recorded; look at it again."),
             code="wrong-state",
         ) from None
-    told = {"form": row.form.version, "scopes": row.scopes, "on": row.on} | after
-    code = row.subject.trial_site.trial.code
-    record(by=by, act=f"consent.{row.kind}", obj=row.subject, trial_code=code, after=told, reason=reason)
+    record(
+        by=by,
+        act=f"consent.{row.kind}",
+        obj=row.subject,
+        trial_code=row.subject.trial_site.trial.code,
+        before={"covered": before},
+        after=told,
+        reason=reason,
+    )
     return row
+
+
+def covered(standing: Standing) -> list[str]:
+    """Return the modules that a checked consent covers now."""
+    return sorted(module.value for module, each in standing.modules.items() if each.state in _COVERED)
+
+
+_COVERED = frozenset({State.VALID, State.RECONSENT_DUE})
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from trials import access
-from trials.agreement import LEVELS, MOVES, Event, Level, Module, Standing, State
+from trials.agreement import LEVELS, MOVES, Event, Level, Module, Standing
 from trials.models import Consent, ConsentForm, Subject
 from trials.models.subjects import FIRST_DAY
 from trials.roles import Act
@@ -39,7 +39,6 @@ def withdraw(*, by: Actor, subject: Subject, new: NewWithdrawal) -> Consent:
     subject = hold(subject)
     standing = consent.standing_of(subject)
     refuse_misfit(subject, standing, new)
-    covered = sorted(m.value for m, each in standing.modules.items() if each.state in _IN_FORCE)
     row = Consent(
         subject=subject,
         form=_form_of(subject),
@@ -50,10 +49,7 @@ def withdraw(*, by: Actor, subject: Subject, new: NewWithdrawal) -> Consent:
     )
     if new.level and new.level.stops_collection:
         Subject.objects.filter(pk=subject.pk).update(state=Subject.State.WITHDRAWN)
-    return add_row(by, row, after={"level": new.level or "", "covered": covered}, reason=new.reason)
-
-
-_IN_FORCE = frozenset({State.VALID, State.RECONSENT_DUE, State.GIVEN})
+    return add_row(by, row, after={"level": new.level or ""}, reason=new.reason)
 
 
 def taken_back(new: NewWithdrawal) -> frozenset[str]:
