@@ -24,7 +24,7 @@ from tests.signing import approve
 from trials.agreement import Level
 from trials.models import Charter, Consent, ConsentForm, Subject, Trial, TrialSite, User
 from trials.roles import Role
-from trials.services import charters, consent_forms, consents, members, subjects, trials
+from trials.services import charters, consent_checks, consent_forms, consents, members, subjects, trials
 from trials.services.withdrawal import NewWithdrawal
 
 SCOPES = tuple(ConsentForm.Scope.values)
@@ -127,7 +127,7 @@ def new_consent(form: ConsentForm, **told: Any) -> consents.NewConsent:
 
 def confirm(checker: User, paper: Consent) -> Consent:
     seen = consents.Paper(sha256=paper.scan_sha256, pages=paper.scan_pages or 0)
-    return consents.confirm(by=actor_for(checker), paper=paper, seen=seen, checks=ALL_CHECKS)
+    return consent_checks.confirm(by=actor_for(checker), paper=paper, seen=seen, checks=ALL_CHECKS)
 
 
 def give(staff: User, checker: User, subject: Subject, form: ConsentForm, **told: Any) -> Consent:

@@ -12,7 +12,7 @@ from config.demo.people import LETTER, ORGANISATION, PASSWORD, PEOPLE, Person
 from config.demo.signing import prove
 from trials.models import Consent, ConsentForm, Subject, Trial, TrialSite, User
 from trials.roles import Role
-from trials.services import charters, consent_forms, consents, factors, members, subjects, trials
+from trials.services import charters, consent_checks, consent_forms, consents, factors, members, subjects, trials
 
 SCOPES = tuple(ConsentForm.Scope.values)
 CHECKS = tuple(Consent.Check.values)
@@ -127,5 +127,5 @@ def enrol(trial: Trial, *, site: str, staff: str, day_zero: dt.date) -> Subject:
         checks=CHECKS,
     )
     subject = subjects.register(by=actor(staff), trial_site=trial_site, day_zero=day_zero, consent=consent)
-    consents.confirm(by=actor("marta"), paper=subject.consents.get(), seen=paper, checks=CHECKS)
+    consent_checks.confirm(by=actor("marta"), paper=subject.consents.get(), seen=paper, checks=CHECKS)
     return subject

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from privacy.forms import ConfirmForm, WithdrawForm
-from privacy.services import withdrawal
+from privacy.services import recipients, withdrawal
 from privacy.services.withdrawal import Preview
 from trials import access
 from trials.http import ActorRequest
@@ -78,7 +78,7 @@ def notice(request: ActorRequest, code: str) -> HttpResponse:
     subject = access.visible_subject(request.actor, code)
     access.require(request.actor, Act.CONSENT_RECORD, subject)
     try:
-        text = withdrawal.recall_notice(subject)
+        text = recipients.recall_notice(subject)
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
         return redirect("subject", subject.code)
@@ -86,6 +86,6 @@ def notice(request: ActorRequest, code: str) -> HttpResponse:
         "subject": subject,
         "trial": subject.trial_site.trial,
         "text": text,
-        "recipients": withdrawal.earlier_recipients(subject),
+        "recipients": recipients.earlier_recipients(subject),
     }
     return render(request, "withdrawal_notice.html", context)

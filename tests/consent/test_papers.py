@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit.models import AuditEvent
 from imaging.services import submissions
@@ -15,7 +15,7 @@ from tests.people import person
 from trials.agreement import Gate, Module, State
 from trials.models import Consent, ConsentForm, Subject, TrialSite, User
 from trials.roles import Role
-from trials.services import consent, consent_forms, consents, subjects
+from trials.services import consent, consent_checks, consent_forms, consents, subjects
 from trials.services.consent_forms import NewForm
 from trials.services.consents import NewAnswer, Paper
 
@@ -79,7 +79,7 @@ def test_another_scan_confirms_nothing(cast: Cast, change: dict[str, object]) ->
     paper = register(cast).consents.get()
     seen = Paper(**({"sha256": paper.scan_sha256, "pages": 3} | change))  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as refused:
-        consents.confirm(by=actor_for(cast.monitor), paper=paper, seen=seen, checks=ALL_CHECKS)
+        consent_checks.confirm(by=actor_for(cast.monitor), paper=paper, seen=seen, checks=ALL_CHECKS)
     assert code_of(refused) == "other-scan"
 
 
@@ -90,7 +90,7 @@ def test_every_line_of_the_checklist_must_hold(cast: Cast, missing: str) -> None
     seen = Paper(sha256=paper.scan_sha256, pages=3)
     checks = tuple(each for each in ALL_CHECKS if each != missing)
     with pytest.raises(ValidationError) as refused:
-        consents.confirm(by=actor_for(cast.monitor), paper=paper, seen=seen, checks=checks)
+        consent_checks.confirm(by=actor_for(cast.monitor), paper=paper, seen=seen, checks=checks)
     assert code_of(refused) == "checklist"
 
 
@@ -98,7 +98,7 @@ def test_every_line_of_the_checklist_must_hold(cast: Cast, missing: str) -> None
 def test_a_rejected_paper_is_invalid_until_a_new_one_is_signed(cast: Cast) -> None:
     subject = register(cast)
     paper = subject.consents.get()
-    consents.reject(by=actor_for(cast.monitor), paper=paper, note="the second signature has no date")
+    consent_checks.reject(by=actor_for(cast.monitor), paper=paper, note="the second signature has no date")
     assert consent.standing_of(subject).state_of(Module.IMAGING) is State.INVALID
     with pytest.raises(ValidationError) as refused:
         confirm(cast.monitor, paper)
@@ -111,7 +111,7 @@ def test_a_rejected_paper_is_invalid_until_a_new_one_is_signed(cast: Cast) -> No
 def test_rows_of_consent_are_added_and_never_changed(cast: Cast) -> None:
     for attempt in (
         lambda: Consent.objects.update(kind=Consent.Kind.CONFIRMED),
-        lambda: Consent.objects.all().delete(),
+        lambda: connection.cursor().execute("DELETE FROM trials_consent"),
         lambda: ConsentForm.objects.update(scopes=[]),
         lambda: cast.form.approvals.update(approved_on=TODAY - DAY),
     ):
@@ -127,8 +127,8 @@ def test_who_was_asked_and_refused_is_on_record_and_opens_nothing(cast: Cast) ->
     assert not consent.allows(cast.subject_a, Gate.SECONDARY)
     assert consent.allows(cast.subject_a, Gate.READ)
     with pytest.raises(ValidationError) as refused:
-        consents.answer(by=by, subject=cast.subject_b, new=NewAnswer(kind=Consent.Kind.GIVEN, **told))
-    assert code_of(refused) in {"wrong-state", "404"}
+        consents.answer(by=by, subject=cast.subject_a, new=NewAnswer(kind=Consent.Kind.GIVEN, **told))
+    assert code_of(refused) == "wrong-state"
 
 
 @pytest.mark.req("R-CONS-04")

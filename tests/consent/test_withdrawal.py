@@ -55,7 +55,7 @@ def half_sent(cast: Cast) -> tuple[Submission, list[submissions.Piece]]:
     return delivery, pieces[1:]
 
 
-@pytest.mark.req("R-CONS-09")
+@pytest.mark.req("R-CONS-06", "R-CONS-09")
 @pytest.mark.parametrize("level", [Level.W3, Level.W4, Level.W5, Level.W6])
 def test_a_withdrawal_is_in_force_within_five_seconds_on_uploads_tasks_downloads_and_exports(
     cast: Cast, level: Level
@@ -131,7 +131,7 @@ def test_an_image_acquired_after_the_withdrawal_is_not_filed_whatever_was_confir
     delivery = drive(send(cast.alba, baseline_of(cast), ct_series()))
     assert delivery.state == Submission.State.QUARANTINED
     assert "after consent was withdrawn" in delivery.refusal
-    assert set(delivery.files.values_list("state", flat=True)) == {IncomingFile.State.CLEANED}
+    assert set(delivery.files.values_list("state", flat=True)) == {IncomingFile.State.REFUSED}
     assert not Instance.objects.exists()
 
 

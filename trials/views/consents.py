@@ -23,7 +23,7 @@ from trials.agreement_forms import (
 from trials.http import ActorRequest
 from trials.models import Consent, ConsentForm
 from trials.roles import Act
-from trials.services import consent, consent_forms, consents
+from trials.services import consent, consent_checks, consent_forms, consents
 from trials.services.consent_forms import NewForm
 from trials.views.pages import FormPage, attempt, show_form, typed
 
@@ -151,13 +151,12 @@ def check(request: ActorRequest, pk: int) -> HttpResponse:
     form = CheckForm(None if is_rejection else typed(request))
     rejection = RejectForm(typed(request) if is_rejection else None)
     by = request.actor
-    done = (
-        attempt(rejection, lambda: consents.reject(by=by, paper=paper, note=rejection.cleaned_data["note"]))
-        if is_rejection
-        else attempt(
-            form, lambda: consents.confirm(by=by, paper=paper, seen=form.paper(), checks=form.cleaned_data["checks"])
+    if is_rejection:
+        done = attempt(
+            rejection, lambda: consent_checks.reject(by=by, paper=paper, note=rejection.cleaned_data["note"])
         )
-    )
+    else:
+        done = attempt(form, lambda: _confirm(request, paper, form))
     if done:
         messages.success(request, _("The check is recorded."))
         return redirect("subject", paper.subject.code)
@@ -172,6 +171,11 @@ def check(request: ActorRequest, pk: int) -> HttpResponse:
         "is_own": paper.recorded_by == by.id,
     }
     return render(request, "consent_check.html", context, status=400 if request.method == "POST" else 200)
+
+
+def _confirm(request: ActorRequest, paper: Consent, form: CheckForm) -> Consent:
+    checks = form.cleaned_data["checks"]
+    return consent_checks.confirm(by=request.actor, paper=paper, seen=form.paper(), checks=checks)
 
 
 def _paper(request: ActorRequest, pk: int) -> Consent:

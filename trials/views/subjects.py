@@ -16,7 +16,7 @@ from trials.agreement_forms import RegisterForm
 from trials.http import ActorRequest
 from trials.models import Consent, Restriction, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
-from trials.services import collection, consent, consent_forms, consents, subjects
+from trials.services import collection, consent, consent_checks, consent_forms, subjects
 from trials.views.consents import state_line, words_of
 from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.tracker import judge
@@ -93,7 +93,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
     standing = consent.standing_of(subject)
     context = _frame(request, subject, standing) | {
         "modules": [state_line(module.value, each.state) for module, each in standing.modules.items()],
-        "pending": consents.pending_of(subject),
+        "pending": consent_checks.pending_of(subject),
         "latest": subject.consents.filter(kind=Consent.Kind.GIVEN).select_related("form").order_by("-id").first(),
         "level": Consent.Level(standing.level).label if standing.level else "",
         "withdrawn_on": standing.withdrawn_on,
