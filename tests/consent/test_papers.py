@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, connection, transaction
 
 from audit.models import AuditEvent
-from imaging.services import submissions
+from imaging.services import doors, submissions
 from tests.cast import ALL_CHECKS, TODAY, Cast, actor_for, add_form, add_site, approve_form, confirm, give, new_consent
 from tests.cast import seat as take_seat
 from tests.imaging.scans import baseline_of
@@ -155,10 +155,12 @@ def test_a_version_is_signed_at_a_site_only_from_its_approval_there_on_and_in_th
 
 @pytest.mark.req("R-CONS-04")
 def test_a_site_without_an_approved_version_is_not_live(cast: Cast) -> None:
-    site = add_site(cast.trial, cast.coordinator, code="cima", number="03", ae_title="")
+    site = add_site(cast.trial, cast.coordinator, code="cima", number="03", ae_title="CIMA_PACS")
     assert [consent_forms.is_live(each) for each in TrialSite.objects.order_by("number")] == [True, True, False]
+    assert doors.sender("CIMA_PACS") is None
     approve_form(cast.coordinator, cast.form, site)
     assert consent_forms.is_live(site)
+    assert doors.sender("CIMA_PACS") == site
     with pytest.raises(ValidationError, match="already exists"):
         approve_form(cast.coordinator, cast.form, site)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trials.agreement import (
@@ -32,6 +32,8 @@ from trials.agreement import (
 )
 
 DAY = dt.date(2026, 3, 1)
+# On a busy machine one example may take long.
+UNHURRIED = settings(deadline=None)
 ALL = frozenset(Module)
 FIRST = Form(key=1, modules=ALL)
 NEXT = Form(key=2, modules=ALL, reconsent=Reconsent.ASK, earlier=frozenset({1}))
@@ -211,6 +213,7 @@ def histories(draw: st.DrawFn) -> list[Row]:
 
 
 @pytest.mark.req("R-CONS-02")
+@UNHURRIED
 @given(histories(), st.sampled_from([NEXT, BLOCKING]))
 def test_nothing_but_a_second_persons_check_ever_opens_a_gate(rows: list[Row], newer: Form) -> None:
     steps = [open_gates(at(rows[:count], FIRST, newer)) for count in range(len(rows) + 1)]
@@ -220,6 +223,7 @@ def test_nothing_but_a_second_persons_check_ever_opens_a_gate(rows: list[Row], n
 
 
 @pytest.mark.req("R-CONS-02")
+@UNHURRIED
 @given(histories(), st.sampled_from(sorted(Level)), st.sampled_from(sorted(Level)))
 def test_a_higher_level_never_opens_what_a_lower_one_closes(rows: list[Row], one: Level, other: Level) -> None:
     low, high = sorted((one, other))
@@ -232,6 +236,7 @@ def test_a_higher_level_never_opens_what_a_lower_one_closes(rows: list[Row], one
 
 
 @pytest.mark.req("R-CONS-02")
+@UNHURRIED
 @given(histories())
 def test_after_w6_every_gate_is_closed_for_good(rows: list[Row]) -> None:
     gone = row(99, Event.WITHDRAWN, modules=frozenset(), level=Level.W6)

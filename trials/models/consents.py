@@ -61,7 +61,7 @@ class ConsentFormApproval(models.Model):
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=150)
 
-    road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="form__trial", site="trial_site")
+    road: ClassVar[Road] = Road(view=Act.SITE_VIEW, trial="form__trial", site="trial_site")
 
     class Meta:
         ordering = ["form_id", "trial_site_id", "language"]

@@ -1,6 +1,7 @@
 """Pages of consent: versions and their approvals, papers and their check, the history."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -95,18 +96,21 @@ def show_form_version(request: ActorRequest, code: str, pk: int) -> HttpResponse
     if attempt(form, lambda: consent_forms.approve(by=request.actor, form=version, **form.cleaned_data)):
         messages.success(request, _("The approval is recorded: the version may be signed there from that day on."))
         return redirect("consent-form", trial.code, version.pk)
-    approvals = version.approvals.select_related("trial_site__site").order_by("trial_site__number", "language")
-    mandatory = consent_forms.mandatory_of(version)
-    context = {
-        "trial": trial,
-        "version": version,
-        "modules": [
-            (words, scope in mandatory) for scope, words in zip(version.scopes, words_of(version.scopes), strict=True)
-        ],
-        "approvals": approvals,
-        "form": form if access.may(request.actor, Act.TRIAL_EDIT, version) else None,
-    }
+    may_approve = access.may(request.actor, Act.TRIAL_EDIT, version) is not None
+    context = _version(request, version) | {"trial": trial, "form": form if may_approve else None}
     return render(request, "consent_form.html", context, status=400 if form.is_bound else 200)
+
+
+def _version(request: ActorRequest, version: ConsentForm) -> dict[str, Any]:
+    """What a version asks for, and its approvals at the sites that the person may see."""
+    approvals = access.visible(request.actor, version.approvals.select_related("trial_site__site"))
+    mandatory = consent_forms.mandatory_of(version)
+    modules = zip(version.scopes, words_of(version.scopes), strict=True)
+    return {
+        "version": version,
+        "modules": [(words, scope in mandatory) for scope, words in modules],
+        "approvals": approvals.order_by("trial_site__number", "language"),
+    }
 
 
 def give(request: ActorRequest, code: str) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,7 +14,7 @@ from trials import access
 from trials.agreement import Level, Standing, State
 from trials.agreement_forms import RegisterForm
 from trials.http import ActorRequest
-from trials.models import Consent, Restriction, Subject, TimePoint, Trial, TrialSite
+from trials.models import Consent, ConsentForm, ConsentFormApproval, Restriction, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import collection, consent, consent_checks, consent_forms, subjects
 from trials.views.consents import state_line, words_of
@@ -29,19 +29,24 @@ def show_all(request: ActorRequest, code: str) -> HttpResponse:
     context = {
         "trial": trial,
         "subjects": seen.select_related("trial_site__site").order_by("trial_site__number", "code"),
-        "forms": [
-            (form, words_of(form.scopes)) for form in trial.consent_forms.prefetch_related("approvals__trial_site")
-        ],
-        "waiting_sites": _waiting_sites(trial),
+        "forms": [(form, words_of(form.scopes)) for form in _forms(request, trial)],
+        "waiting_sites": _waiting_sites(request, trial),
         "may_edit": Act.TRIAL_EDIT in acts,
         "may_register": Act.SUBJECT_REGISTER in acts and trial.state == Trial.State.OPEN,
     }
     return render(request, "subject_list.html", context)
 
 
-def _waiting_sites(trial: Trial) -> list[str]:
+def _forms(request: ActorRequest, trial: Trial) -> QuerySet[ConsentForm]:
+    """The versions with their approvals, of the sites that the person may see."""
+    approvals = access.visible(request.actor, ConsentFormApproval.objects.select_related("trial_site"))
+    return trial.consent_forms.prefetch_related(Prefetch("approvals", approvals))
+
+
+def _waiting_sites(request: ActorRequest, trial: Trial) -> list[str]:
     """The numbers of sites that may not begin: no version is approved for them yet (V02)."""
-    return [site.number for site in trial.sites.order_by("number") if not consent_forms.is_live(site)]
+    seen = access.visible(request.actor, trial.sites.order_by("number"))
+    return [site.number for site in seen if not consent_forms.is_live(site)]
 
 
 def register(request: ActorRequest, code: str) -> HttpResponse:
