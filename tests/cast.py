@@ -30,6 +30,7 @@ from trials.services.withdrawal import NewWithdrawal
 SCOPES = tuple(ConsentForm.Scope.values)
 ALL_CHECKS = tuple(Consent.Check.values)
 LANGUAGE = "en"
+BASES = dict.fromkeys(SCOPES, ConsentForm.Basis.RESEARCH.value)
 
 
 __all__ = ["PASSWORD", "TODAY", "Cast", "actor_for", "cast", "person"]
@@ -106,7 +107,7 @@ def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: Tri
 
 def add_form(coordinator: User, trial: Trial, version: str = "1.0", **told: Any) -> ConsentForm:
     """A version that asks for everything, approved for every site of the trial in English."""
-    new = {"version": version, "approved_on": TODAY, "scopes": SCOPES} | told
+    new = {"version": version, "approved_on": TODAY, "scopes": SCOPES, "bases": BASES} | told
     form = consent_forms.add(by=actor_for(coordinator), trial=trial, new=consent_forms.NewForm(**new))
     for site in trial.sites.all():
         approve_form(coordinator, form, site)

@@ -4,13 +4,16 @@ from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
 from trials.forms import Day, ReasonForm, SiteChoice
 from trials.models import Consent, ConsentForm, Restriction, Trial, TrialSite
 from trials.models.consents import LANGUAGE, SHA256
+from trials.services.consent_forms import NewForm
 from trials.services.consents import NewAnswer, NewConsent, Paper
 
+_BASIS = "basis_"
 _CHOOSE = __("Scan of the signed form, to take its fingerprint; it is not sent")
 _NEVER_SENT = __(
     "Choose the scan below and its fingerprint is worked out in your browser; the scan itself is never sent."
@@ -70,8 +73,22 @@ class ConsentVersionForm(forms.Form):
         super().__init__(*args, **kwargs)
         _offer(self, "supersedes", trial.consent_forms.filter(superseded_by__isnull=True))
 
+        for scope in ConsentForm.Scope:
+            self.fields[_BASIS + scope.value] = forms.ChoiceField(
+                label=_("Legal basis: %(module)s") % {"module": scope.label},
+                choices=[("", _("not asked for")), *ConsentForm.Basis.choices],
+                required=False,
+            )
+
     def clean_reconsent(self) -> str:
         return self.cleaned_data["reconsent"] or ConsentForm.Again.NONE.value
+
+    def new_form(self) -> NewForm:
+        """Gather the bases, of which each module has a field of its own."""
+        told = self.cleaned_data
+        bases = {scope.value: told[_BASIS + scope.value] for scope in ConsentForm.Scope}
+        plain = {name: value for name, value in told.items() if not name.startswith(_BASIS)}
+        return NewForm(**plain, bases=bases)
 
 
 class ApprovalForm(forms.Form):
@@ -86,10 +103,17 @@ class ApprovalForm(forms.Form):
         _offer(self, "trial_site", sites)
 
 
+class Fingerprint(forms.CharField):
+    """A SHA-256, in whichever case some tool wrote it."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).lower()
+
+
 class PaperForm(forms.Form):
     """A scan by its fingerprint. The file field has no name, so no browser sends it; a script fills the fingerprint."""
 
-    scan_sha256 = forms.CharField(
+    scan_sha256 = Fingerprint(
         label=__("SHA-256 of the scan"),
         max_length=64,
         validators=[SHA256],
@@ -98,9 +122,6 @@ class PaperForm(forms.Form):
     )
     scan_pages = forms.IntegerField(label=__("Pages of the scan"), min_value=1, max_value=500)
     checks = Several(label=__("On the paper you see"), choices=Consent.Check.choices, required=False)
-
-    def clean_scan_sha256(self) -> str:
-        return str(self.cleaned_data["scan_sha256"]).lower()
 
     def paper(self) -> Paper:
         told = self.cleaned_data

@@ -17,6 +17,9 @@ from trials.services import charters, consent_checks, consent_forms, consents, f
 SCOPES = tuple(ConsentForm.Scope.values)
 CHECKS = tuple(Consent.Check.values)
 LANGUAGE = "es"
+BASES = dict.fromkeys(SCOPES, ConsentForm.Basis.RESEARCH.value) | {
+    ConsentForm.Scope.SECONDARY.value: ConsentForm.Basis.CONSENT.value
+}
 SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital Sur", "Europe/Madrid", "02"))
 
 
@@ -76,7 +79,7 @@ def make_trial(plan: Plan) -> Trial:
     for person in PEOPLE:
         _seat(trial, person)
     approved_on = timezone.localdate() - dt.timedelta(days=400)
-    new = consent_forms.NewForm(version="1.0", approved_on=approved_on, scopes=SCOPES)
+    new = consent_forms.NewForm(version="1.0", approved_on=approved_on, scopes=SCOPES, bases=BASES)
     form = consent_forms.add(by=by, trial=trial, new=new)
     for trial_site in trial.sites.all():
         consent_forms.approve(by=by, form=form, trial_site=trial_site, language=LANGUAGE, on=approved_on)

@@ -76,6 +76,8 @@ def bring_people(carmen: Any) -> None:
     carmen.fill(version="1.0", approved_on=today(carmen))
     for box in page.locator("[name$='scopes']").all():
         box.check()
+    for basis in page.locator("select[name^='basis_']").all():
+        basis.select_option("research")
     page.locator("main form button[type=submit]").click()
     carmen.look()
     page.locator("[name$='trial_site']").select_option(index=0)

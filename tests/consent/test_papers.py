@@ -8,7 +8,19 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.models import AuditEvent
 from imaging.services import doors, submissions
-from tests.cast import ALL_CHECKS, TODAY, Cast, actor_for, add_form, add_site, approve_form, confirm, give, new_consent
+from tests.cast import (
+    ALL_CHECKS,
+    BASES,
+    TODAY,
+    Cast,
+    actor_for,
+    add_form,
+    add_site,
+    approve_form,
+    confirm,
+    give,
+    new_consent,
+)
 from tests.cast import seat as take_seat
 from tests.imaging.scans import baseline_of
 from tests.people import person
@@ -21,7 +33,7 @@ from trials.services.consents import NewAnswer, Paper
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
-RESIGN = {"scopes": tuple(ConsentForm.Scope.values), "approved_on": TODAY}
+RESIGN = {"scopes": tuple(ConsentForm.Scope.values), "approved_on": TODAY, "bases": BASES}
 
 
 def code_of(refused: pytest.ExceptionInfo[ValidationError]) -> str:
@@ -198,13 +210,15 @@ def test_a_new_version_stops_the_next_scan_only_where_it_says_so(
     assert consent.standing_of(cast.subject_a).state_of(Module.IMAGING) is State.VALID
 
 
-@pytest.mark.req("R-CONS-04")
+@pytest.mark.req("R-CONS-04", "R-CONS-17")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"scopes": ("computing",)}, "mandatory"),
         ({"mandatory": ("secondary",), "scopes": ("imaging",)}, "mandatory"),
         ({"reconsent": "ask"}, "reconsent"),
+        ({"bases": {"imaging": "research"}}, "basis"),
+        ({"bases": BASES | {"secondary": "because"}}, "basis"),
         ({"approved_on": TODAY + 9 * DAY}, "future"),
     ],
 )

@@ -112,7 +112,9 @@ def test_the_list_shows_the_own_site_to_its_staff_and_all_to_the_coordinator(cas
 @pytest.mark.req("R-SUB-03")
 def test_a_consent_form_version_is_recorded_with_what_it_asks_for(cast: Cast, client: Client) -> None:
     client.force_login(cast.coordinator)
-    told = {"version": "2.0", "approved_on": TODAY, "scopes": ["imaging", "export"]}
+    told = {"version": "2.0", "approved_on": TODAY, "scopes": ["imaging", "export"], "basis_imaging": "research"}
+    assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 400
+    told["basis_export"] = "public_interest"
     assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 302
     assert cast.trial.consent_forms.get(version="2.0").scopes == ["export", "imaging"]
     assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 400

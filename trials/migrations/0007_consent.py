@@ -74,6 +74,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="consentform",
+            name="bases",
+            field=models.JSONField(default=dict, verbose_name="legal basis of each"),
+        ),
+        migrations.AddField(
+            model_name="consentform",
             name="mandatory",
             field=models.JSONField(default=list, verbose_name="without these nobody can take part"),
         ),

@@ -28,12 +28,22 @@ class ConsentForm(models.Model):
         ASK = Reconsent.ASK.value, _("who signed an earlier version is asked again; scans go on meanwhile")
         BLOCK = Reconsent.BLOCK.value, _("who signed an earlier version must sign before the next scan")
 
+    class Basis(models.TextChoices):
+        """On what the data of a module are processed, apart from the consent to take part (EDPB 3/2019)."""
+
+        CONSENT = "consent", _("GDPR 6(1)(a), 9(2)(a): explicit consent")
+        LEGAL_DUTY = "legal_duty", _("GDPR 6(1)(c), 9(2)(i): legal duty, reliability and safety")
+        PUBLIC_INTEREST = "public_interest", _("GDPR 6(1)(e), 9(2)(i): public interest in public health")
+        RESEARCH = "research", _("GDPR 6(1)(f), 9(2)(j): legitimate interest, scientific research")
+
     trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="consent_forms")
     version = models.CharField(_("version"), max_length=20)
     approved_on = models.DateField(_("approved by the ethics committee on"))
     scopes = models.JSONField(_("scopes it asks for"), default=list)
     # Of the scopes, those without which nobody can take part.
     mandatory = models.JSONField(_("without these nobody can take part"), default=list)
+    # Of each scope, a Basis: purposes are told apart, primary from secondary use, too (P01).
+    bases = models.JSONField(_("legal basis of each"), default=dict)
     # NULL: it does not expire.
     valid_days = models.PositiveIntegerField(_("valid for so many days"), null=True, blank=True)
     supersedes = models.ForeignKey(

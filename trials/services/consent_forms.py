@@ -1,6 +1,7 @@
 """Versions of a trial's consent form, and where ethics committees let them be signed."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -21,11 +22,12 @@ ALWAYS_MANDATORY = frozenset({Module.IMAGING.value})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewForm:
-    """A form version: `scopes` it asks for and those of them that are `mandatory` (imaging always is)."""
+    """A form version: `scopes` it asks for, the legal basis (Basis) of each, and those `mandatory` (imaging always)."""
 
     version: str
     approved_on: dt.date
     scopes: tuple[str, ...]
+    bases: Mapping[str, str]
     mandatory: tuple[str, ...] = ()
     valid_days: int | None = None
     supersedes: ConsentForm | None = None
@@ -36,8 +38,8 @@ class NewForm:
 def add(*, by: Actor, trial: Trial, new: NewForm) -> ConsentForm:
     """Record a version; it never changes. It may be signed at a site once `approve` says so there.
 
-    Raises ValidationError: `mandatory` where a mandatory module is not asked for, `foreign-form`, `superseded` where
-    another version already follows that one, `reconsent` where nothing is superseded, `future` for a day to come.
+    Raises ValidationError: `mandatory` where a mandatory module is not asked for, `basis`, `foreign-form`, `superseded`
+    where another version already follows that one, `reconsent` where nothing is superseded, `future` for a day to come.
     """
     by = access.require(by, Act.TRIAL_EDIT, trial)
     _refuse_misfit(trial, new)
@@ -46,6 +48,7 @@ def add(*, by: Actor, trial: Trial, new: NewForm) -> ConsentForm:
         version=new.version,
         approved_on=new.approved_on,
         scopes=sorted(set(new.scopes)),
+        bases={scope: new.bases[scope] for scope in sorted(set(new.scopes))},
         mandatory=sorted(ALWAYS_MANDATORY | set(new.mandatory)),
         valid_days=new.valid_days,
         supersedes=new.supersedes,
@@ -58,6 +61,7 @@ def add(*, by: Actor, trial: Trial, new: NewForm) -> ConsentForm:
         "approved_on": form.approved_on,
         "scopes": form.scopes,
         "mandatory": form.mandatory,
+        "bases": form.bases,
         "supersedes": new.supersedes.version if new.supersedes else "",
         "reconsent": form.reconsent,
     }
@@ -71,6 +75,8 @@ def _refuse_misfit(trial: Trial, new: NewForm) -> None:
             _("A form must ask for images to be sent and read, and for everything it calls mandatory."),
             code="mandatory",
         )
+    if any(new.bases.get(scope) not in ConsentForm.Basis.values for scope in new.scopes):
+        raise ValidationError(_("Say on which legal basis the data of each module are processed."), code="basis")
     if new.supersedes is not None and new.supersedes.trial_id != trial.pk:
         raise ValidationError(_("That consent form belongs to another trial."), code="foreign-form")
     if new.supersedes is None and new.reconsent != Reconsent.NONE:

@@ -25,7 +25,6 @@ from trials.http import ActorRequest
 from trials.models import Consent, ConsentForm
 from trials.roles import Act
 from trials.services import consent, consent_checks, consent_forms, consents
-from trials.services.consent_forms import NewForm
 from trials.views.pages import FormPage, attempt, show_form, typed
 
 STATE_WORDS = {
@@ -72,7 +71,7 @@ def add_form(request: ActorRequest, code: str) -> HttpResponse:
     trial = access.visible_trial(request.actor, code)
     access.require(request.actor, Act.TRIAL_EDIT, trial)
     form = ConsentVersionForm(typed(request), trial=trial)
-    made = attempt(form, lambda: consent_forms.add(by=request.actor, trial=trial, new=NewForm(**form.cleaned_data)))
+    made = attempt(form, lambda: consent_forms.add(by=request.actor, trial=trial, new=form.new_form()))
     if made:
         messages.success(request, _("The version is recorded. Record its approval for each site before it is signed."))
         return redirect("consent-form", trial.code, made.pk)
@@ -105,10 +104,11 @@ def _version(request: ActorRequest, version: ConsentForm) -> dict[str, Any]:
     """What a version asks for, and its approvals at the sites that the person may see."""
     approvals = access.visible(request.actor, version.approvals.select_related("trial_site__site"))
     mandatory = consent_forms.mandatory_of(version)
+    bases = {scope: ConsentForm.Basis(basis).label for scope, basis in version.bases.items()}
     modules = zip(version.scopes, words_of(version.scopes), strict=True)
     return {
         "version": version,
-        "modules": [(words, scope in mandatory) for scope, words in modules],
+        "modules": [(words, scope in mandatory, bases.get(scope, "")) for scope, words in modules],
         "approvals": approvals.order_by("trial_site__number", "language"),
     }
 
