@@ -37,10 +37,21 @@ def file(by: Actor, submission: Submission) -> None:
     if time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
     for batch in _batches(list(submission.files.filter(state=State.CLEANED))):
-        stored = {each.pk: _store(submission, each) for each in batch}
         # Bytes first, rows after: a row always has its file, and a file without a row is never served.
-        _file_batch(by, submission, time_point, batch, stored)
+        try:
+            stored = {each.pk: _store(submission, each) for each in batch}
+            _file_batch(by, submission, time_point, batch, stored)
+        except ValidationError:
+            _take_back(batch)
+            raise
     _finish(by, submission, time_point)
+
+
+def _take_back(batch: Sequence[IncomingFile]) -> None:
+    """Leave no bytes in the archive of what was refused at the last moment."""
+    for each in batch:
+        if not Instance.objects.filter(sha256=each.cleaned_sha256).exists():
+            archive.remove(each.cleaned_sha256)
 
 
 def _batches(files: Sequence[IncomingFile]) -> Iterator[Sequence[IncomingFile]]:

@@ -3,8 +3,10 @@
 import datetime as dt
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -154,7 +156,7 @@ def test_the_first_scan_of_a_subject_raises_no_identity_finding(cast: Cast, file
 
 @pytest.mark.req("R-ROAD-09")
 def test_consent_taken_back_between_two_batches_stops_the_rest(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    submission = send(cast.alba, baseline_of(cast), ct_series(6))
+    submission = send(cast.alba, baseline_of(cast), ct_series(6, seed="taken back"))
     for _stage in range(2):
         claimed = road.claim(str(submission.pk))
         assert claimed is not None
@@ -171,6 +173,9 @@ def test_consent_taken_back_between_two_batches_stops_the_rest(cast: Cast, monke
     monkeypatch.setattr(filing, "_store", storing)
     assert drive(submission).state == Submission.State.QUARANTINED
     assert Instance.objects.count() == 2
+    kept = {path.name for path in Path(settings.ARCHIVE_ROOT).rglob("*") if path.is_file()}
+    refused = set(submission.files.exclude(state="filed").values_list("cleaned_sha256", flat=True))
+    assert not kept & refused
     assert AuditEvent.objects.filter(act="images.filed").count() == 1
     assert baseline_of(cast).state == TimePoint.State.RECEIVED
 
