@@ -25,13 +25,19 @@ class Tab:
 
 TABS = (
     Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
-    Tab(_("Subjects"), Act.SUBJECT_VIEW, "subject-list", frozenset({"subject-register", "consent-form-add"})),
+    Tab(
+        _("Subjects"),
+        Act.SUBJECT_VIEW,
+        "subject-list",
+        frozenset({"subject-register", "consent-form-add", "consent-form"}),
+    ),
     Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", frozenset({"site-add", "site-correct", "member-add"})),
     Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
     Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send"})),
     Tab(_("Reads"), Act.READ_ASSIGN, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
+    Tab(_("Out of analysis"), Act.DESTRUCTION_DECIDE, "seclusion-list", frozenset({"seclusion"})),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
 )
 

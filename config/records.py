@@ -17,16 +17,19 @@ from django.urls import reverse
 
 from audit.actor import Actor
 from audit.selectors import removed_keys
-from endpoints.models import Assignment, Lesion, Measurement, Read, Response
+from endpoints.models import Assignment, Lesion, Measurement, Read, ReadVoid, Response
 from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from reports.models import Download, Report, SealedDocument
 from trials import access
 from trials.models import (
     Charter,
+    CollectionAllowance,
     Consent,
     ConsentForm,
+    ConsentFormApproval,
     ImagingRequirement,
     Membership,
+    Restriction,
     ScheduledTimePoint,
     Subject,
     TimePoint,
@@ -81,12 +84,17 @@ _CHARTER = Part(
     parts=(Part(model=ImagingRequirement, via="scheduled", may_vanish=True),),
 )
 _RESPONSE = Part(model=Response, via="read")
+_VOID = Part(model=ReadVoid, via="read")
 _MESSAGE = Part(model=QueryMessage, via="query")
 _MAIN = (
     Record(
         model=Trial,
         page=("trial", "code"),
-        parts=tuple(Part(model=model, via="trial") for model in (TrialSite, Membership, ConsentForm)),
+        parts=(
+            Part(model=TrialSite, via="trial"),
+            Part(model=Membership, via="trial"),
+            Part(model=ConsentForm, via="trial", parts=(Part(model=ConsentFormApproval, via="form"),)),
+        ),
     ),
     Record(model=Charter, page=("charter", "trial__code"), parts=(_CHARTER,)),
     Record(
@@ -98,7 +106,7 @@ _MAIN = (
     Record(
         model=Subject,
         page=("subject", "code"),
-        parts=(Part(model=TimePoint, via="subject"), Part(model=Consent, via="subject")),
+        parts=tuple(Part(model=model, via="subject") for model in (TimePoint, Consent, Restriction)),
     ),
     Record(
         model=TimePoint,
@@ -107,6 +115,7 @@ _MAIN = (
             Part(model=QCCheck, via="time_point"),
             Part(model=QCDecision, via="time_point"),
             Part(model=Query, via="time_point", parts=(_MESSAGE,)),
+            Part(model=CollectionAllowance, via="time_point"),
         ),
     ),
     Record(model=Query, page=("time-point", "time_point__pk"), parts=(_MESSAGE,)),
@@ -128,12 +137,12 @@ _MAIN = (
     Record(
         model=Assignment,
         page=("assignment-list", "time_point__subject__trial_site__trial__code"),
-        parts=(Part(model=Read, via="assignment", parts=(*_READ, _RESPONSE)),),
+        parts=(Part(model=Read, via="assignment", parts=(*_READ, _RESPONSE, _VOID)),),
     ),
     Record(
         model=Read,
         page=("assignment-list", "assignment__time_point__subject__trial_site__trial__code"),
-        parts=(*_READ, _RESPONSE),
+        parts=(*_READ, _RESPONSE, _VOID),
     ),
     Record(
         model=Report,

@@ -1,4 +1,7 @@
-"""The clean archive: write-once files named by their own SHA-256; only de-identified bytes ever reach it."""
+"""The clean archive: write-once files named by their own SHA-256; only de-identified bytes ever reach it.
+
+What is removed was sealed in the quarantine before (W6).
+"""
 
 import hashlib
 import os
@@ -43,6 +46,11 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def remove(sha256: str) -> None:
+    """Take an object out; one that is gone already is no error."""
+    path_of(sha256).unlink(missing_ok=True)
 
 
 def load(sha256: str) -> bytes:

@@ -18,15 +18,15 @@ from django.utils import timezone
 
 from audit.context import acting
 from endpoints.services import assignments, reads
-from imaging.models import QCDecision, Query, Series, Submission
+from imaging.models import QCDecision, Query, Seclusion, Series, Submission
 from reports import services as reports
-from tests.cast import Cast, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person, register, seat, write_charter
 from tests.imaging.scans import ct_series, drive, send
 from tests.people import STAGE
 from tests.signing import decide, release
-from trials.models import ConsentForm, TimePoint, Trial
+from trials.models import Consent, Subject, TimePoint, Trial
 from trials.roles import Role
-from trials.services import charters, subjects, trials
+from trials.services import charters, trials
 
 ROLES = {
     "C": "coordinator",
@@ -101,6 +101,16 @@ TABLE = {
     "subject-correct": Row(get="CA", post="CA", takes="subject", of_site=True),
     "consent-give": Row(get="CA", post="CA", takes="subject", of_site=True),
     "consent-withdraw": Row(get="CA", post="CA", takes="subject", of_site=True),
+    "consent-form": Row(get="CABQMD", post="C", takes="consent_form"),
+    "consent-answer": Row(get="CA", post="CA", takes="subject", of_site=True),
+    "consent-history": Row(get="CAQMD", takes="subject", of_site=True),
+    # A signed form bears a name: the core laboratory does not check it.
+    "consent-check": Row(get="AM", post="AM", takes="paper", of_site=True),
+    "subject-restrict": Row(get="CD", post="CD", takes="subject", of_site=True),
+    "collection-allow": Row(get="A", post="A", takes="time_point", of_site=True),
+    "withdrawal-notice": Row(get="CA", takes="subject", of_site=True),
+    "seclusion-list": Row(get="SD", takes="trial"),
+    "seclusion": Row(get="SD", post="SD", takes="seclusion", of_site=True),
     "trial-audit": Row(get="CMD", takes="trial"),
     "trial-audit-export": Row(post="CMD", takes="trial"),
     "trail-mask": Row(get="D", post="D", takes="trial"),
@@ -237,8 +247,23 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "assignment": {"pk": assignment.pk},
             "read_frame": {"pk": assignment.pk, "series": 0, "index": 0},
             "report": {"pk": report.pk},
+            "consent_form": code | {"pk": trial.consent_forms.get().pk},
+            "paper": {"pk": time_point.subject.consents.get(kind=Consent.Kind.GIVEN).pk},
+            "seclusion": {"pk": _seclusion(time_point.subject).pk},
             **_histories(trial, time_point, submission, series, assignment, report, membership),
         }
+    )
+
+
+def _seclusion(subject: Subject) -> Seclusion:
+    """A row as W6 leaves it; the gates ask consent alone, so everything else here stays open."""
+    return Seclusion.objects.create(
+        subject=subject,
+        state=Seclusion.State.HELD,
+        wrapped_key=b"",
+        reason="the form was never signed",
+        begun_at=timezone.now(),
+        begun_by="clara",
     )
 
 
@@ -277,8 +302,8 @@ def foreign(cast: Cast) -> Objects:
     trials.open_trial(by=actor_for(otis), trial=trial)
     site = add_site(trial, otis, code="cima", number="01", ae_title="")
     today = timezone.localdate()
-    scopes = tuple(ConsentForm.Scope.values)
-    form = subjects.add_consent_form(by=actor_for(otis), trial=trial, version="1", approved_on=today, scopes=scopes)
+    form = add_form(otis, trial)
+    seat(trial, otis, person("mila", "Mila Elsewhere"), Role.MONITOR)
     seat(trial, otis, ines, Role.SITE_STAFF, site)
     seat(trial, otis, lena, Role.READER)
     seat(trial, otis, cast.analyst, Role.QC_ANALYST)

@@ -22,6 +22,7 @@ from trials.http import ActorRequest
 from trials.models import Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import corrections
+from trials.services.consent import is_restricted, standing_of
 from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
 M = TypeVar("M", bound=Model)
@@ -56,6 +57,29 @@ class SubjectRecord(serializers.ModelSerializer[Subject]):
     class Meta:
         model = Subject
         fields = ["code", "site", "day_zero", "state"]
+
+
+class SubjectDetailRecord(SubjectRecord):
+    """One subject, with where its consent stands by module, its withdrawal and whether its use is restricted."""
+
+    consent = serializers.SerializerMethodField()
+    withdrawal = serializers.SerializerMethodField()
+    is_restricted = serializers.SerializerMethodField()
+
+    class Meta(SubjectRecord.Meta):
+        fields = [*SubjectRecord.Meta.fields, "consent", "withdrawal", "is_restricted"]
+
+    def get_consent(self, subject: Subject) -> dict[str, str]:
+        return {module.value: each.state.value for module, each in standing_of(subject).modules.items()}
+
+    def get_withdrawal(self, subject: Subject) -> dict[str, str] | None:
+        standing = standing_of(subject)
+        if standing.level is None or standing.withdrawn_on is None:
+            return None
+        return {"level": standing.level.value, "on": standing.withdrawn_on.isoformat()}
+
+    def get_is_restricted(self, subject: Subject) -> bool:
+        return is_restricted(subject)
 
 
 class TimePointRecord(serializers.ModelSerializer[TimePoint]):
@@ -241,7 +265,7 @@ class SiteDetail(Record[TrialSite]):
 
 class SubjectDetail(Record[Subject]):
     act = Act.SUBJECT_REGISTER
-    record_class = SubjectRecord
+    record_class = SubjectDetailRecord
     correction_class = SubjectCorrection
 
     def find(self) -> Subject:

@@ -52,6 +52,7 @@ class Act(StrEnum):
     ACCESS_REVIEW = "access.review"
     CONSENT_CHECK = "consent.check"
     SUBJECT_RESTRICT = "subject.restrict"
+    DESTRUCTION_DECIDE = "destruction.decide"
     IDENTITY_RECORD = "identity.record"
     IDENTITY_UNLOCK = "identity.unlock"
     LEDGER_VIEW = "ledger.view"
@@ -74,6 +75,9 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.QC_DECIDE,
             Act.READ_PERFORM,
             Act.TRAIL_MASK,
+            # A signed form bears a name: who checks it stands at the site, or monitors it there.
+            Act.CONSENT_CHECK,
+            Act.DESTRUCTION_DECIDE,
             Act.IDENTITY_RECORD,
             Act.IDENTITY_UNLOCK,
             Act.REQUEST_HANDLE,
@@ -88,6 +92,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBJECT_VIEW: Reach.SITE,
         Act.SUBJECT_REGISTER: Reach.SITE,
         Act.CONSENT_RECORD: Reach.SITE,
+        Act.CONSENT_CHECK: Reach.SITE,
         Act.SUBMISSION_VIEW: Reach.SITE,
         Act.SUBMISSION_SEND: Reach.SITE,
         Act.SUBMISSION_ASSIGN: Reach.SITE,
@@ -113,6 +118,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.SITE_VIEW,
             Act.MEMBER_VIEW,
             Act.SUBJECT_VIEW,
+            Act.CONSENT_CHECK,
             Act.SCAN_VIEW,
             Act.RESULT_VIEW,
             Act.REPORT_VIEW,
@@ -120,7 +126,9 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         ),
         Reach.TRIAL,
     ),
-    Role.SPONSOR: dict.fromkeys((Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW), Reach.TRIAL),
+    Role.SPONSOR: dict.fromkeys(
+        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.DESTRUCTION_DECIDE), Reach.TRIAL
+    ),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
             Act.TRIAL_VIEW,
@@ -133,6 +141,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.AUDIT_VIEW,
             Act.TRAIL_MASK,
             Act.SUBJECT_RESTRICT,
+            Act.DESTRUCTION_DECIDE,
             Act.IDENTITY_UNLOCK,
             Act.LEDGER_VIEW,
             Act.REQUEST_HANDLE,

@@ -1,5 +1,6 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
+from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
@@ -9,6 +10,9 @@ __all__ = [
     "QCDecision",
     "Query",
     "QueryMessage",
+    "SecludedInstance",
+    "Seclusion",
+    "SeclusionDecision",
     "Series",
     "Study",
     "Submission",

@@ -18,6 +18,7 @@ from deid import clean as clean_object
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, road
+from imaging.services.asking import go_on
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
 from trials.models import Charter, TimePoint
@@ -34,7 +35,7 @@ def clean(by: Actor, submission: Submission) -> None:
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
     for file in submission.files.filter(state=State.RECEIVED):
         _clean_one(file, key=key, policy=policy, context=context)
-        road.renew(submission)
+        go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
         raise ValidationError(_none_left(submission), code="nothing-clean")

@@ -15,6 +15,7 @@ from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import road
+from imaging.services.asking import go_on
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
@@ -37,7 +38,7 @@ def open_files(by: Actor, submission: Submission) -> None:
     """Stage RECEIVED → OPENED. Raises ValidationError where the delivery as a whole must stop."""
     for file in submission.files.filter(state=State.RECEIVED, inside__isnull=True):
         _look_at(file)
-        road.renew(submission)
+        go_on(submission)
     tokens = _one_person(submission)
     match = compare(_subject(submission), tokens)
     refuse_another(match)
@@ -120,7 +121,7 @@ def _sealed_members(archive: IncomingFile, plan: ZipPlan) -> list[IncomingFile]:
         file.parts = quarantine.seal_whole(file, data, stage=Stage.RECEIVED)
         file.sha256 = hashlib.sha256(data).hexdigest()
         made.append(file)
-        road.renew(archive.submission)
+        go_on(archive.submission)
     return made
 
 
@@ -162,7 +163,7 @@ def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
             yield identify(quarantine.read_whole(file), key=key)
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
-        road.renew(submission)
+        go_on(submission)
 
 
 def _persons(named: set[IdentityTokens]) -> list[set[str]]:

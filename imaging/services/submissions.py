@@ -17,7 +17,8 @@ from imaging.models import IncomingFile, Submission
 from imaging.services import road
 from imaging.vault import PART_SIZE
 from trials import access
-from trials.models import ConsentForm, TimePoint, Trial, TrialSite
+from trials.agreement import Gate
+from trials.models import TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
 
@@ -92,15 +93,18 @@ def refuse_closed(time_point: TimePoint) -> None:
             _("A scan for this time point was accepted already. Ask the coordinator if it must be replaced."),
             code="accepted",
         )
-    consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+    consent.require(time_point.subject, Gate.RECEIVE, time_point=time_point)
 
 
 def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece]) -> int:
     """Seal the pieces durably, then record them; returns how many were new. Safe to repeat after a cut line.
 
-    Raises ValidationError where the delivery takes no more, or a piece is out of order, changed, or over a limit.
+    Raises ValidationError where the delivery takes no more, consent ended meanwhile, or a piece is out of order,
+    changed, or over a limit.
     """
     _refuse_sender(by, submission)
+    if submission.time_point is not None:
+        consent.require(submission.time_point.subject, Gate.RECEIVE, time_point=submission.time_point)
     for piece in pieces:
         _refuse_size(piece)
     # Held, not in a transaction: a slow disk must not stop the database's only writer.

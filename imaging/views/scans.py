@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -13,14 +14,21 @@ from imaging.frames import render as render_frame
 from imaging.models import Instance, Series
 from imaging.selectors import DERIVED, instances_of
 from trials import access
+from trials.agreement import Gate
 from trials.http import ActorRequest
+from trials.services import consent
 
 
 def _series(request: ActorRequest, pk: int) -> Series:
     rows = Series.objects.select_related(
         "study__time_point__subject__trial_site__trial", "study__time_point__scheduled"
     )
-    return get_object_or_404(access.visible(request.actor, rows), pk=pk)
+    found = get_object_or_404(access.visible(request.actor, rows), pk=pk)
+    try:
+        consent.require(found.study.time_point.subject, Gate.READ)
+    except ValidationError as refusal:
+        raise PermissionDenied(" ".join(refusal.messages)) from None
+    return found
 
 
 def frame_of(instances: list[Instance], index: int) -> tuple[Instance, int]:

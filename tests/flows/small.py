@@ -5,11 +5,21 @@ One trial NORDA with one site and consented subjects, and one person for every r
 
 from audit.context import acting
 from audit.letters import file_letter
-from tests.cast import SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.cast import (
+    TODAY,
+    actor_for,
+    add_form,
+    add_site,
+    found_trial,
+    person,
+    register,
+    seat,
+    write_charter,
+)
 from tests.people import ORGANISATION, STAGE, STAGE_REASON, operator
 from tests.stack import Stack
 from trials.roles import Role
-from trials.services import charters, subjects, trials
+from trials.services import charters, trials
 
 PEOPLE = {
     "coordinator": "Cora Coordinator",
@@ -47,7 +57,7 @@ def _found(number_of_subjects: int) -> None:
     write_charter(trial, coordinator)
     trials.open_trial(by=by, trial=trial)
     site = add_site(trial, coordinator, code="norda", number="01", ae_title=AE_TITLE)
-    form = subjects.add_consent_form(by=by, trial=trial, version="1.0", approved_on=TODAY, scopes=SCOPES)
+    form = add_form(coordinator, trial)
     for username in PEOPLE.keys() - {"coordinator"}:
         role = Role(username)
         seat(trial, coordinator, people[username], role, site if role is Role.SITE_STAFF else None)

@@ -44,10 +44,17 @@ def test_a_trial_grows_from_nothing_to_its_first_subject_through_the_pages_alone
     trial_site = Trial.objects.get(code="FJORD").sites.get()
     member = {"user": "nils", "role": "site_staff", "trial_site": trial_site.pk, "starts": TODAY, "ends": ""}
     post(client, "/trials/FJORD/people/new/", member)
-    post(client, "/trials/FJORD/consent-forms/new/", {"version": "1", "approved_on": TODAY, "scopes": ["imaging"]})
+    post(
+        client,
+        "/trials/FJORD/consent-forms/new/",
+        {"version": "1", "approved_on": TODAY, "scopes": ["imaging"], "basis_imaging": "consent"},
+    )
     form = Trial.objects.get(code="FJORD").consent_forms.get()
+    approval = {"trial_site": trial_site.pk, "language": "nb", "on": TODAY}
+    post(client, f"/trials/FJORD/consent-forms/{form.pk}/", approval)
     client.force_login(nils)
-    told = {"trial_site": trial_site.pk, "day_zero": TODAY, "form": form.pk, "scopes": ["imaging"], "on": TODAY}
+    paper = {"language": "nb", "scan_sha256": "a" * 64, "scan_pages": 2}
+    told = {"trial_site": trial_site.pk, "day_zero": TODAY, "form": form.pk, "scopes": ["imaging"], "on": TODAY} | paper
     post(client, "/trials/FJORD/subjects/new/", told)
     subject = Subject.objects.get(trial_site=trial_site)
     page = client.get(f"/subjects/{subject.code}/").content.decode()

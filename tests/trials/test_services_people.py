@@ -6,12 +6,12 @@ from django.http import Http404
 
 from audit.context import acting
 from audit.models import AuditEvent
-from tests.cast import PASSWORD, TODAY, Cast, actor_for, add_site, found_trial
+from tests.cast import PASSWORD, TODAY, Cast, actor_for, add_form, add_site, found_trial, give
 from tests.people import STAGE
 from trials import access
 from trials.models import Membership, Trial
 from trials.roles import Act, Role
-from trials.services import members, sign_in, subjects, trials
+from trials.services import members, sign_in, trials
 
 pytestmark = pytest.mark.django_db
 
@@ -79,12 +79,9 @@ def test_a_trial_opens_once(cast: Cast) -> None:
 @pytest.mark.req("R-SUB-04")
 def test_a_consent_form_of_another_trial_does_not_count(cast: Cast) -> None:
     other = found_trial(cast.coordinator, "FJORD")
-    form = subjects.add_consent_form(
-        by=actor_for(cast.coordinator), trial=other, version="1", approved_on=TODAY, scopes=("imaging",)
-    )
-    consent = subjects.NewConsent(form=form, scopes=("imaging",), on=TODAY)
+    form = add_form(cast.coordinator, other)
     with pytest.raises(ValidationError, match="another trial"):
-        subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=consent)
+        give(cast.alba, cast.monitor, cast.subject_a, form)
 
 
 @pytest.mark.req("R-ACC-01")
