@@ -54,3 +54,17 @@ def load(sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ArchiveDamaged(f"object {sha256[:12]} was changed on disk")
     return data
+
+
+def remove(sha256: str) -> bool:
+    """Destroy an object for good (an erasure decided by two people); whether there was one. Durable when it returns."""
+    path = path_of(sha256)
+    if not path.exists():
+        return False
+    path.unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return True
