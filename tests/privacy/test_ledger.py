@@ -73,9 +73,7 @@ def test_what_is_refused_leaves_no_line(read: Cast) -> None:
 
 
 @pytest.mark.req("R-PRIV-01")
-@pytest.mark.parametrize(
-    "sql", ["UPDATE trials_disclosure SET recipient = 'nobody'", "DELETE FROM trials_disclosure"]
-)
+@pytest.mark.parametrize("sql", ["UPDATE trials_disclosure SET recipient = 'nobody'", "DELETE FROM trials_disclosure"])
 def test_the_database_refuses_to_change_or_delete_a_line(cast: Cast, sql: str) -> None:
     leaving = Leaving(kind=Kind.RESULTS, what="results", sha256="0" * 64, purpose="a test")
     disclose(by=actor_for(cast.coordinator), trial=cast.trial, leaving=leaving)
