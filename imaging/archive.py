@@ -15,6 +15,10 @@ class ArchiveDamaged(RuntimeError):
     """A stored object is missing or no longer has the bytes its name promises."""
 
 
+class ObjectMissing(ArchiveDamaged):
+    """A stored object is not there: erased by two people, or lost."""
+
+
 def path_of(sha256: str) -> Path:
     if not _SHA256.fullmatch(sha256):
         raise ValueError("not a SHA-256")
@@ -50,7 +54,7 @@ def load(sha256: str) -> bytes:
     try:
         data = path_of(sha256).read_bytes()
     except FileNotFoundError:
-        raise ArchiveDamaged(f"object {sha256[:12]} is missing") from None
+        raise ObjectMissing(f"object {sha256[:12]} is missing") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ArchiveDamaged(f"object {sha256[:12]} was changed on disk")
     return data

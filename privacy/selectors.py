@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from privacy import clocks
 from privacy.models import Breach, BreachEntry, Request, Tombstone
-from trials.models import ConsentForm, Disclosure, Retention, Subject, Trial
+from privacy.standing import allows_secondary_use
+from trials.models import Disclosure, Retention, Subject, Trial
 from trials.selectors import subjects_of
-from trials.services.consent import covers
 
 # What stops secondary use from the day it came, before anybody has answered it.
 _STOPS = (Request.Kind.OPT_OUT, Request.Kind.OBJECTION, Request.Kind.RESTRICTION)
@@ -31,9 +31,9 @@ def days_left(request: Request) -> int:
 def secondary_subjects(trial: Trial) -> list[Subject]:
     """Return who may be told of in secondary use now: consent covers it, nobody opted out, nothing was erased (P12)."""
     stopped = Q(requests__kind__in=_STOPS) & ~Q(requests__state__in=_VOID)
-    barred = subjects_of(trial).filter(stopped | Q(state=Subject.State.WITHDRAWN)).values("pk")
+    barred = subjects_of(trial).filter(stopped).values("pk")
     rows = subjects_of(trial).exclude(pk__in=barred).exclude(code__in=erased_codes(trial)).order_by("code")
-    return [subject for subject in rows if covers(subject, ConsentForm.Scope.SECONDARY)]
+    return [subject for subject in rows if allows_secondary_use(subject)]
 
 
 def retention_of(trial: Trial) -> Retention | None:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from audit.context import acting
 from endpoints.services import assignments, reads
 from imaging.models import QCDecision, Query, Series, Submission
-from privacy.models import Breach, Erasure, Permit, Processor, Request, Tombstone, Transfer
+from privacy.models import Breach, Certificate, Erasure, Permit, Processor, Request, Tombstone, Transfer
 from privacy.services.pseudonyms import new_wrapped_key
 from reports import services as reports
 from tests.cast import Cast, actor_for, add_site, found_trial, person, register, seat, write_charter
@@ -112,7 +112,7 @@ TABLE = {
     "erasure": Row(get="CD", takes="erasure"),
     "erasure-confirm": Row(get="CD", post="CD", takes="erasure"),
     "erasure-drop": Row(post="CD", takes="erasure"),
-    "erasure-certificate": Row(post="CD", takes="erasure"),
+    "erasure-certificate": Row(get="CD", post="CD", takes="erasure"),
     "breach-list": Row(get="D", post="D", takes="trial"),
     "breach": Row(get="D", post="D", takes="breach"),
     "register": Row(get="CD", post="D", takes="trial"),
@@ -251,7 +251,10 @@ def _rights(subject: Subject) -> dict[str, dict[str, Any]]:
     trial, now = subject.trial_site.trial, timezone.now()
     told = {"level": "link", "ground": "17(1)(b)", "reason": "a letter", "decided_by": "nobody", "decided_at": now}
     erasure = Erasure.objects.create(trial=trial, subject=subject, decision_signature_id=uuid4(), **told)
-    Tombstone.objects.create(id=erasure.pk, trial=trial, contents='{"destroyed": {}, "subjects": []}', at=now)
+    tombstone = Tombstone.objects.create(
+        id=erasure.pk, trial=trial, contents='{"destroyed": {}, "subjects": []}', at=now
+    )
+    Certificate.objects.create(tombstone=tombstone, pdf_sha256="0" * 64, at=now)
     rows = {
         "request": Request.objects.create(
             subject=subject, kind="access", received_on=now, due_on=now, recorded_by="nobody", recorded_at=now

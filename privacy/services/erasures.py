@@ -18,11 +18,11 @@ from privacy.models import Erasure, Tombstone
 from privacy.selectors import is_retention_over
 from privacy.services import tombstones
 from privacy.services.destruction import destroy, inventory
+from privacy.standing import allows_imaging
 from trials import access
-from trials.models import ConsentForm, Subject, Trial
+from trials.models import Subject, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
-from trials.services.consent import covers
 
 FORMAT = "corelab-erasure-1"
 MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
@@ -141,7 +141,7 @@ def _refuse_law(trial: Trial, subject: Subject | None, level: str, ground: str) 
 
 def _may_lose_images(subject: Subject, ground: str) -> bool:
     if ground == Ground.UNLAWFUL:
-        return not covers(subject, ConsentForm.Scope.IMAGING)
+        return not allows_imaging(subject)
     return ground in (Ground.LEGAL_DUTY, Ground.RETENTION_OVER)
 
 

@@ -17,5 +17,5 @@ def shred(*, by: Actor, subject_code: str, trial_code: str, reason: str) -> bool
     """
     if importlib.util.find_spec(_MODULE) is None:
         return False
-    import_string(_SHRED)(by=by, subject_code=subject_code, trial_code=trial_code, reason=reason)
-    return True
+    shredded = import_string(_SHRED)(by=by, subject_code=subject_code, trial_code=trial_code, reason=reason)
+    return bool(shredded.has_vault)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from privacy import selectors
-from privacy.forms import BreachForm, EntryForm
 from privacy.models import Breach, BreachEntry
+from privacy.rights_forms import BreachForm, EntryForm
 from privacy.services import breaches
 from privacy.views.frame import Page
 from privacy.views.frame import show as show_page

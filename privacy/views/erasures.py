@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.sealing import CannotSeal
 from audit.selectors import signature_of
 from privacy import selectors
-from privacy.forms import ErasureForm, ReasonForm
 from privacy.models import Erasure, Tombstone
+from privacy.rights_forms import ErasureForm, ReasonForm
 from privacy.services import erasures
 from privacy.services.certificates import certify
 from privacy.views.frame import Page, handed_out

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from privacy.forms import LedgerForm
+from privacy.rights_forms import LedgerForm
 from privacy.views.frame import Page
 from privacy.views.frame import show as show_page
 from trials import access

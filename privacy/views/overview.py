@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from privacy import selectors
-from privacy.forms import RetentionForm
 from privacy.models import Breach, Erasure, Request
+from privacy.rights_forms import RetentionForm
 from privacy.services import retention
 from privacy.views.frame import Page
 from privacy.views.frame import show as show_page

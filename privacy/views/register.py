@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from privacy.forms import BasisForm, ProcessorForm, RegisterForm, TransferForm
 from privacy.models import LegalBasis, Processor, Register, Transfer
+from privacy.rights_forms import BasisForm, ProcessorForm, RegisterForm, TransferForm
 from privacy.services import register
 from privacy.services.assessments import make_assessment
 from privacy.services.papers import draw_assessment, draw_record

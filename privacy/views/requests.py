@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from privacy import selectors
-from privacy.forms import AnswerForm, RequestForm
 from privacy.models import Request
+from privacy.rights_forms import AnswerForm, RequestForm
 from privacy.services import access_packages, requests
 from privacy.views.frame import Page, handed_out
 from privacy.views.frame import show as show_page

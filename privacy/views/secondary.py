@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from privacy.forms import PermitForm
 from privacy.models import Permit
+from privacy.rights_forms import PermitForm
 from privacy.selectors import secondary_subjects
 from privacy.services import secondary
 from privacy.views.frame import Page, handed_out

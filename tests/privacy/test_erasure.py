@@ -10,6 +10,8 @@ from django.conf import settings as live
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, connection, transaction
 from django.http import Http404
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import AuditEvent
@@ -133,7 +135,7 @@ def test_coded_images_stay_where_a_law_keeps_them_and_the_refusal_names_it(cast:
 
 @pytest.mark.req("R-PRIV-06")
 def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
-    cast: Cast, filed: Submission, erase: Erase
+    cast: Cast, filed: Submission, erase: Erase, client: Client
 ) -> None:
     hashes = archived(cast.subject_a)
     assert len(hashes) == 5
@@ -143,6 +145,12 @@ def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
     told = json.loads(tombstone.contents)["destroyed"]["images"]
     assert {image["sha256"] for image in told} == set(hashes)
     assert set(archived(cast.subject_a)) == set(hashes)
+    client.force_login(cast.coordinator)
+    series = Instance.objects.filter(sha256__in=hashes)[0].series_id
+    assert client.get(reverse("series", args=[series])).status_code == 200
+    gone = client.get(reverse("series-frame", args=[series, 0]))
+    assert gone.status_code == 410
+    assert "was erased" in gone.content.decode()
 
 
 @pytest.mark.req("R-PRIV-06")

@@ -1,0 +1,14 @@
+"""What a subject's consent allows now: the one place where this floor asks the consent gate."""
+
+from trials.models import ConsentForm, Subject
+from trials.services.consent import covers
+
+
+def allows_imaging(subject: Subject) -> bool:
+    """Whether images of the subject are held with a valid consent."""
+    return covers(subject, ConsentForm.Scope.IMAGING)
+
+
+def allows_secondary_use(subject: Subject) -> bool:
+    """Whether the subject agrees to secondary use, and has withdrawn nothing since."""
+    return subject.state != Subject.State.WITHDRAWN and covers(subject, ConsentForm.Scope.SECONDARY)
