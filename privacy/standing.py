@@ -4,8 +4,13 @@ from trials.models import ConsentForm, Subject
 from trials.services.consent import covers
 
 
-def allows_imaging(subject: Subject) -> bool:
-    """Whether images of the subject are held with a valid consent."""
+def is_collected_from(subject: Subject) -> bool:
+    """Whether a new scan of the subject would be taken now."""
+    return covers(subject, ConsentForm.Scope.IMAGING)
+
+
+def has_valid_consent(subject: Subject) -> bool:
+    """Whether what is held of the subject stands on a valid consent."""
     return covers(subject, ConsentForm.Scope.IMAGING)
 
 

@@ -18,7 +18,7 @@ from privacy.models import Erasure, Tombstone
 from privacy.selectors import is_retention_over
 from privacy.services import tombstones
 from privacy.services.destruction import destroy, inventory
-from privacy.standing import allows_imaging
+from privacy.standing import has_valid_consent, is_collected_from
 from trials import access
 from trials.models import Subject, Trial
 from trials.roles import Act
@@ -29,11 +29,12 @@ MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
 Level, Ground, State = Erasure.Level, Erasure.Ground, Erasure.State
 # Whoever may stop the use of a subject's data may agree to end it; deciding is for the data protection officer alone.
 CONFIRM = Act.SUBJECT_RESTRICT
+_AFTER_RETENTION = "GDPR 17(3)(d), 89: research and archiving; nothing links it to a person any more"
 _LAW = "GDPR 17(3)(b) legal duty (CTR 58), (c) public health, (d) research and archiving"
 _EVIDENCE = "GDPR 17(3)(b) legal duty (21 CFR 11.10(e), CTR 58), (e) legal claims"
 STAYS = {
-    Level.LINK: (("coded images and everything measured, read and reported from them", _LAW),),
-    Level.EVERYTHING: (("what was measured, read and reported under the code, without images", _LAW),),
+    Level.LINK: "coded images and everything measured, read and reported from them",
+    Level.EVERYTHING: "what was measured, read and reported under the code, without images",
 }
 _ALWAYS = (
     ("the audit trail, signatures and reports released before", _EVIDENCE),
@@ -50,9 +51,11 @@ class Wish:
     reason: str
 
 
-def stays(level: str) -> list[dict[str, str]]:
-    """Return what is kept at a level, each with the law that keeps it (P07)."""
-    return [{"what": what, "ground": ground} for what, ground in (*STAYS[Level(level)], *_ALWAYS)]
+def stays(level: str, ground: str) -> list[dict[str, str]]:
+    """Return what an erasure leaves, each with the law that keeps it (P07)."""
+    law = _AFTER_RETENTION if ground == Ground.RETENTION_OVER else _LAW
+    kept = ((STAYS[Level(level)], law), *_ALWAYS)
+    return [{"what": what, "ground": by_law} for what, by_law in kept]
 
 
 def offer_decision(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish) -> Offer:
@@ -67,7 +70,8 @@ def decide(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish, proo
     """Decide on an erasure; nothing is destroyed before another person confirms.
 
     Without a subject it is the destruction at the end of a trial's retention. Raises SignatureRefused as `sign`, and
-    ValidationError: `no-reason`, `must-stay` where law keeps the coded images, `not-over` before retention has ended,
+    ValidationError: `no-reason`, `must-stay` where law keeps the coded images, `collecting` while scans are
+    still taken, `not-over` before retention has ended,
     `waits` where one waits already, `erased`.
     """
     by = access.require(by, Act.ERASURE_DECIDE, trial)
@@ -102,7 +106,7 @@ def _decision(trial: Trial, subject: Subject | None, wish: Wish) -> dict[str, An
         "destroyed": str(wish.level.label),
         "ground": str(wish.ground.label),
         "reason": wish.reason.strip(),
-        "stays": stays(wish.level),
+        "stays": stays(wish.level, wish.ground),
     }
 
 
@@ -128,6 +132,14 @@ def _refuse_law(trial: Trial, subject: Subject | None, level: str, ground: str) 
             _("The time of retention is not over, or the trial's end is not recorded. Nothing was decided."),
             code="not-over",
         )
+    if subject is not None and ground != Ground.RETENTION_OVER and is_collected_from(subject):
+        raise ValidationError(
+            _(
+                "Scans of this subject are still collected: to erase and go on collecting would break the law. Have "
+                "the site record the withdrawal first, then decide. Nothing was decided."
+            ),
+            code="collecting",
+        )
     if subject is not None and level == Level.EVERYTHING and not _may_lose_images(subject, ground):
         raise ValidationError(
             _(
@@ -141,7 +153,7 @@ def _refuse_law(trial: Trial, subject: Subject | None, level: str, ground: str) 
 
 def _may_lose_images(subject: Subject, ground: str) -> bool:
     if ground == Ground.UNLAWFUL:
-        return not allows_imaging(subject)
+        return not has_valid_consent(subject)
     return ground in (Ground.LEGAL_DUTY, Ground.RETENTION_OVER)
 
 
@@ -198,7 +210,7 @@ def _confirmation(erasure: Erasure) -> dict[str, Any]:
         "decided_by": erasure.decided_by,
         "decided_at": erasure.decided_at,
         "reaches": inventory(subjects_in(erasure), erasure.level),
-        "stays": stays(erasure.level),
+        "stays": stays(erasure.level, erasure.ground),
     }
 
 
@@ -237,7 +249,7 @@ def _contents(erasure: Erasure, subjects: list[Subject], signature: Signed) -> d
         "confirmed_by": erasure.confirmed_by,
         "confirmed_at": signature.at,
         "confirmation_signature": str(signature.pk),
-        "stays": stays(erasure.level),
+        "stays": stays(erasure.level, erasure.ground),
     }
 
 

@@ -27,6 +27,8 @@ _clear: dict[str, tuple[int, int]] = {}
 def pending() -> list[dict[str, Any]]:
     """Return the tombstones outside that the database does not know. Raises TombstonesDamaged."""
     told = {contents["id"]: contents for contents in tombstones.read()}
+    if not told:
+        return []
     known = set(map(str, Tombstone.objects.filter(pk__in=list(told)).values_list("pk", flat=True)))
     trials = set(Trial.objects.values_list("code", flat=True))
     return [told[key] for key in told if key not in known and told[key]["trial"] in trials]

@@ -136,7 +136,7 @@ def show(request: ActorRequest, code: str, pk: object) -> HttpResponse:
     context = {
         "erasure": erasure,
         "signatures": [signature_of(key) for key in keys if key],
-        "stays": erasures.stays(erasure.level),
+        "stays": erasures.stays(erasure.level, erasure.ground),
         "tombstone": tombstone,
         "destroyed": json.loads(tombstone.contents)["destroyed"] if tombstone else None,
         "certificate": tombstone.certificates.first() if tombstone else None,

@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 from privacy.models import Erasure, Tombstone
 from privacy.services import erasures, register, retention
 from tests.cast import TODAY, Cast, actor_for
+from tests.privacy.leaving import leave
 from tests.signing import prove
 from trials.models import Subject, Trial, User
 
@@ -67,9 +68,10 @@ Commits = Callable[..., AbstractContextManager[Any]]
 
 @pytest.fixture
 def erase(cast: Cast, django_capture_on_commit_callbacks: Commits) -> Callable[..., Tombstone]:
-    """Decide as the officer, confirm as the coordinator, and let the files go as at the end of a transaction."""
+    """Let the subject leave, decide as the officer, confirm as the coordinator, and let the files go as at the end of a transaction."""
 
-    def run(subject: Subject | None, **other: Any) -> Tombstone:
+    def run(subject: Subject, **other: Any) -> Tombstone:
+        leave(subject)
         erasure = decide(cast.officer, cast.trial, subject, wish(**other))
         with django_capture_on_commit_callbacks(execute=True):
             return confirm(cast.coordinator, erasure)

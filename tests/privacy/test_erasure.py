@@ -25,13 +25,13 @@ from privacy.services.certificates import ATTACHMENT, certify
 from reports import store
 from reports.inspection import inspect
 from reports.sealing import authority
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import Cast, actor_for
 from tests.imaging.scans import ct_series, send
 from tests.privacy.conftest import confirm, decide, wish
+from tests.privacy.leaving import leave
 from tests.reports.pdftext import text_of
 from tests.signing import prove
 from trials.models import Subject
-from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
 Erase = Callable[..., Tombstone]
@@ -49,6 +49,7 @@ def archived(subject: Subject) -> list[str]:
 
 @pytest.mark.req("R-PRIV-04")
 def test_nobody_erases_alone_and_only_the_officer_decides(cast: Cast) -> None:
+    leave(cast.subject_a)
     with pytest.raises(PermissionDenied):
         decide(cast.coordinator, cast.trial, cast.subject_a, wish())
     erasure = decide(cast.officer, cast.trial, cast.subject_a, wish())
@@ -65,6 +66,7 @@ def test_nobody_erases_alone_and_only_the_officer_decides(cast: Cast) -> None:
 
 @pytest.mark.req("R-PRIV-04")
 def test_both_signatures_pass_the_whole_ceremony(cast: Cast) -> None:
+    leave(cast.subject_a)
     by, asked = actor_for(cast.officer), wish()
     offered = erasures.offer_decision(by=by, trial=cast.trial, subject=cast.subject_a, wish=asked)
     with pytest.raises(SignatureRefused) as refused:
@@ -126,10 +128,21 @@ def test_no_file_of_the_installation_keeps_a_token_or_an_original(cast: Cast, fi
 
 @pytest.mark.req("R-PRIV-06")
 def test_coded_images_stay_where_a_law_keeps_them_and_the_refusal_names_it(cast: Cast, filed: Submission) -> None:
-    for ground in (Ground.CONSENT_WITHDRAWN, Ground.NO_LONGER_NEEDED, Ground.OBJECTION, Ground.UNLAWFUL):
+    leave(cast.subject_a)
+    for ground in (Ground.CONSENT_WITHDRAWN, Ground.NO_LONGER_NEEDED, Ground.OBJECTION):
         with pytest.raises(ValidationError, match=r"17\(3\)\(b\)") as refused:
             decide(cast.officer, cast.trial, cast.subject_a, wish(level=Level.EVERYTHING, ground=ground))
         assert refused.value.code == "must-stay"
+    assert not Erasure.objects.exists()
+
+
+@pytest.mark.req("R-PRIV-06")
+@pytest.mark.parametrize("level", Level.values)
+def test_nothing_is_erased_while_scans_are_still_collected(cast: Cast, filed: Submission, level: str) -> None:
+    for ground in set(Ground.values) - {Ground.RETENTION_OVER}:
+        with pytest.raises(ValidationError) as refused:
+            decide(cast.officer, cast.trial, cast.subject_a, wish(level=Level(level), ground=Ground(ground)))
+        assert refused.value.code == "collecting"
     assert not Erasure.objects.exists()
 
 
@@ -139,7 +152,6 @@ def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
 ) -> None:
     hashes = archived(cast.subject_a)
     assert len(hashes) == 5
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="never agreed")
     tombstone = erase(cast.subject_a, level=Level.EVERYTHING, ground=Ground.UNLAWFUL)
     assert not any(archive.path_of(sha256).exists() for sha256 in hashes)
     told = json.loads(tombstone.contents)["destroyed"]["images"]
@@ -155,6 +167,7 @@ def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
 
 @pytest.mark.req("R-PRIV-06")
 def test_a_decision_can_be_dropped_with_a_reason_and_then_destroys_nothing(cast: Cast) -> None:
+    leave(cast.subject_a)
     erasure = decide(cast.officer, cast.trial, cast.subject_a, wish())
     with pytest.raises(ValidationError):
         erasures.drop(by=actor_for(cast.coordinator), erasure=erasure, reason=" ")

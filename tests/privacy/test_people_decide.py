@@ -17,6 +17,7 @@ from endpoints.services import derivation, reads
 from privacy.management.commands import erase_subject
 from privacy.models import Erasure, Tombstone
 from tests.cast import PASSWORD, TODAY, Cast
+from tests.privacy.leaving import leave
 from trials.services import factors
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +60,7 @@ def answers(cast: Cast, *, password: str = PASSWORD) -> Iterator[str]:
 
 @pytest.mark.req("R-PRIV-18")
 def test_the_command_asks_both_people_erases_and_certifies(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(cast.subject_a)
     typed = answers(cast)
     monkeypatch.setattr(erase_subject, "getpass", lambda _asked: next(typed))
     call_command(
@@ -88,6 +90,7 @@ def test_the_command_asks_both_people_erases_and_certifies(cast: Cast, monkeypat
 def test_the_command_refuses_in_a_sentence_and_erases_nothing(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, other: dict[str, str], words: str
 ) -> None:
+    leave(cast.subject_a)
     typed = answers(cast, password=other.pop("password", PASSWORD))
     monkeypatch.setattr(erase_subject, "getpass", lambda _asked: next(typed))
     told = {"ground": "17(1)(b)", "reason": "asked by letter", "by": "dora", "confirmed_by": "clara"}

@@ -43,14 +43,14 @@ import sys, django
 django.setup()
 from audit.context import acting
 from privacy.models import Erasure
-from tests.people import STAGE, TODAY, actor_for
+from tests.people import STAGE
 from tests.privacy.conftest import confirm, decide, wish
+from tests.privacy.leaving import leave
 from trials.models import Subject, User
-from trials.services import subjects
 people = {user.username: user for user in User.objects.all()}
 with acting(STAGE, reason="a test"):
     subject = Subject.objects.get(code=sys.argv[1])
-    subjects.withdraw_consent(by=actor_for(people["alba"]), subject=subject, on=TODAY, reason="never agreed")
+    leave(subject)
 with acting(STAGE, reason="a test"):
     asked = wish(level=Erasure.Level.EVERYTHING, ground=Erasure.Ground.UNLAWFUL)
     erasure = decide(people["dora"], subject.trial_site.trial, subject, asked)
