@@ -90,6 +90,22 @@ OF_TRIALS: dict[str, Any] = {
     "audit.exported": _("audit trail exported"),
     "trail.reviewed": _("audit trail reviewed"),
     "trail.masked": _("record of the trail masked"),
+    # Rights of the person.
+    "request.recorded": _("request of a subject recorded"),
+    "request.answered": _("request of a subject answered"),
+    "access_package.made": _("access package made"),
+    "erasure.decided": _("erasure decided"),
+    "erasure.dropped": _("erasure dropped"),
+    "erasure.done": _("erasure carried out"),
+    "erasure.reapplied": _("erasure carried out again on restored data"),
+    "erasure.certified": _("certificate of erasure sealed"),
+    "images.destroyed": _("images destroyed"),
+    "retention.set": _("retention clock set"),
+    "breach.opened": _("breach recorded"),
+    "breach.noted": _("entry added to a breach"),
+    "register.changed": _("register changed"),
+    "permit.added": _("permit of secondary use recorded"),
+    "secondary.exported": _("export for secondary use made"),
 }
 # These belong to no trial.
 OF_THE_INSTALLATION: dict[str, Any] = {

@@ -38,6 +38,28 @@ TABS = (
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
     Tab(_("Out of analysis"), Act.DESTRUCTION_DECIDE, "seclusion-list", frozenset({"seclusion"})),
+    Tab(
+        _("Privacy"),
+        Act.LEDGER_VIEW,
+        "privacy",
+        frozenset(
+            {
+                "retention",
+                "ledger",
+                "request-list",
+                "request",
+                "erasure-list",
+                "erasure-decide",
+                "trial-destroy",
+                "erasure",
+                "erasure-confirm",
+                "breach-list",
+                "breach",
+                "register",
+                "secondary",
+            }
+        ),
+    ),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
 )
 

@@ -43,6 +43,8 @@ SEAL_KEY_FILE = KEYS / "seal.key"
 # Every checkpoint is appended here: on other storage than the database, or a cut tail goes unseen.
 CHECKPOINT_FILE = Path(os.environ.get("CORELAB_CHECKPOINTS") or HOME / "checkpoints.jsonl")
 SEAL_SECONDS = 3.0
+# Every erasure is appended here: outside of what a backup brings back, or a restored backup undoes it unseen.
+ERASURES_FILE = Path(os.environ.get("CORELAB_ERASURES") or HOME / "erasures.jsonl")
 # An outside clock for checkpoints and sealed reports (RFC 3161), with the file of root certificates that vouch for it.
 STAMP_URL = os.environ.get("CORELAB_TSA_URL", "")
 STAMP_ROOTS = Path(os.environ["CORELAB_TSA_ROOTS"]) if os.environ.get("CORELAB_TSA_ROOTS") else None

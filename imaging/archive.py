@@ -18,6 +18,10 @@ class ArchiveDamaged(RuntimeError):
     """A stored object is missing or no longer has the bytes its name promises."""
 
 
+class ObjectMissing(ArchiveDamaged):
+    """A stored object is not there: erased by two people, or lost."""
+
+
 def path_of(sha256: str) -> Path:
     if not _SHA256.fullmatch(sha256):
         raise ValueError("not a SHA-256")
@@ -58,7 +62,21 @@ def load(sha256: str) -> bytes:
     try:
         data = path_of(sha256).read_bytes()
     except FileNotFoundError:
-        raise ArchiveDamaged(f"object {sha256[:12]} is missing") from None
+        raise ObjectMissing(f"object {sha256[:12]} is missing") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ArchiveDamaged(f"object {sha256[:12]} was changed on disk")
     return data
+
+
+def remove(sha256: str) -> bool:
+    """Destroy an object for good (an erasure decided by two people); whether there was one. Durable when it returns."""
+    path = path_of(sha256)
+    if not path.exists():
+        return False
+    path.unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return True

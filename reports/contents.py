@@ -202,6 +202,12 @@ class Contents:
         read = {reading.subject for reading in self.readings}
         return tuple(sorted(read | {volume.subject for volume in self.volumes}))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the codes of every subject whose code stands anywhere in it, be it only as left out."""
+        listed = {*(gone.subject for gone in self.withdrawn), *(out.subject for out in self.excluded)}
+        return tuple(sorted({*self.subjects, *self.unread} | listed))
+
 
 def to_plain(contents: Contents) -> dict[str, Any]:
     """Return the contents as JSON data: decimals, days and times as text, no floats: stable bytes."""

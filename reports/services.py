@@ -23,9 +23,10 @@ from reports.document import render
 from reports.models import Download, Report
 from reports.selectors import closed, freeze, next_number, void_signatures, without_consent
 from trials import access
-from trials.models import Charter, Trial
+from trials.models import Charter, ConsentForm, Disclosure, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter
+from trials.services.ledger import Leaving, disclose
 
 MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
 
@@ -205,6 +206,7 @@ def download(*, by: Actor, report: Report, form: Form) -> bytes:
     taken = Download.objects.create(report=report, taken_by=by.id, sha256=_sha256(data), at=timezone.now())
     after = {"number": report.number, "form": form, "sha256": taken.sha256}
     record(by=by, act="report.downloaded", obj=report, trial_code=report.trial.code, after=after)
+    disclose(by=by, trial=report.trial, leaving=_leaving(report, taken.sha256))
     return data
 
 
@@ -223,6 +225,18 @@ def _refuse_gone(report: Report) -> None:
         )
 
 
+def _leaving(report: Report, sha256: str) -> Leaving:
+    told = from_plain(json.loads(report.contents))
+    return Leaving(
+        kind=Disclosure.Kind.REPORT,
+        what=f"report {report.number} ({report.pk})",
+        sha256=sha256,
+        purpose=str(_("results of the trial")),
+        subjects=told.named,
+        modules=(ConsentForm.Scope.SPONSOR_EXPORT,),
+    )
+
+
 @transaction.atomic
 def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
     """Return the results as they stand today, as JSON data, and keep who took which bytes (A10).
@@ -230,10 +244,23 @@ def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
     Raises Charter.DoesNotExist before the first approval.
     """
     by = access.require_in(by, Act.RESULT_VIEW, trial)
-    plain = to_plain(freeze(trial, cut_off=timezone.localdate(), number=next_number(trial)))
+    contents = freeze(trial, cut_off=timezone.localdate(), number=next_number(trial))
+    plain = to_plain(contents)
     shown = {name: plain[name] for name in SHOWN}
-    after = {"sha256": _sha256(canonical(shown).encode()), "subjects": len(shown["readings"])}
+    after: dict[str, Any] = {
+        "sha256": _sha256(canonical(shown).encode()),
+        "subjects": len(shown["readings"]),
+    }
     record(by=by, act="results.taken", obj=trial, trial_code=trial.code, after=after)
+    leaving = Leaving(
+        kind=Disclosure.Kind.RESULTS,
+        what=str(_("results as they stood")),
+        sha256=after["sha256"],
+        purpose=str(_("results of the trial")),
+        subjects=contents.named,
+        modules=(ConsentForm.Scope.SPONSOR_EXPORT,),
+    )
+    disclose(by=by, trial=trial, leaving=leaving)
     return shown
 
 

@@ -9,6 +9,7 @@ of site 01 is named, and on another trial's objects everybody is. The test fails
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -19,6 +20,8 @@ from django.utils import timezone
 from audit.context import acting
 from endpoints.services import assignments, reads
 from imaging.models import QCDecision, Query, Seclusion, Series, Submission
+from privacy.models import Breach, Certificate, Erasure, Permit, Processor, Request, Tombstone, Transfer
+from privacy.services.pseudonyms import new_wrapped_key
 from reports import services as reports
 from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person, register, seat, write_charter
 from tests.imaging.scans import ct_series, drive, send
@@ -115,6 +118,30 @@ TABLE = {
     "trial-audit-export": Row(post="CMD", takes="trial"),
     "trail-mask": Row(get="D", post="D", takes="trial"),
     "trial-reviews": Row(get="CMD", post="CMD", takes="trial"),
+    "privacy": Row(get="CD", takes="trial"),
+    "retention": Row(get="D", post="D", takes="trial"),
+    "ledger": Row(get="CD", takes="trial"),
+    "request-list": Row(get="CD", post="D", takes="trial"),
+    "request": Row(get="CD", post="D", takes="request"),
+    "request-package": Row(post="D", takes="request"),
+    "erasure-list": Row(get="CD", takes="trial"),
+    "erasure-decide": Row(get="D", post="D", takes="trial"),
+    "trial-destroy": Row(get="D", post="D", takes="trial"),
+    "erasure": Row(get="CD", takes="erasure"),
+    "erasure-confirm": Row(get="CD", post="CD", takes="erasure"),
+    "erasure-drop": Row(post="CD", takes="erasure"),
+    "erasure-certificate": Row(get="CD", post="CD", takes="erasure"),
+    "breach-list": Row(get="D", post="D", takes="trial"),
+    "breach": Row(get="D", post="D", takes="breach"),
+    "register": Row(get="CD", post="D", takes="trial"),
+    "register-paper": Row(get="CD", takes="register_paper"),
+    "basis-set": Row(post="D", takes="trial"),
+    "processor-add": Row(post="D", takes="trial"),
+    "processor-end": Row(post="D", takes="processor"),
+    "transfer-add": Row(post="D", takes="trial"),
+    "transfer-end": Row(post="D", takes="transfer"),
+    "secondary": Row(get="C", post="C", takes="trial"),
+    "secondary-export": Row(post="C", takes="permit"),
     "history:trial": Row(get="CABQSMD", takes="history_trial"),
     "history:charter": Row(get="CABQSMD", takes="history_charter"),
     "history:site": Row(get="CAQMD", takes="history_site", of_site=True),
@@ -251,6 +278,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "paper": {"pk": time_point.subject.consents.get(kind=Consent.Kind.GIVEN).pk},
             "seclusion": {"pk": _seclusion(time_point.subject).pk},
             **_histories(trial, time_point, submission, series, assignment, report, membership),
+            **_rights(time_point.subject),
         }
     )
 
@@ -265,6 +293,31 @@ def _seclusion(subject: Subject) -> Seclusion:
         begun_at=timezone.now(),
         begun_by="clara",
     )
+
+
+def _rights(subject: Subject) -> dict[str, dict[str, Any]]:
+    """One of each thing that the rights of a person bring, as rows: how they come about is tested elsewhere."""
+    trial, now = subject.trial_site.trial, timezone.now()
+    told = {"level": "link", "ground": "17(1)(b)", "reason": "a letter", "decided_by": "nobody", "decided_at": now}
+    erasure = Erasure.objects.create(trial=trial, subject=subject, decision_signature_id=uuid4(), **told)
+    tombstone = Tombstone.objects.create(
+        id=erasure.pk, trial=trial, contents='{"destroyed": {}, "subjects": []}', at=now
+    )
+    Certificate.objects.create(tombstone=tombstone, pdf_sha256="0" * 64, at=now)
+    rows = {
+        "request": Request.objects.create(
+            subject=subject, kind="access", received_on=now, due_on=now, recorded_by="nobody", recorded_at=now
+        ),
+        "erasure": erasure,
+        "breach": Breach.objects.create(trial=trial, title="a loss", known_at=now, opened_at=now),
+        "processor": Processor.objects.create(trial=trial, name="Cloud", task="storage", contract="1", place="Oslo"),
+        "transfer": Transfer.objects.create(trial=trial, recipient="Lab", country="US", safeguard="clauses"),
+        "permit": Permit.objects.create(
+            trial=trial, number="1", recipient="Lab", purpose="a", valid_until=now, wrapped_key=new_wrapped_key()
+        ),
+    }
+    code = {"code": trial.code}
+    return {name: code | {"pk": row.pk} for name, row in rows.items()} | {"register_paper": code | {"paper": "controller"}}
 
 
 def _histories(trial: Trial, time_point: TimePoint, submission: Submission, *rows: Any) -> dict[str, dict[str, Any]]:

@@ -115,6 +115,12 @@ def subject_rows(trial: Trial, cut_off: dt.date) -> list[SubjectRow]:
     ]
 
 
+def rows_of(subject: Subject, cut_off: dt.date) -> list[SubjectRow]:
+    """Return one row per reader of one subject; counts as `subject_rows`."""
+    end = dt.datetime.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    return _rows_of(subject, reader_positions(subject.trial_site.trial), end)
+
+
 def reader_positions(trial: Trial) -> dict[int, str]:
     """Map each reader's key to R1, R2 …, in the order in which they were first given a case."""
     assigned = Assignment.objects.filter(time_point__subject__trial_site__trial=trial)

@@ -1,7 +1,9 @@
 from trials.models.charters import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.models.consents import CollectionAllowance, Consent, ConsentForm, ConsentFormApproval, Restriction
 from trials.models.doors import AccountSession, ProviderLink
+from trials.models.ledger import Disclosure
 from trials.models.people import Membership, Sponsor, User
+from trials.models.retention import Retention
 from trials.models.subjects import Subject, TimePoint
 from trials.models.trials import Site, Trial, TrialSite
 
@@ -12,10 +14,12 @@ __all__ = [
     "Consent",
     "ConsentForm",
     "ConsentFormApproval",
+    "Disclosure",
     "ImagingRequirement",
     "Membership",
     "ProviderLink",
     "Restriction",
+    "Retention",
     "ScheduledTimePoint",
     "Site",
     "Sponsor",

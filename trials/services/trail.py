@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit import reviewing
 from audit.actor import Actor
@@ -18,8 +19,10 @@ from audit.lines import COLUMNS, cells
 from audit.selectors import Events, Wanted, trial_events
 from audit.services import Thing, record
 from trials import access
-from trials.models import Trial
+from trials.models import Disclosure, Trial
 from trials.roles import Act
+from trials.selectors import subjects_of
+from trials.services.ledger import Leaving, disclose
 
 # A spreadsheet takes a cell that begins so for a formula; the last four are full-width twins.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -68,7 +71,19 @@ def export(*, by: Actor, trial: Trial, wanted: Wanted, form: Form) -> Export:
     after = {"events": count, "filter": wanted.as_record(), "form": form, "sha256": sha256}
     with transaction.atomic():
         record(by=by, act="audit.exported", obj=_trail_of(trial), trial_code=trial.code, after=after)
+        disclose(by=by, trial=trial, leaving=_leaving(trial, sha256))
     return Export(count=count, sha256=sha256, pieces=_checked(_pieces(events, form), sha256))
+
+
+def _leaving(trial: Trial, sha256: str) -> Leaving:
+    """A filter tells nothing of whom the events are about, so the trail of a trial counts as about all of them."""
+    return Leaving(
+        kind=Disclosure.Kind.TRAIL,
+        what=str(_("audit trail")),
+        sha256=sha256,
+        purpose=str(_("oversight of the trial")),
+        subjects=subjects_of(trial).values_list("code", flat=True),
+    )
 
 
 def _trail_of(trial: Trial) -> Thing:

@@ -16,6 +16,8 @@ from config.single import CannotRun, lock_home, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
 from imaging.services import doors
+from privacy.services.reapplying import reapply
+from privacy.services.tombstones import TombstonesDamaged
 from trials.models import User
 
 READY_SECONDS = 60
@@ -55,9 +57,19 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
+        self._reapply()
         if with_demo and not User.objects.exists():
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
+
+    def _reapply(self) -> None:
+        """Let no erased data come back with a backup, before anything serves or works."""
+        try:
+            count = reapply()
+        except TombstonesDamaged as damaged:
+            raise CannotRun(str(damaged)) from None
+        if count:
+            self.stdout.write(f"A backup had brought back what was erased: {count} erasures were carried out again.")
 
     def _run(self) -> None:
         os.environ["CORELAB_INSTANCE"] = instance = uuid.uuid4().hex
