@@ -8,7 +8,7 @@ from operator import or_
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from django.db.models import CharField, F, Func, Model, Q, QuerySet, Value
+from django.db.models import CharField, F, Func, Max, Model, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from audit.models import AuditEvent, Checkpoint, Layer, Signature
@@ -135,6 +135,18 @@ def changes_of(events: Events, *, label: str, column: str) -> Events:
     was, now = (Coalesce(_Told(payload, column), Value("")) for payload in ("before", "after"))
     rows = events.filter(layer=Layer.ROW, object_type=label)
     return rows.alias(was=was, now=now).exclude(was=F("now"))
+
+
+def values_of(*, label: str, trial_code: str = "") -> Events:
+    """Return what the trail knows of every row of a model, of one trial or of all, in the order it happened."""
+    told = AuditEvent.objects.filter(layer=Layer.ROW, object_type=label)
+    return (told.filter(trial_code=trial_code) if trial_code else told).order_by("sequence")
+
+
+def last_acts(trial_code: str) -> dict[str, dt.datetime]:
+    """Return, by actor, when each last did something in a trial."""
+    acts = AuditEvent.objects.filter(trial_code=trial_code, layer=Layer.ACT).order_by()
+    return dict(acts.values_list("actor_id").annotate(latest=Max("at")))
 
 
 def removed_keys(*, trial_code: str, label: str, column: str, owners: Collection[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from trials import api
-from trials.views import accounts, charter, corrections, factors, masking, people, subjects, trail, trial
+from trials.views import accounts, charter, corrections, factors, masking, people, reviews, subjects, trail, trial
 
 urlpatterns = [
     path("sign-in/", accounts.enter, name="sign-in"),
@@ -40,6 +40,8 @@ urlpatterns = [
     path("trials/<slug:code>/sites/new/", people.add_site, name="site-add"),
     path("trials/<slug:code>/sites/<int:pk>/correct/", corrections.correct_site, name="site-correct"),
     path("trials/<slug:code>/people/new/", people.add_member, name="member-add"),
+    path("trials/<slug:code>/people/review/", reviews.review, name="access-review"),
+    path("trials/<slug:code>/people/as-of/", reviews.as_of, name="access-as-of"),
     path("people/<int:pk>/end/", people.end_member, name="member-end"),
     path("trials/<slug:code>/subjects/", subjects.show_all, name="subject-list"),
     path("trials/<slug:code>/subjects/new/", subjects.register, name="subject-register"),

@@ -1,9 +1,11 @@
 from trials.models.charters import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.models.people import Membership, Sponsor, User
+from trials.models.reviews import AccessReview
 from trials.models.subjects import Consent, ConsentForm, Subject, TimePoint
 from trials.models.trials import Site, Trial, TrialSite
 
 __all__ = [
+    "AccessReview",
     "Charter",
     "Consent",
     "ConsentForm",

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeAlias
@@ -56,19 +56,31 @@ def export(*, by: Actor, trial: Trial, wanted: Wanted, form: Form) -> Export:
     """Hand out the wanted events, newest first, after recording that they were taken and what exactly.
 
     The file is built twice, once for its hash and once on its way: a trail of any length needs little memory, and none
-    of it lies in a temporary file. The export's own event is not in it.
+    of it lies in a temporary file. The export's own event is not in it. An inspector's copy ends with whose
+    it is.
     """
-    by = access.require(by, Act.AUDIT_VIEW, trial)
+    by, wanted = reachable(by, trial, wanted)
     events = _frozen(trial_events(trial_code=trial.code, wanted=wanted))
     count, hashed = 0, hashlib.sha256()
-    for piece in _pieces(events, form):
+    mark = access.inspection_mark(by)
+    for piece in _pieces(events, form, mark=mark):
         count += piece.count
         hashed.update(piece.data)
     sha256 = hashed.hexdigest()
     after = {"events": count, "filter": wanted.as_record(), "form": form, "sha256": sha256}
     with transaction.atomic():
         record(by=by, act="audit.exported", obj=_trail_of(trial), trial_code=trial.code, after=after)
-    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(events, form), sha256))
+    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(events, form, mark=mark), sha256))
+
+
+def reachable(by: Actor, trial: Trial, wanted: Wanted) -> tuple[Actor, Wanted]:
+    """Return the actor in its role, and as much of what is wanted as it may see: the trial's trail, or its own acts.
+
+    Raises Http404 and PermissionDenied as `trials.access`.
+    """
+    if Act.AUDIT_VIEW in access.acts_in(by, trial):
+        return access.require(by, Act.AUDIT_VIEW, trial), wanted
+    return access.require(by, Act.TRAIL_OWN, trial), replace(wanted, person=by.id)
 
 
 def _trail_of(trial: Trial) -> Thing:
@@ -94,12 +106,14 @@ def _checked(pieces: Iterator[_Piece], sha256: str) -> Iterator[bytes]:
     yield held
 
 
-def _pieces(events: Events, form: Form) -> Iterator[_Piece]:
+def _pieces(events: Events, form: Form, *, mark: str) -> Iterator[_Piece]:
     if form is Form.CSV:
         yield _Piece(count=0, data=_csv([COLUMNS]))
     rows = iter(events.values_list(*COLUMNS).iterator(chunk_size=_PIECE))
     while batch := list(islice(rows, _PIECE)):
         yield _Piece(count=len(batch), data=_FORMS[form](batch))
+    if mark:
+        yield _Piece(count=0, data=_MARKS[form](mark))
 
 
 def _csv(rows: Iterable[Row]) -> bytes:
@@ -117,6 +131,10 @@ def _json_line(row: Row) -> bytes:
     return json.dumps(told, ensure_ascii=False).encode() + b"\n"
 
 
+_MARKS: dict[Form, Callable[[str], bytes]] = {
+    Form.CSV: lambda mark: _csv([(mark,)]),
+    Form.JSON_LINES: lambda mark: json.dumps({"inspection_copy": mark}, ensure_ascii=False).encode() + b"\n",
+}
 _FORMS: dict[Form, Callable[[Iterable[Row]], bytes]] = {Form.CSV: _csv, Form.JSON_LINES: _json_lines}
 
 
@@ -127,7 +145,7 @@ def neutral(text: str) -> str:
 
 def review(*, by: Actor, trial: Trial, scope: reviewing.Scope, verdict: str, findings: str, seen: str) -> None:
     """Record a planned review of this trial's trail. Raises ValidationError as `audit.reviewing.review`."""
-    by = access.require(by, Act.AUDIT_VIEW, trial)
+    by = access.require(by, Act.TRAIL_REVIEW, trial)
     if scope.trial_code != trial.code:
         raise ValueError("a review is about one trial")
     reviewing.review(by=by, scope=scope, verdict=verdict, findings=findings, seen=seen)

@@ -40,6 +40,7 @@ def show_all(request: ActorRequest, code: str) -> HttpResponse:
         "forms": [(form, _words(form.scopes)) for form in trial.consent_forms.all()],
         "may_edit": Act.TRIAL_EDIT in acts,
         "may_register": Act.SUBJECT_REGISTER in acts and trial.state == Trial.State.OPEN,
+        "names_sites": Act.SITE_NAME in acts,
     }
     return render(request, "subject_list.html", context)
 
@@ -133,6 +134,7 @@ def _frame(request: ActorRequest, subject: Subject) -> dict[str, Any]:
         "subject": subject,
         "trial": subject.trial_site.trial,
         "may_record": may_record,
+        "names_sites": access.may_name_sites(request.actor, subject.trial_site.trial),
         "may_correct": access.may(request.actor, Act.SUBJECT_REGISTER, subject) is not None,
         "may_withdraw": may_record and subject.state == Subject.State.ENROLLED,
         "may_send": access.may(request.actor, Act.SUBMISSION_SEND, subject) is not None,
