@@ -54,7 +54,8 @@ def signatures(obj: Model) -> QuerySet[Signature]:
 class Wanted:
     """Which events of a trial are asked for; empty means any. Days are UTC and include both ends.
 
-    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons.
+    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons; of `without` apps,
+    nothing is told.
     """
 
     layer: str = ""
@@ -65,6 +66,7 @@ class Wanted:
     since: dt.date | None = None
     until: dt.date | None = None
     text: str = ""
+    without: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value}
@@ -78,6 +80,8 @@ class Wanted:
             condition &= ~Q(reason="")
         if self.text:
             condition &= Q(object_label__icontains=self.text) | Q(reason__icontains=self.text)
+        for app in self.without:
+            condition &= ~Q(object_type__startswith=f"{app}.")
         return condition & _between(self.since, self.until)
 
 

@@ -1,7 +1,7 @@
 """What rights cost, on SQLite and, where it answers, PostgreSQL: `-m benchmarks.access`.
 
 A page of 50 among 100,000 images, for each role, against guardian's rows per object on the same data in the same run;
-and who could do what on a past day, with 10,000 roles. Each database runs in a process of its own, in a home of its own.
+and who could do what on a past day, with 10,000 roles. Each database runs in a process and home of its own.
 """
 
 import os

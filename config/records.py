@@ -177,7 +177,7 @@ def find(actor: Actor, *, kind: str, key: str) -> Model:
 
 
 def _open(actor: Actor, rows: QuerySet[Any]) -> QuerySet[Any]:
-    return access.within(actor, rows, act=_view_of(rows.model)) | access.within(actor, rows, act=Act.AUDIT_VIEW)
+    return access.within(actor, rows, act=_view_of(rows.model)) | access.within(actor, rows, act=Act.HISTORY_VIEW)
 
 
 def _view_of(model: type[Model]) -> Act:
@@ -186,7 +186,7 @@ def _view_of(model: type[Model]) -> Act:
 
 
 def _role(actor: Actor, obj: Model) -> Role | None:
-    return access.may(actor, _view_of(type(obj)), obj) or access.may(actor, Act.AUDIT_VIEW, obj)
+    return access.may(actor, _view_of(type(obj)), obj) or access.may(actor, Act.HISTORY_VIEW, obj)
 
 
 def things(actor: Actor, obj: Model) -> dict[str, set[str]]:
@@ -211,7 +211,7 @@ def _keys(actor: Actor, obj: Model, part: Part, owners: list[str]) -> Iterator[t
 
 def _may_see_gone(actor: Actor, obj: Model, part: Part) -> bool:
     """Nobody can be asked about a row that is gone; the record it stood in answers for it."""
-    acts = (_view_of(part.model), Act.AUDIT_VIEW)
+    acts = (_view_of(part.model), Act.HISTORY_VIEW)
     return any(access.may(actor, act, obj) for act in acts)
 
 

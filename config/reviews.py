@@ -28,7 +28,7 @@ _MONTH = dt.timedelta(days=30)
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
+    trial = access.trial_for(request.actor, code, Act.HISTORY_VIEW)
     if request.method != "POST":
         return _page(request, trial, ScopeForm(request.GET if "view" in request.GET else _lately()))
     access.require(request.actor, Act.TRAIL_REVIEW, trial)

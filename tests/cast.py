@@ -169,7 +169,7 @@ def _set_stage() -> Cast:
         "officer": person("dora", "Dora Officer"),
         "stranger": person("stig", "Stig Stranger"),
         "data_manager": person("dale", "Dale Datamanager"),
-        "administrator": person("ada", "Ada Administrator"),
+        "administrator": person("anke", "Anke Administrator"),
         "adjudicator": person("juno", "Juno Adjudicator"),
         "inspector": person("iris", "Iris Inspector"),
         "statistician": person("tove", "Tove Statistician"),

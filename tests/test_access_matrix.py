@@ -103,7 +103,7 @@ TABLE = {
     "trial-audit": Row(get="CMDKNITABQ", takes="trial"),
     "trial-audit-export": Row(post="CMDKNITABQ", takes="trial"),
     "trail-mask": Row(get="D", post="D", takes="trial"),
-    "trial-reviews": Row(get="CMDKNI", post="CMDKN", takes="trial"),
+    "trial-reviews": Row(get="CMDKI", post="CMDK", takes="trial"),
     "history:trial": Row(get="CABQSMDKNIT", takes="history_trial"),
     "history:charter": Row(get="CABQSMDKNIT", takes="history_charter"),
     "history:site": Row(get="CAMDKNI", takes="history_site", of_site=True),

@@ -54,6 +54,7 @@ class Act(StrEnum):
     REPORT_VIEW = "report.view"
     REPORT_BUILD = "report.build"
     AUDIT_VIEW = "audit.view"
+    HISTORY_VIEW = "history.view"
     TRAIL_OWN = "trail.own"
     TRAIL_REVIEW = "trail.review"
     TRAIL_MASK = "trail.mask"
@@ -138,6 +139,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.RESULT_VIEW,
             Act.REPORT_VIEW,
             Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
             Act.TRAIL_REVIEW,
         ),
         Reach.TRIAL,
@@ -155,6 +157,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.SUBMISSION_VIEW,
             Act.SUBMISSION_DISCARD,
             Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
             Act.TRAIL_REVIEW,
             Act.TRAIL_MASK,
             Act.SUBJECT_RESTRICT,
@@ -178,7 +181,6 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.ACCESS_VIEW,
             Act.ACCESS_REVIEW,
             Act.AUDIT_VIEW,
-            Act.TRAIL_REVIEW,
         ),
         Reach.TRIAL,
     ),
@@ -199,6 +201,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.RESULT_VIEW,
             Act.REPORT_VIEW,
             Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
             Act.LEDGER_VIEW,
         ),
         Reach.TRIAL,

@@ -25,6 +25,8 @@ from trials.roles import Act
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Events that are read, and travel, in one piece.
 _PIECE = 1000
+# The apps whose rows tell what was read and reported.
+_RESULTS = ("endpoints", "reports")
 Row: TypeAlias = tuple[Any, ...]
 
 
@@ -76,10 +78,14 @@ def export(*, by: Actor, trial: Trial, wanted: Wanted, form: Form) -> Export:
 def reachable(by: Actor, trial: Trial, wanted: Wanted) -> tuple[Actor, Wanted]:
     """Return the actor in its role, and as much of what is wanted as it may see: the trial's trail, or its own acts.
 
-    Raises Http404 and PermissionDenied as `trials.access`.
+    Who says who may what sees no results, in the trail neither (C01). Raises Http404 and PermissionDenied as
+    `trials.access`.
     """
-    if Act.AUDIT_VIEW in access.acts_in(by, trial):
+    acts = access.acts_in(by, trial)
+    if Act.HISTORY_VIEW in acts:
         return access.require(by, Act.AUDIT_VIEW, trial), wanted
+    if Act.AUDIT_VIEW in acts:
+        return access.require(by, Act.AUDIT_VIEW, trial), replace(wanted, without=_RESULTS)
     return access.require(by, Act.TRAIL_OWN, trial), replace(wanted, person=by.id)
 
 

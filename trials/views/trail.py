@@ -36,6 +36,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
         "lines": lines(page.object_list),
         "may_mask": Act.TRAIL_MASK in access.acts_in(request.actor, trial),
         "sees_all": _sees_all(request, trial),
+        "may_review": Act.HISTORY_VIEW in access.acts_in(request.actor, trial),
     }
     return render(request, "trial_audit.html", context)
 
