@@ -4,15 +4,20 @@ import csv
 import datetime as dt
 import io
 import json
+from importlib import import_module
 from itertools import combinations
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
+from audit.context import acting
 from tests.cast import TODAY, Cast, actor_for
+from tests.people import STAGE
 from trials import access
 from trials.models import Membership
 from trials.roles import BLINDED, INCOMPATIBLE, LONGEST_DAYS, SITE_ROLES, TABLE, Act, Reach, Role
@@ -183,3 +188,17 @@ def client_kinds(client: Client, user: object) -> set[str]:
 def test_every_role_stands_on_a_trial_or_on_a_site() -> None:
     for role in Role:
         assert (Reach.SITE in TABLE[role].values()) is (role in SITE_ROLES)
+
+
+@pytest.mark.req("R-ROLE-12")
+@pytest.mark.django_db
+def test_coordinators_of_an_older_installation_go_on_granting(cast: Cast) -> None:
+    with acting(STAGE, reason="as it was before the role existed"):
+        Membership.objects.filter(role=Role.ADMINISTRATOR).delete()
+        Group.objects.filter(name__endswith=":administrator").delete()
+    migration = import_module("trials.migrations.0006_roles")
+    migration._keep_granting(apps, None)
+    for who in (cast.coordinator, cast.data_manager):
+        assert access.may(actor_for(who), Act.MEMBER_GRANT, cast.trial) == Role.ADMINISTRATOR
+        assert Membership.objects.get(user=who, role=Role.ADMINISTRATOR).granted_by == "machine:migrate"
+    assert access.may(actor_for(cast.administrator), Act.MEMBER_GRANT, cast.trial) is None
