@@ -12,8 +12,6 @@ from django.utils.translation import gettext_lazy as __
 from trials.forms import Day
 from trials.services.access_reviews import Decision, Seat, Verdict
 
-_WORDS = ((Verdict.KEEP.value, __("keep")), (Verdict.END.value, __("end")))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatLine:
@@ -33,7 +31,7 @@ class DecisionsForm(forms.Form):
         for seat in self._seats:
             who = f"{seat.membership.user}, {seat.membership.role.replace('_', ' ')}"
             self.fields[_name("verdict", seat)] = forms.ChoiceField(
-                label=_("Decision: %(who)s") % {"who": who}, choices=_WORDS, initial=Verdict.KEEP.value
+                label=_("Decision: %(who)s") % {"who": who}, choices=Verdict.choices, initial=Verdict.KEEP.value
             )
             reason = forms.CharField(label=_("Reason: %(who)s") % {"who": who}, max_length=500, required=False)
             self.fields[_name("reason", seat)] = reason

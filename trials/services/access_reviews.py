@@ -6,12 +6,11 @@ Nothing is kept between the pages of a review: what is decided travels with the 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -30,19 +29,19 @@ MEANINGS = (Meaning.REVIEW, Meaning.RESPONSIBILITY)
 UNUSED_AFTER = dt.timedelta(days=90)
 
 
-class Flag(StrEnum):
+class Flag(TextChoices):
     """Why a role deserves a look."""
 
-    UNUSED = "unused"
-    CLOSED = "account closed"
-    CONFLICT = "excludes another role"
-    ENDLESS = "no end"
-    OWN = "the reviewer's own"
+    UNUSED = "unused", _("unused for 90 days")
+    CLOSED = "closed", _("account closed")
+    CONFLICT = "conflict", _("excludes another role")
+    ENDLESS = "endless", _("no end")
+    OWN = "own", _("your own")
 
 
-class Verdict(StrEnum):
-    KEEP = "keep"
-    END = "end"
+class Verdict(TextChoices):
+    KEEP = "keep", _("keep")
+    END = "end", _("end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
