@@ -19,6 +19,7 @@ OF_TRIALS: dict[str, Any] = {
     "site.corrected": _("site corrected"),
     "role.granted": _("role granted"),
     "role.ended": _("role ended"),
+    "access.reviewed": _("roles reviewed"),
     "consent_form.added": _("consent form added"),
     "charter.changed": _("charter settings changed"),
     "charter.amended": _("next charter version started"),

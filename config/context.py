@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from trials import access
 from trials.models import Trial
-from trials.roles import Act, Role
+from trials.roles import BLINDED, Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Tab:
     members: frozenset[str] = frozenset()
 
 
+_PEOPLE = frozenset({"site-add", "site-correct", "member-add", "access-review", "access-as-of"})
 TABS = (
     Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
     Tab(
@@ -31,10 +32,10 @@ TABS = (
         "subject-list",
         frozenset({"subject-register", "consent-form-add", "consent-form"}),
     ),
-    Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", frozenset({"site-add", "site-correct", "member-add"})),
+    Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", _PEOPLE),
     Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
     Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send"})),
-    Tab(_("Reads"), Act.READ_ASSIGN, "assignment-list"),
+    Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
     Tab(_("Out of analysis"), Act.DESTRUCTION_DECIDE, "seclusion-list", frozenset({"seclusion"})),
@@ -61,6 +62,7 @@ TABS = (
         ),
     ),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
+    Tab(_("Own acts"), Act.TRAIL_OWN, "trial-audit"),
 )
 
 
@@ -81,7 +83,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return frame
     return frame | {
         "nav_trials": SimpleLazyObject(lambda: _trials(actor)),
-        "nav_is_reader": SimpleLazyObject(lambda: any(one.role == Role.READER for one in access.scopes(actor))),
+        "nav_is_reader": SimpleLazyObject(lambda: any(one.role in BLINDED for one in access.scopes(actor))),
+        "nav_inspection": SimpleLazyObject(lambda: access.inspection_mark(actor)),
         "nav_here": SimpleLazyObject(lambda: _here(request, actor)),
     }
 

@@ -36,7 +36,7 @@ from trials.models import (
     Trial,
     TrialSite,
 )
-from trials.roles import Act, Road, Role
+from trials.roles import BLINDED, Act, Road, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,17 +180,22 @@ def find(actor: Actor, *, kind: str, key: str) -> Model:
     except ValidationError:
         raise Http404 from None
     found: Model = get_object_or_404(_open(actor, QuerySet(record.model)), pk=pk)
-    if _role(actor, found) in {None, Role.READER}:
+    if (role := _role(actor, found)) is None or role in BLINDED:
         raise Http404
     return found
 
 
 def _open(actor: Actor, rows: QuerySet[Any]) -> QuerySet[Any]:
-    return access.visible(actor, rows) | access.within(actor, rows, act=Act.AUDIT_VIEW)
+    return access.within(actor, rows, act=_view_of(rows.model)) | access.within(actor, rows, act=Act.HISTORY_VIEW)
+
+
+def _view_of(model: type[Model]) -> Act:
+    """The history of a site tells its name, which not everybody learns who sees its number."""
+    return Act.SITE_NAME if model is TrialSite else access.road_of(model).view
 
 
 def _role(actor: Actor, obj: Model) -> Role | None:
-    return access.may(actor, access.road_of(type(obj)).view, obj) or access.may(actor, Act.AUDIT_VIEW, obj)
+    return access.may(actor, _view_of(type(obj)), obj) or access.may(actor, Act.HISTORY_VIEW, obj)
 
 
 def things(actor: Actor, obj: Model) -> dict[str, set[str]]:
@@ -215,7 +220,7 @@ def _keys(actor: Actor, obj: Model, part: Part, owners: list[str]) -> Iterator[t
 
 def _may_see_gone(actor: Actor, obj: Model, part: Part) -> bool:
     """Nobody can be asked about a row that is gone; the record it stood in answers for it."""
-    acts = (access.road_of(part.model).view, Act.AUDIT_VIEW)
+    acts = (_view_of(part.model), Act.HISTORY_VIEW)
     return any(access.may(actor, act, obj) for act in acts)
 
 

@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "config.duties.SessionLimitMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "config.middleware.ActorMiddleware",
+    "config.inspection.InspectionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.duties.DutyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -219,6 +220,10 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 REQUEST_CAP = 48 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = REQUEST_CAP
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
+# An access review sends two fields a role, and a large trial has many.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 8_000
+# Who may what is looked at in every trial after so many days at the latest (C02).
+ACCESS_REVIEW_DAYS = int(os.environ.get("CORELAB_ACCESS_REVIEW_DAYS", "180"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 REST_FRAMEWORK = {

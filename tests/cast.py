@@ -1,4 +1,5 @@
-"""The cast: one coordinator, two sites' staff, a QC analyst, two readers, a sponsor, a monitor, an operator, a stranger.
+"""The cast: a founder who is coordinator and administrator, two sites' staff, a QC analyst, two readers, an adjudicator,
+a second coordinator, an administrator, a statistician, a sponsor, a monitor, an inspector, an operator, a stranger.
 
 The trial TUNDRA has sites 01 (Alba) and 02 (Brisa), an approved charter with baseline and two follow-ups, and one
 consented subject at each site.
@@ -23,7 +24,7 @@ from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, act
 from tests.signing import approve
 from trials.agreement import Level
 from trials.models import Charter, Consent, ConsentForm, Subject, Trial, TrialSite, User
-from trials.roles import Role
+from trials.roles import LONGEST_DAYS, Role
 from trials.services import charters, consent_checks, consent_forms, consents, members, subjects, trials
 from trials.services.withdrawal import NewWithdrawal
 
@@ -51,6 +52,11 @@ class Cast:
     officer: User
     operator: User
     stranger: User
+    data_manager: User
+    administrator: User
+    adjudicator: User
+    inspector: User
+    statistician: User
     trial: Trial
     charter: Charter
     site_a: TrialSite
@@ -101,7 +107,7 @@ def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: Tri
         role=role,
         trial_site=site,
         starts=TODAY,
-        ends=None,
+        ends=until(role),
     )
 
 
@@ -143,6 +149,12 @@ def withdraw(staff: User, subject: Subject, level: Level | None = Level.W3, **to
     by = actor_for(staff)
     seen = withdrawal.preview(by=by, subject=subject, new=new).seen
     return withdrawal.withdraw(by=by, subject=subject, new=new, seen=seen)
+
+
+def until(role: Role) -> dt.date | None:
+    """The last day that a grant of today gives: a visitor's role has one (C07)."""
+    days = LONGEST_DAYS.get(role)
+    return TODAY + dt.timedelta(days=days) if days else None
 
 
 def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: dt.date = TODAY) -> Subject:
@@ -212,6 +224,11 @@ def _set_stage() -> Cast:
         "monitor": person("mona", "Mona Monitor"),
         "officer": person("dora", "Dora Officer"),
         "stranger": person("stig", "Stig Stranger"),
+        "data_manager": person("dale", "Dale Datamanager"),
+        "administrator": person("anke", "Anke Administrator"),
+        "adjudicator": person("juno", "Juno Adjudicator"),
+        "inspector": person("iris", "Iris Inspector"),
+        "statistician": person("tove", "Tove Statistician"),
     }
     trial = found_trial(coordinator)
     charter = write_charter(trial, coordinator)
@@ -228,6 +245,11 @@ def _set_stage() -> Cast:
         ("sponsor", Role.SPONSOR),
         ("monitor", Role.MONITOR),
         ("officer", Role.DATA_PROTECTION_OFFICER),
+        ("data_manager", Role.COORDINATOR),
+        ("administrator", Role.ADMINISTRATOR),
+        ("adjudicator", Role.ADJUDICATOR),
+        ("inspector", Role.INSPECTOR),
+        ("statistician", Role.STATISTICIAN),
     ):
         seat(trial, coordinator, others[name], role)
     trial.refresh_from_db()

@@ -27,6 +27,8 @@ from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
 M = TypeVar("M", bound=Model)
 C = TypeVar("C", Trial, TrialSite, Subject)
+# What tells which hospital a site is: its sender's title is mostly the hospital's name.
+_NAMING = frozenset({"hospital", "ae_title"})
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
 _PAGING = frozenset({"limit", "offset"})
 # Of the unknown keys of a body, so many are named, each by so many characters.
@@ -49,6 +51,13 @@ class SiteRecord(serializers.ModelSerializer[TrialSite]):
     class Meta:
         model = TrialSite
         fields = ["id", "number", "code", "hospital", "time_zone", "ae_title", "state"]
+
+    def to_representation(self, instance: TrialSite) -> dict[str, Any]:
+        """Leave out what names the hospital where the asker knows sites by number and code alone."""
+        told = super().to_representation(instance)
+        if not self.context.get("names_sites"):
+            told = {name: value for name, value in told.items() if name not in _NAMING}
+        return told
 
 
 class SubjectRecord(serializers.ModelSerializer[Subject]):
@@ -145,6 +154,10 @@ class SiteList(Records[TrialSite]):
         trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SITE_VIEW)
         return self.narrowed(TrialSite.objects.filter(trial=trial).select_related("site"))
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        trial = access.visible_trial(self.asker.actor, self.kwargs["code"])
+        return super().get_serializer_context() | {"names_sites": access.may_name_sites(self.asker.actor, trial)}
+
 
 class SubjectList(Records[Subject]):
     serializer_class = SubjectRecord
@@ -234,7 +247,11 @@ class Record(APIView, ABC, Generic[C]):
         return dict(told.validated_data)
 
     def _answer(self, row: C) -> Response:
-        return Response({**self.record_class(row).data, "seen": corrections.seen_of(row)})
+        return Response({**self.record_class(row, context=self.context_of(row)).data, "seen": corrections.seen_of(row)})
+
+    def context_of(self, _row: C) -> dict[str, Any]:
+        """What the record's class must know of the asker."""
+        return {}
 
 
 class TrialDetail(Record[Trial]):
@@ -261,6 +278,9 @@ class SiteDetail(Record[TrialSite]):
 
     def correct(self, row: TrialSite, *, values: dict[str, Any], told: dict[str, str]) -> TrialSite:
         return corrections.correct_site(by=self.actor, trial_site=row, change=SiteChange(**values), **told)
+
+    def context_of(self, row: TrialSite) -> dict[str, Any]:
+        return {"names_sites": access.may_name_sites(self.actor, row.trial)}
 
 
 class SubjectDetail(Record[Subject]):

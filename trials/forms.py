@@ -29,6 +29,10 @@ ROLE_NAMES = {
     Role.MONITOR: __("monitor"),
     Role.SPONSOR: __("sponsor"),
     Role.DATA_PROTECTION_OFFICER: __("data protection officer"),
+    Role.ADJUDICATOR: __("blinded adjudicator"),
+    Role.ADMINISTRATOR: __("administrator"),
+    Role.INSPECTOR: __("inspector"),
+    Role.STATISTICIAN: __("unblinded statistician"),
 }
 # Words of our own addresses that a trial code would shadow.
 RESERVED_CODES = frozenset({"new"})
@@ -181,7 +185,19 @@ class MemberForm(forms.Form):
         help_text=__("For site staff only."),
     )
     starts = Day(label=__("From"))
-    ends = Day(label=__("Until"), required=False, help_text=__("Leave empty if no end is agreed."))
+    ends = Day(
+        label=__("Until"),
+        required=False,
+        help_text=__(
+            "Leave empty if no end is agreed. A monitor needs one within a year, an inspector within 90 days."
+        ),
+    )
+    reason = forms.CharField(
+        label=__("What it rests on"),
+        max_length=500,
+        required=False,
+        help_text=__("Such as the line of the delegation log, or the letter that announces a visit."),
+    )
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

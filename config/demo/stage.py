@@ -11,7 +11,7 @@ from audit.letters import file_letter
 from config.demo.people import LETTER, ORGANISATION, PASSWORD, PEOPLE, Person
 from config.demo.signing import prove
 from trials.models import Consent, ConsentForm, Subject, Trial, TrialSite, User
-from trials.roles import Role
+from trials.roles import LONGEST_DAYS, Role
 from trials.services import charters, consent_checks, consent_forms, consents, factors, members, subjects, trials
 
 SCOPES = tuple(ConsentForm.Scope.values)
@@ -104,14 +104,16 @@ def _seat(trial: Trial, person: Person) -> None:
     if person.role in (None, Role.COORDINATOR):
         return
     site = TrialSite.objects.get(trial=trial, site__code=person.site) if person.site else None
+    role, today = Role(str(person.role)), timezone.localdate()
+    longest = LONGEST_DAYS.get(role)
     members.grant(
         by=actor("carmen"),
         user=User.objects.get(username=person.username),
         trial=trial,
-        role=Role(str(person.role)),
+        role=role,
         trial_site=site,
-        starts=timezone.localdate(),
-        ends=None,
+        starts=today,
+        ends=today + dt.timedelta(days=longest) if longest else None,
     )
 
 

@@ -161,7 +161,7 @@ def test_events_of_other_trials_stay_out(cast: Cast, client: Client) -> None:
 @pytest.mark.req("R-TRI-08")
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("alba", 403), ("analyst", 403), ("sponsor", 403), ("reader", 404), ("stranger", 404), ("operator", 404)],
+    [("sponsor", 403), ("reader", 404), ("adjudicator", 404), ("stranger", 404), ("operator", 404)],
 )
 def test_who_may_not_see_the_trail_gets_neither_page_nor_export(
     cast: Cast, client: Client, name: str, status: int

@@ -128,8 +128,21 @@ TABS = {
         "Reports",
         "Audit",
     },
-    "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
-    "analyst": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
+    "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Own acts"},
+    "analyst": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Own acts"},
+    "administrator": {"Overview", "Sites and people", "Charter", "Audit"},
+    "statistician": {"Overview", "Charter", "Results", "Reports", "Own acts"},
+    "inspector": {
+        "Overview",
+        "Subjects",
+        "Sites and people",
+        "Charter",
+        "Deliveries",
+        "Reads",
+        "Results",
+        "Reports",
+        "Audit",
+    },
     "sponsor": {"Overview", "Charter", "Results", "Reports"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Results", "Reports", "Audit"},
     "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Audit"},
@@ -230,8 +243,10 @@ def test_my_work_is_empty_but_not_mute_for_stranger_and_operator(cast: Cast, cli
 
 
 @pytest.mark.req("R-TRI-01")
-def test_founding_leaves_an_event_and_a_coordinator(cast: Cast, client: Client) -> None:
+def test_founding_leaves_an_event_a_coordinator_and_an_administrator(cast: Cast, client: Client) -> None:
     user = founder(cast, client)
     post(client, "/trials/new/", NEW_TRIAL)
     assert AuditEvent.objects.get(act="trial.created", trial_code="FJORD").actor_id == "frida"
-    assert Membership.objects.get(trial__code="FJORD").user == user
+    seats = Membership.objects.filter(trial__code="FJORD", user=user, granted_by="frida")
+    assert set(seats.values_list("role", flat=True)) == {"coordinator", "administrator"}
+    assert Membership.objects.filter(trial__code="FJORD").count() == 2

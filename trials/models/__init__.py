@@ -4,10 +4,12 @@ from trials.models.doors import AccountSession, ProviderLink
 from trials.models.ledger import Disclosure
 from trials.models.people import Membership, Sponsor, User
 from trials.models.retention import Retention
+from trials.models.reviews import AccessReview
 from trials.models.subjects import Subject, TimePoint
 from trials.models.trials import Site, Trial, TrialSite
 
 __all__ = [
+    "AccessReview",
     "AccountSession",
     "Charter",
     "CollectionAllowance",

@@ -33,6 +33,7 @@ def show_all(request: ActorRequest, code: str) -> HttpResponse:
         "waiting_sites": _waiting_sites(request, trial),
         "may_edit": Act.TRIAL_EDIT in acts,
         "may_register": Act.SUBJECT_REGISTER in acts and trial.state == Trial.State.OPEN,
+        "names_sites": Act.SITE_NAME in acts,
     }
     return render(request, "subject_list.html", context)
 
@@ -126,6 +127,7 @@ def _frame(request: ActorRequest, subject: Subject, standing: Standing) -> dict[
         "may_withdraw": may_record and standing.level is not Level.W6,
         "may_check": access.may(request.actor, Act.CONSENT_CHECK, subject) is not None,
         "may_restrict": access.may(request.actor, Act.SUBJECT_RESTRICT, subject) is not None,
+        "names_sites": access.may_name_sites(request.actor, subject.trial_site.trial),
         "may_correct": access.may(request.actor, Act.SUBJECT_REGISTER, subject) is not None,
         "may_send": may_send,
         "may_allow": may_send and collection.confirmable(standing) is not None,
