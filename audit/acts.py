@@ -39,6 +39,8 @@ OF_TRIALS: dict[str, Any] = {
     "delivery.stalled": _("delivery stopped by a fault"),
     "delivery.resumed": _("delivery resumed"),
     "delivery.discarded": _("quarantined files discarded"),
+    "quota.reached": _("share of the room is full"),
+    "quota.set": _("share of the room set"),
     "images.filed": _("images filed"),
     "scan.filed": _("scan filed"),
     "scan.checked": _("scan checked"),

@@ -47,6 +47,14 @@ QUARANTINE_ROOT = HOME / "quarantine"
 ARCHIVE_ROOT = HOME / "archive"
 REPORTS_ROOT = HOME / "reports"
 
+# What each person, site and trial may keep here: gigabytes, files, and deliveries under way at a time. Generous: they
+# stop a runaway sender, not work. `manage.py quota` gives one of them another share.
+QUOTAS = {
+    "person": os.environ.get("CORELAB_QUOTA_PERSON") or "2000,2000000,100",
+    "site": os.environ.get("CORELAB_QUOTA_SITE") or "4000,4000000,200",
+    "trial": os.environ.get("CORELAB_QUOTA_TRIAL") or "20000,20000000,2000",
+}
+
 INSTALLED_APPS = [
     "config.apps.CorelabConfig",
     "audit",

@@ -1,5 +1,6 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
+from imaging.models.quotas import Quota
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "QCDecision",
     "Query",
     "QueryMessage",
+    "Quota",
     "Series",
     "Study",
     "Submission",
