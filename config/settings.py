@@ -26,8 +26,10 @@ TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
 INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
-SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key").hex()
-KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key")
+# A home that holds anything has had its keys: a lost one is told, not replaced in silence.
+_IS_NEW = not any((HOME / name).exists() for name in ("corelab.sqlite3", "archive", "quarantine", "reports"))
+SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key", is_first_use=_IS_NEW).hex()
+KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key", is_first_use=_IS_NEW)
 # The key of the audit seal is read by whoever seals, and made by them before the first checkpoint alone.
 SEAL_KEY_VARIABLE = "CORELAB_SEAL_KEY"
 SEAL_KEY_FILE = KEYS / "seal.key"
