@@ -226,6 +226,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.RecordPagination",
     "PAGE_SIZE": 100,
     "UNAUTHENTICATED_USER": None,
+    # There is one form of answer; a parameter named so is unknown like any other.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "config.problems.problem_response",
 }
 
