@@ -97,13 +97,16 @@ def _used(trial: Trial, mine: Mapping[Share, Q]) -> dict[Share, Room]:
 
 
 def _limits(trial_site: TrialSite, user_id: int | None) -> dict[Share, Room]:
-    rows = Quota.objects.filter(trial=trial_site.trial_id)
-    own = {
-        Share.TRIAL: rows.filter(trial_site__isnull=True, person__isnull=True).first(),
-        Share.SITE: rows.filter(trial_site=trial_site).first(),
-        Share.PERSON: rows.filter(person=user_id).first() if user_id else None,
-    }
-    return {share: _limit(share, quota) for share, quota in own.items()}
+    of_trial = Q(trial_site__isnull=True, person__isnull=True)
+    mine = of_trial | Q(trial_site=trial_site) | Q(person__isnull=False, person_id=user_id or 0)
+    own = {_share_of(quota): quota for quota in Quota.objects.filter(mine, trial=trial_site.trial_id)}
+    return {share: _limit(share, own.get(share)) for share in Share}
+
+
+def _share_of(quota: Quota) -> Share:
+    if quota.person_id is not None:
+        return Share.PERSON
+    return Share.TRIAL if quota.trial_site_id is None else Share.SITE
 
 
 def _limit(share: Share, quota: Quota | None) -> Room:
