@@ -51,15 +51,16 @@ def _sha256(value: bytes | str | None) -> str | None:
     return hashlib.sha256(value if isinstance(value, bytes) else str(value).encode()).hexdigest()
 
 
-def _tell(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001  Django's signature
+def _tell(execute: Callable[..., Any], *call: Any) -> Any:
     """Say who acts in the statement itself: one trip, and a setting that ends with the transaction."""
     here = current()
+    sql, params, many, context = call
     text = sql if isinstance(sql, str) else ""
     if here is None or not _WRITES.match(text):
-        return execute(sql, params, many, context)
+        return execute(*call)
     told = [here.at(timezone.now())]
     if many or params is None:
-        return _told_apart(execute, (sql, params, many, context), told)
+        return _told_apart(execute, call, told)
     result = execute(f"{_TELL}; {text}", [*told, *params], many, context)
     # The first result is the setting's; the caller asks for the last.
     cursor = context["cursor"].cursor

@@ -4,13 +4,17 @@ from deid.engine import clean
 from deid.identity import IdentityTokens, identify
 from deid.keyed import map_uid, shift_days
 from deid.model import Cleaned, ClinicalTrial, Facts, Policy, Rejected, Rejection
+from deid.options import DEFAULT as DEFAULT_OPTIONS
+from deid.options import Option
 from deid.version import engine_version
 
 __all__ = [
+    "DEFAULT_OPTIONS",
     "Cleaned",
     "ClinicalTrial",
     "Facts",
     "IdentityTokens",
+    "Option",
     "Policy",
     "Rejected",
     "Rejection",

@@ -13,7 +13,7 @@ from pydicom import dcmread
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import Cleaned, ClinicalTrial, Policy, Rejected, engine_version
+from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
 from deid import clean as clean_object
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
@@ -56,7 +56,9 @@ def _time_point(submission: Submission) -> TimePoint:
 
 
 def policy_of(charter: Charter) -> Policy:
-    return Policy(version=charter.version, retain_patient_characteristics=charter.retain_patient_characteristics)
+    """Return what a charter allows beside the Basic Profile."""
+    retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
+    return Policy(version=charter.version, options=DEFAULT_OPTIONS | retained)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
