@@ -1,27 +1,41 @@
 """Secrets come from the environment or from files that only their owner may read (0600), never from the database."""
 
 import base64
+import binascii
 import os
 import secrets
 import stat
 from pathlib import Path
 
 KEY_BYTES = 32
+# Of 32 random bytes about 30 differ; fewer than this comes by chance once in 10^15 keys.
+_DISTINCT = 16
 
 
 class SecretUnsafe(RuntimeError):
-    """A key file that others may read, or a key of the wrong length: the product refuses to start."""
+    """A key that is open to others, missing, weak or of the wrong length: the product refuses to start."""
 
 
-def load_key(*, variable: str, path: Path) -> bytes:
+def load_key(*, variable: str, path: Path, is_first_use: bool = True) -> bytes:
     """32 bytes from the environment variable (base64) or from the file, which is made on first use.
 
-    Raises SecretUnsafe where the file is open to others or the key is not 32 bytes.
+    Raises SecretUnsafe where the file is open to others or, after the first use, missing; or where the key is not 32
+    bytes, or weak.
     """
-    text = os.environ.get(variable) or _read_or_make(path)
-    key = base64.b64decode(text)
+    told = os.environ.get(variable)
+    if not told and not is_first_use and not path.exists():
+        raise SecretUnsafe(
+            f"{path} is missing, although this home has been used: put it back from your backup. With another key what "
+            f"was sealed under it cannot be opened. To begin with a new one on purpose, set {variable}."
+        )
+    try:
+        key = base64.b64decode((told or _read_or_make(path)).strip(), validate=True)
+    except binascii.Error:
+        key = b""
     if len(key) != KEY_BYTES:
         raise SecretUnsafe(f"{variable} must be {KEY_BYTES} bytes in base64")
+    if len(set(key)) < _DISTINCT:
+        raise SecretUnsafe(f"{variable} is weak: take {KEY_BYTES} random bytes")
     return key
 
 

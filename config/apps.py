@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 from config.logs import guard_output
@@ -9,3 +11,5 @@ class CorelabConfig(AppConfig):
 
     def ready(self) -> None:
         guard_output()
+        # Registers its check; it looks at models, which are there by now.
+        import_module("config.posture")

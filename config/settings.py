@@ -35,8 +35,10 @@ TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
 INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
-SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key").hex()
-KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key")
+# A home that holds anything has had its keys: a lost one is told, not replaced in silence.
+_IS_NEW = not any((HOME / name).exists() for name in ("corelab.sqlite3", "archive", "quarantine", "reports"))
+SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key", is_first_use=_IS_NEW).hex()
+KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key", is_first_use=_IS_NEW)
 # The key of the audit seal is read by whoever seals, and made by them before the first checkpoint alone.
 SEAL_KEY_VARIABLE = "CORELAB_SEAL_KEY"
 SEAL_KEY_FILE = KEYS / "seal.key"
@@ -57,6 +59,14 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS[2:]]
 QUARANTINE_ROOT = HOME / "quarantine"
 ARCHIVE_ROOT = HOME / "archive"
 REPORTS_ROOT = HOME / "reports"
+
+# What each person, site and trial may keep here: gigabytes, files, and deliveries under way at a time. Generous: they
+# stop a runaway sender, not work. `manage.py quota` gives one of them another share.
+QUOTAS = {
+    "person": os.environ.get("CORELAB_QUOTA_PERSON") or "2000,2000000,100",
+    "site": os.environ.get("CORELAB_QUOTA_SITE") or "4000,4000000,200",
+    "trial": os.environ.get("CORELAB_QUOTA_TRIAL") or "20000,20000000,2000",
+}
 
 INSTALLED_APPS = [
     "config.apps.CorelabConfig",
@@ -234,6 +244,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.RecordPagination",
     "PAGE_SIZE": 100,
     "UNAUTHENTICATED_USER": None,
+    # There is one form of answer; a parameter named so is unknown like any other.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "config.problems.problem_response",
 }
 

@@ -45,16 +45,7 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     scratch.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def remove(sha256: str) -> None:
-    """Take an object out; one that is gone already is no error."""
-    path_of(sha256).unlink(missing_ok=True)
+    _sync(path.parent)
 
 
 def load(sha256: str) -> bytes:
@@ -69,14 +60,18 @@ def load(sha256: str) -> bytes:
 
 
 def remove(sha256: str) -> bool:
-    """Destroy an object for good (an erasure decided by two people); whether there was one. Durable when it returns."""
+    """Take an object out for good; returns whether there was one. Durable when it returns."""
     path = path_of(sha256)
     if not path.exists():
         return False
     path.unlink()
-    directory = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
-    return True

@@ -1,5 +1,6 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
+from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.submissions import IncomingFile, Submission
 
@@ -10,6 +11,7 @@ __all__ = [
     "QCDecision",
     "Query",
     "QueryMessage",
+    "Quota",
     "SecludedInstance",
     "Seclusion",
     "SeclusionDecision",

@@ -17,10 +17,11 @@ from audit.context import acting
 from audit.lines import COLUMNS
 from audit.masking import mask
 from audit.models import AuditEvent
+from audit.sheets import neutral
 from tests.cast import TODAY, Cast, actor_for, give, withdraw
 from tests.people import STAGE
 from trials.models import Subject, TimePoint
-from trials.services.trail import TrailChanged, _checked, _Piece, neutral
+from trials.services.trail import TrailChanged, _checked, _Piece
 from trials.views.trail import PAGE
 
 pytestmark = pytest.mark.django_db

@@ -1,8 +1,6 @@
 """Taking the trail of a trial out of the house, and reviewing it: both are events themselves (11.10(e), A10, A15)."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,14 +16,13 @@ from audit.actor import Actor
 from audit.lines import COLUMNS, cells
 from audit.selectors import Events, Wanted, trial_events
 from audit.services import Thing, record
+from audit.sheets import sheet
 from trials import access
 from trials.models import Disclosure, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
 from trials.services.ledger import Leaving, disclose
 
-# A spreadsheet takes a cell that begins so for a formula; the last four are full-width twins.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Events that are read, and travel, in one piece.
 _PIECE = 1000
 # The apps whose rows tell what was read and reported.
@@ -138,9 +135,7 @@ def _pieces(events: Events, form: Form, *, mark: str) -> Iterator[_Piece]:
 
 
 def _csv(rows: Iterable[Row]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows([neutral(cell) for cell in cells(row)] for row in rows)
-    return text.getvalue().encode()
+    return sheet(cells(row) for row in rows)
 
 
 def _json_lines(rows: Iterable[Row]) -> bytes:
@@ -157,11 +152,6 @@ _MARKS: dict[Form, Callable[[str], bytes]] = {
     Form.JSON_LINES: lambda mark: json.dumps({"inspection_copy": mark}, ensure_ascii=False).encode() + b"\n",
 }
 _FORMS: dict[Form, Callable[[Iterable[Row]], bytes]] = {Form.CSV: _csv, Form.JSON_LINES: _json_lines}
-
-
-def neutral(text: str) -> str:
-    """Return text no spreadsheet runs: an apostrophe stands before what looks like a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def review(*, by: Actor, trial: Trial, scope: reviewing.Scope, verdict: str, findings: str, seen: str) -> None:

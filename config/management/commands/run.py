@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.demo import mark
 from config.demo.people import PASSWORD, PEOPLE
+from config.posture import refuse_unsafe
 from config.single import CannotRun, lock_home, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         for number in end_signals():
             signal.signal(number, signal.default_int_handler)
         try:
+            refuse_unsafe()
             with lock_home(settings.HOME):
                 require_port(settings.BIND_ADDRESS, settings.WEB_PORT, variable="CORELAB_PORT")
                 require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
