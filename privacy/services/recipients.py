@@ -1,7 +1,6 @@
 """Who received something of a subject before, and the notice they get once consent is gone."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -12,6 +11,7 @@ from reports.models import Report
 from reports.services import read as contents_of
 from trials.agreement import Level
 from trials.models import Subject
+from trials.selectors import recipients_of
 from trials.services import consent
 
 
@@ -25,20 +25,14 @@ class Recipient:
 
 
 def earlier_recipients(subject: Subject) -> tuple[Recipient, ...]:
-    """Return who received results of the subject before: everyone who took a report that tells of them."""
-    return tuple(sorted(_of_reports(subject), key=lambda one: (one.on, one.name, one.what)))
-
-
-def _of_reports(subject: Subject) -> Iterator[Recipient]:
-    for report in reports_about(subject):
-        what = _("report %(number)s") % {"number": report.number}
-        for taken in report.downloads.all():
-            yield Recipient(name=taken.taken_by, what=what, on=taken.at.date())
+    """Return everyone to whom the ledger says that something of the subject went, oldest first."""
+    lines = recipients_of(subject).order_by("at", "pk")
+    return tuple(Recipient(name=line.recipient, what=line.what, on=line.at.date()) for line in lines)
 
 
 def reports_about(subject: Subject) -> list[Report]:
     """Return the reports that tell something of the subject, oldest first."""
-    reports = subject.trial_site.trial.reports.select_related("trial").prefetch_related("downloads")
+    reports = subject.trial_site.trial.reports.select_related("trial")
     return [report for report in reports.order_by("number") if subject.code in contents_of(report).subjects]
 
 

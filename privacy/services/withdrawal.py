@@ -17,6 +17,8 @@ from endpoints.services import voiding
 from imaging.models import Instance, Submission
 from imaging.services import seclusion
 from imaging.services.road import WORKING
+from privacy.models import Erasure
+from privacy.services.destruction import destroy
 from privacy.services.recipients import Recipient, earlier_recipients, reports_about
 from trials import access
 from trials.agreement import EFFECTS, GATES, Effect, Gate, Level
@@ -91,13 +93,12 @@ def withdraw(*, by: Actor, subject: Subject, new: NewWithdrawal, seen: str) -> C
 
 
 def _erase_link(by: Actor, subject: Subject, reason: str) -> None:
-    """Clear what could tell that two deliveries are of one person; coded images stay (W5)."""
+    """Destroy what could tell whose the coded images are, which stay (W5)."""
     with because(reason):
-        Subject.objects.filter(pk=subject.pk).update(patient_id_token="", person_token="")
-        deliveries = Submission.objects.filter(time_point__subject=subject)
-        deliveries.update(patient_id_token="", person_token="")
+        done = destroy(by=by, subjects=[subject], level=Erasure.Level.LINK, reason=reason)
     code = subject.trial_site.trial.code
-    record(by=by, act="subject.unlinked", obj=subject, trial_code=code, after={"level": Level.W5}, reason=reason)
+    after = {"level": Level.W5, "identity": done.identity}
+    record(by=by, act="subject.unlinked", obj=subject, trial_code=code, after=after, reason=reason)
 
 
 _EFFECTS = {

@@ -11,11 +11,11 @@ from audit.selectors import Wanted
 from privacy.services import access_packages
 from reports import services as reports
 from reports.services import Form
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import TODAY, Cast, actor_for, withdraw
 from tests.reports.rows import HALVED, write_reads
 from trials.models import Disclosure, Subject
 from trials.selectors import recipients_of
-from trials.services import subjects, trail
+from trials.services import trail
 from trials.services.ledger import Leaving, disclose, listed
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_each_way_out_writes_one_line_with_hash_recipient_and_subjects(read: Cas
 
 @pytest.mark.req("R-PRIV-01")
 def test_a_report_that_only_lists_a_subject_as_withdrawn_has_still_told_of_it(read: Cast) -> None:
-    subjects.withdraw_consent(by=actor_for(read.brisa), subject=read.subject_b, on=TODAY, reason="by letter")
+    withdraw(read.brisa, read.subject_b)
     report = reports.build(by=actor_for(read.coordinator), trial=read.trial, cut_off=TODAY)
     reports.download(by=actor_for(read.coordinator), report=report, form=Form.PDF)
     assert read.subject_b.code in json.loads(report.contents)["withdrawn"][0]["subject"]

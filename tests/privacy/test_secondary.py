@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from privacy.models import Permit, Request
 from privacy.selectors import secondary_subjects
 from privacy.services import requests, secondary
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import TODAY, Cast, actor_for, give
 from tests.privacy.conftest import wish
 from tests.reports.rows import GROWN, HALVED, write_reads
 from trials.models import ConsentForm, Disclosure, Subject
-from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
 
@@ -93,8 +92,7 @@ def test_an_opt_out_counts_from_its_recording_until_it_is_refused(cast: Cast, ki
 @pytest.mark.req("R-PRIV-15")
 def test_withdrawn_unagreed_and_erased_subjects_are_left_out(cast: Cast, permit: Permit, erase: object) -> None:
     without = tuple(scope for scope in ConsentForm.Scope.values if scope != ConsentForm.Scope.SECONDARY)
-    consent = subjects.NewConsent(form=cast.form, scopes=without, on=TODAY)
-    subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=consent)
+    give(cast.alba, cast.monitor, cast.subject_a, cast.form, scopes=without)
     assert secondary_subjects(cast.trial) == [cast.subject_b]
     erase(cast.subject_b, reason=wish().reason)  # type: ignore[operator]  # a fixture's function
     made = secondary.export(by=actor_for(cast.coordinator), permit=permit)
