@@ -18,6 +18,7 @@ from config.door import (  # noqa: F401  settings of ours by being here
     SIGN_IN_PENDING,
     provider_in,
 )
+from config.logs import log_settings
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -300,18 +301,4 @@ CELERY_BEAT_SCHEDULE = {
     "seal-reports": {"task": "reports.tasks.seal_released", **_SWEEP},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.logs.LineFormatter"}},
-    "filters": {"quotable": {"()": "config.logs.QuotableFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["quotable"]}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("CORELAB_LOG_LEVEL", "WARNING")},
-    "loggers": {
-        "corelab": {"level": "INFO"},
-        # It says at every start that a file broker has no host.
-        "kombu": {"level": "ERROR"},
-        # It warns that nothing is fetched from the net; we want it so.
-        "pyhanko": {"level": "ERROR"},
-    },
-}
+LOGGING = log_settings(level=os.environ.get("CORELAB_LOG_LEVEL", "WARNING"))
