@@ -30,9 +30,10 @@ class SoftKey:
     def create(self, options: dict[str, Any]) -> str:
         """Answer a registration."""
         self.holder = options["user"]["id"]
-        public = ES256.from_cryptography_key(self.private.public_key())
+        public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]  # fido2 leaves it
         credential = AttestedCredentialData.create(b"\0" * 16, self.id, public)
-        told = AuthenticatorData.create(sha256(self.host.encode()), self._flags() | _ATTESTED, self.count, credential)
+        flags = AuthenticatorData.FLAG(self._flags() | _ATTESTED)
+        told = AuthenticatorData.create(sha256(self.host.encode()), flags, self.count, credential)
         client = self._client(CollectedClientData.TYPE.CREATE, options)
         response = {
             "clientDataJSON": websafe_encode(client),

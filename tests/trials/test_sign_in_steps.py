@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from audit.models import AuditEvent
+from config import settings as product
 from tests.cast import PASSWORD, Cast
 from tests.newcomer import Newcomer, is_in, newcomer
 from trials.models import User
@@ -196,3 +197,11 @@ def test_nothing_that_was_typed_at_either_step_is_told_to_the_trail(ada: Newcome
     client.post(SECOND, {"code": code})
     told = "".join(str(vars(event)) for event in AuditEvent.objects.filter(object_id=str(ada.user.pk)))
     assert not any(word in told for word in (PASSWORD, "73519284", code, ada.secret, *ada.recovery_codes))
+
+
+@pytest.mark.req("R-IN-01")
+def test_passwords_of_the_product_are_kept_by_argon2_and_its_limits_are_those_of_the_page() -> None:
+    assert product.PASSWORD_HASHERS[0].endswith("Argon2PasswordHasher")
+    assert (product.SESSION_IDLE, product.SESSION_ABSOLUTE, product.SESSION_WARNING) == (1800, 43_200, 120)
+    assert product.DEMO_DOOR
+    assert product.SESSION_COOKIE_HTTPONLY

@@ -117,7 +117,8 @@ def remove(*, by: Actor, user: User, number: int, password: str, code: str) -> N
     raise refusal
 
 
-def prove_begin(*, user: User, host: str) -> Ceremony:
+def prove_begin(*, user: User | None, host: str) -> Ceremony:
+    """Ask for a passkey of this account, or, with None, for any that names its account itself."""
     return webauthn.begin_authentication(user, host=host)
 
 

@@ -25,7 +25,7 @@ def waiting_for(by: Actor) -> list[User]:
         return []
     people = access.current_memberships().filter(trial__in=of_trials).values("user")
     waiting = User.objects.filter(pk__in=people, awaits_vouching=True, is_active=True)
-    return list(waiting.exclude(pk=by.user_id).order_by("username"))
+    return list(waiting.exclude(pk=by.user_id or 0).order_by("username"))
 
 
 def vouch(*, by: Actor, user: User, account: User, password: str, code: str) -> None:

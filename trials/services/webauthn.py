@@ -144,9 +144,10 @@ def _locked(user: User, key: str) -> Any:
 
 def credential_of(row: Any) -> AttestedCredentialData:
     told = RegistrationResponse.from_dict(row.data["credential"]).response.attestation_object.auth_data
-    if told.credential_data is None:
+    credential: AttestedCredentialData | None = told.credential_data
+    if credential is None:
         raise PasskeyRefused
-    return told.credential_data
+    return credential
 
 
 def _server(host: str) -> Fido2Server:

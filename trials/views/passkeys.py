@@ -16,6 +16,7 @@ from trials.account_forms import FirstPasskeyForm, PasskeyForm
 from trials.forms import RemoveFactorForm
 from trials.http import ActorRequest
 from trials.services import factors, passkeys
+from trials.services.webauthn import Ceremony
 from trials.views.pages import attempt, typed
 from trials.views.words import grouped
 
@@ -27,7 +28,7 @@ def host_of(request: HttpRequest) -> str:
     return request.get_host().partition(":")[0]
 
 
-def keep_state(request: HttpRequest, ceremony: passkeys.Ceremony) -> None:
+def keep_state(request: HttpRequest, ceremony: Ceremony) -> None:
     request.session[_STATE] = ceremony.state
 
 
