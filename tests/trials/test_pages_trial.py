@@ -130,9 +130,9 @@ TABS = {
     },
     "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
     "analyst": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
-    "sponsor": {"Overview", "Charter", "Results", "Reports"},
+    "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Results", "Reports", "Audit"},
-    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Audit"},
+    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Out of analysis", "Audit"},
 }
 
 
