@@ -44,9 +44,8 @@ class WithdrawForm(ReasonForm):
 
 
 class ConfirmForm(forms.Form):
-    """The code typed under the preview; `seen` names what was shown."""
+    """The code typed under the preview."""
 
-    seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
     code = forms.CharField(
         label=__("Type the subject's code to confirm"),
         max_length=20,

@@ -113,7 +113,7 @@ def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: Tri
 
 def add_form(coordinator: User, trial: Trial, version: str = "1.0", **told: Any) -> ConsentForm:
     """A version that asks for everything, approved for every site of the trial in English."""
-    new = {"version": version, "approved_on": TODAY, "scopes": SCOPES, "bases": BASES} | told
+    new: dict[str, Any] = {"version": version, "approved_on": TODAY, "scopes": SCOPES, "bases": BASES} | told
     form = consent_forms.add(by=actor_for(coordinator), trial=trial, new=consent_forms.NewForm(**new))
     for site in trial.sites.all():
         approve_form(coordinator, form, site)
@@ -128,7 +128,14 @@ def approve_form(coordinator: User, form: ConsentForm, site: TrialSite) -> None:
 def new_consent(form: ConsentForm, **told: Any) -> consents.NewConsent:
     """What a signed form says; its scan exists as a hash alone, here as at the core laboratory."""
     paper = consents.Paper(sha256=hashlib.sha256(secrets.token_bytes(8)).hexdigest(), pages=3)
-    new = {"form": form, "language": LANGUAGE, "scopes": SCOPES, "on": TODAY, "paper": paper, "checks": ALL_CHECKS}
+    new: dict[str, Any] = {
+        "form": form,
+        "language": LANGUAGE,
+        "scopes": SCOPES,
+        "on": TODAY,
+        "paper": paper,
+        "checks": ALL_CHECKS,
+    }
     return consents.NewConsent(**(new | told))
 
 

@@ -79,8 +79,8 @@ def make_trial(plan: Plan) -> Trial:
     for person in PEOPLE:
         _seat(trial, person)
     approved_on = timezone.localdate() - dt.timedelta(days=400)
-    new = consent_forms.NewForm(version="1.0", approved_on=approved_on, scopes=SCOPES, bases=BASES)
-    form = consent_forms.add(by=by, trial=trial, new=new)
+    version = consent_forms.NewForm(version="1.0", approved_on=approved_on, scopes=SCOPES, bases=BASES)
+    form = consent_forms.add(by=by, trial=trial, new=version)
     for trial_site in trial.sites.all():
         consent_forms.approve(by=by, form=form, trial_site=trial_site, language=LANGUAGE, on=approved_on)
     return trial

@@ -32,23 +32,15 @@ def withdraw(request: ActorRequest, code: str) -> HttpResponse:
 
 def _confirm(request: ActorRequest, subject: Subject, form: WithdrawForm, shown: Preview) -> HttpResponse:
     is_confirmed = "confirm" in request.POST
-    confirmation = ConfirmForm(request.POST if is_confirmed else None, subject=subject, initial={"seen": shown.seen})
-    done = is_confirmed and attempt(
+    confirmation = ConfirmForm(request.POST if is_confirmed else None, subject=subject)
+    seen = request.POST.get("seen", "")
+    done = attempt(
         confirmation,
-        lambda: withdrawal.withdraw(
-            by=request.actor,
-            subject=subject,
-            new=form.withdrawal(),
-            seen=confirmation.cleaned_data["seen"],
-        ),
+        lambda: withdrawal.withdraw(by=request.actor, subject=subject, new=form.withdrawal(), seen=seen),
     )
     if done:
         messages.warning(request, _("The withdrawal is recorded and in force."))
         return redirect("subject", subject.code)
-    if is_confirmed and shown.seen != confirmation.data.get("seen"):
-        # Shown anew: what is confirmed next is what stands on the page now.
-        confirmation.data = confirmation.data.copy()
-        confirmation.data["seen"] = shown.seen
     return _page(request, subject, form, shown=shown, confirmation=confirmation, status=400 if is_confirmed else 200)
 
 

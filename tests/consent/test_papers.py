@@ -1,6 +1,7 @@
 """Forms, papers and the second person who confirms them."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -33,7 +34,7 @@ from trials.services.consents import NewAnswer, Paper
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
-RESIGN = {"scopes": tuple(ConsentForm.Scope.values), "approved_on": TODAY, "bases": BASES}
+RESIGN: dict[str, Any] = {"scopes": tuple(ConsentForm.Scope.values), "approved_on": TODAY, "bases": BASES}
 
 
 def code_of(refused: pytest.ExceptionInfo[ValidationError]) -> str:
@@ -134,7 +135,7 @@ def test_rows_of_consent_are_added_and_never_changed(cast: Cast) -> None:
 @pytest.mark.req("R-CONS-01")
 def test_who_was_asked_and_refused_is_on_record_and_opens_nothing(cast: Cast) -> None:
     by, secondary = actor_for(cast.alba), (ConsentForm.Scope.SECONDARY.value,)
-    told = {"form": cast.form, "language": "en", "on": TODAY, "scopes": secondary}
+    told: dict[str, Any] = {"form": cast.form, "language": "en", "on": TODAY, "scopes": secondary}
     consents.answer(by=by, subject=cast.subject_a, new=NewAnswer(kind=Consent.Kind.REFUSED, **told))
     assert not consent.allows(cast.subject_a, Gate.SECONDARY)
     assert consent.allows(cast.subject_a, Gate.READ)
@@ -194,7 +195,7 @@ def test_a_mandatory_module_cannot_be_left_out_and_an_optional_one_can(cast: Cas
 def test_a_new_version_stops_the_next_scan_only_where_it_says_so(
     cast: Cast, reconsent: str, *, is_stopped: bool
 ) -> None:
-    new = NewForm(version="2.0", supersedes=cast.form, reconsent=reconsent, **RESIGN)  # type: ignore[arg-type]
+    new = NewForm(version="2.0", supersedes=cast.form, reconsent=reconsent, **RESIGN)
     form = consent_forms.add(by=actor_for(cast.coordinator), trial=cast.trial, new=new)
     time_point = baseline_of(cast)
     assert consent.allows(cast.subject_a, Gate.RECEIVE, time_point=time_point)

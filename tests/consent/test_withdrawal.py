@@ -1,9 +1,11 @@
 """Withdrawal on all floors: what each level does to queues, images, reads and reports, and how soon."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -183,8 +185,8 @@ def test_what_is_confirmed_is_what_was_shown(cast: Cast) -> None:
     new, by = NewWithdrawal(level=Level.W3, on=TODAY, reason="asked by letter"), actor_for(cast.alba)
     seen = withdrawal.preview(by=by, subject=cast.subject_a, new=new).seen
     half_sent(cast)
-    told = {"by": by, "subject": cast.subject_a, "new": new, "seen": seen}
-    assert refused(lambda: withdrawal.withdraw(**told)) == "changed"  # type: ignore[arg-type]
+    told: dict[str, Any] = {"by": by, "subject": cast.subject_a, "new": new, "seen": seen}
+    assert refused(lambda: withdrawal.withdraw(**told)) == "changed"
     assert consent.allows(cast.subject_a, Gate.READ)
 
 
@@ -237,7 +239,7 @@ def test_w6_takes_the_images_out_of_the_archive_into_the_encrypted_quarantine(
             parts=image.parts,
             wrapped_key=bytes(never_valid.wrapped_key),
         )
-        assert archive.hashlib.sha256(sealed.read()).hexdigest() == image.sha256
+        assert hashlib.sha256(sealed.read()).hexdigest() == image.sha256
     plain = b"DICM"
     assert all(plain not in path.read_bytes() for path in Path(settings.QUARANTINE_ROOT).rglob("*") if path.is_file())
     imaging_tasks.seclude(str(never_valid.pk))
@@ -312,7 +314,7 @@ def test_a_restriction_stops_use_keeps_storage_and_is_lifted_with_a_reason(cast:
     assert refused(lambda: consent.require(cast.subject_a, Gate.SECONDARY)) == "restricted"
     assert drive(send(cast.alba, baseline_of(cast), ct_series())).state == Submission.State.CHECKED
     ground = Restriction.Ground.CLAIMS
-    told = {"by": by, "subject": cast.subject_a}
+    told: dict[str, Any] = {"by": by, "subject": cast.subject_a}
     assert refused(lambda: restriction.restrict(**told, ground=ground, reason="again")) == "wrong-state"
     assert refused(lambda: restriction.lift(**told, reason=" ")) == "no-reason"
     restriction.lift(by=by, subject=cast.subject_a, reason="it was right")

@@ -143,9 +143,9 @@ TABS = {
         "Reports",
         "Audit",
     },
-    "sponsor": {"Overview", "Charter", "Results", "Reports"},
+    "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Results", "Reports", "Audit"},
-    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Audit"},
+    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Out of analysis", "Audit"},
 }
 
 
