@@ -4,6 +4,7 @@ Nothing is kept between the pages of a review: what is decided travels with the 
 """
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +123,7 @@ def review(*, by: Actor, trial: Trial, decisions: Decisions, proof: Proof) -> Ac
     to_end = [each.membership for each in found if decisions[each.membership.pk].verdict is Verdict.END]
     for membership in to_end:
         members.unseat(by=by, membership=membership, reason=decisions[membership.pk].reason)
-    made.contents, made.record_sha256, made.at = contents, signature.record_sha256, signature.at
+    made.contents, made.record_sha256, made.at = json.loads(signature.contents), signature.record_sha256, signature.at
     made.reviewer_id, made.reviewer_name = by.id, by.name
     made.kept, made.ended = len(found) - len(to_end), len(to_end)
     made.save(force_insert=True)
