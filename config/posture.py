@@ -2,7 +2,7 @@
 
 import ipaddress
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Posture:
 
 
 def of_settings() -> Posture:
-    policy: dict[str, Iterable[Any]] = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    policy: dict[str, Any] = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     return Posture(
         is_debug=settings.DEBUG,
         hosts=settings.ALLOWED_HOSTS,

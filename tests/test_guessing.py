@@ -113,8 +113,8 @@ FILTERS = ("code", "subject", "site", "state", "act", "person", "layer", "kind",
 
 def queries(address: str) -> list[dict[str, Any]]:
     """Every key with every odd value; a page ignores what it does not know, a list of the API is asked one by one."""
-    by_page = [dict.fromkeys(("page", "limit", "offset", "p"), value) for value in PAGES]
-    long = [{LONG: "1"}, {"code": LONG}, {"code": ["a", "b"], "page": ["1", "2"]}]
+    by_page: list[dict[str, Any]] = [dict.fromkeys(("page", "limit", "offset", "p"), value) for value in PAGES]
+    long: list[dict[str, Any]] = [{LONG: "1"}, {"code": LONG}, {"code": ["a", "b"], "page": ["1", "2"]}]
     if address.startswith("/api/"):
         return [*({name: value} for name in FILTERS for value in VALUES[1::3]), *by_page, *long]
     return [*(dict.fromkeys((*KEYS, *FILTERS), value) for value in VALUES), *by_page, *long]
@@ -156,7 +156,7 @@ def test_a_key_that_a_list_does_not_offer_is_refused_and_never_asked_of_the_data
         with CaptureQueriesContext(connection) as asked_for:
             answer = client.get(address, {key: "TUNDRA"})
         assert (answer.status_code, "results" in answer.json()) == (400, False), key
-        assert not [each["sql"] for each in asked_for if key in each["sql"] and len(key) > 6], key
+        assert not [each["sql"] for each in asked_for if "__" in key and key in each["sql"]], key
 
 
 @pytest.mark.req("R-SEC-03")

@@ -88,5 +88,5 @@ def test_the_scan_of_the_repository_finds_a_planted_secret() -> None:
     header = "-----BEGIN EC PRIVATE " + "KEY-----"
     assert secrets_in(f"x\n{header}\nMHc") == [header]
     line = "SECRET" + "_KEY = 'kJ8sVq2mXw0ZrT5yUb7Nc4Lp9Hd1Ge3F'"
-    assert secrets_in(line) == [line.replace("SECRET_KEY", "SECRET_KEY")]
+    assert secrets_in(line) == [line]
     assert secrets_in("password = 'the-same-words-over-and-over-again'") == []

@@ -32,7 +32,7 @@ State = Submission.State
 UNDER_WAY = (State.RECEIVING, State.UNASSIGNED, *WORKING)
 # A sender that tries again and again must not fill the trail instead of the disk.
 _QUIET = dt.timedelta(hours=1)
-_GIGABYTE = 10**9
+GIGABYTE = 10**9
 
 
 class Share(StrEnum):
@@ -120,7 +120,7 @@ def _limit(share: Share, quota: Quota | None) -> Room:
 def for_all(share: Share) -> Room:
     """What the installation gives to each trial, site or person. Raises ValueError where that is no three numbers."""
     size, files, deliveries = (int(word) for word in settings.QUOTAS[share].split(","))
-    return Room(size=size * _GIGABYTE, files=files, deliveries=deliveries)
+    return Room(size=size * GIGABYTE, files=files, deliveries=deliveries)
 
 
 def _sentence(level: Level, overrun: str) -> str:

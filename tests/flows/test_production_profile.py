@@ -71,7 +71,9 @@ class Overheard(threading.Thread):
         self.listening = threading.Event()
 
     def run(self) -> None:
-        with redis.Redis(REDIS_HOST, REDIS_PORT, self.number).monitor() as monitor:
+        # Nothing may be said for a while; by default the client hangs up after five seconds.
+        line = redis.Redis(REDIS_HOST, REDIS_PORT, self.number, socket_timeout=None)
+        with line.monitor() as monitor:  # type: ignore[no-untyped-call]  # the client types it not
             self.listening.set()
             for told in monitor.listen():
                 if told["db"] == self.number:

@@ -8,10 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.actor import machine
 from imaging.services import quotas
-from imaging.services.quotas import Level, Room
+from imaging.services.quotas import GIGABYTE, Level, Room
 from trials.models import Trial, TrialSite, User
-
-_GIGABYTE = 10**9
 
 
 class Command(BaseCommand):
@@ -48,7 +46,7 @@ class Command(BaseCommand):
                 trial_site=_found(trial.sites.select_related("trial"), "site", number=site) if site else None,
                 person=_found(User.objects.all(), "person", username=person) if person else None,
                 limit=Room(
-                    size=None if gigabytes is None else gigabytes * _GIGABYTE,
+                    size=None if gigabytes is None else gigabytes * GIGABYTE,
                     files=options["files"],
                     deliveries=options["deliveries"],
                 ),
@@ -75,7 +73,7 @@ def _found(rows: Any, what: str, **wanted: str) -> Any:
 
 def _line(site: TrialSite, level: Level) -> str:
     used, limit = level.used, level.limit
-    sizes = f"{(used.size or 0) / _GIGABYTE:.1f} of {(limit.size or 0) / _GIGABYTE:.1f} GB"
+    sizes = f"{(used.size or 0) / GIGABYTE:.1f} of {(limit.size or 0) / GIGABYTE:.1f} GB"
     counts = f"{used.files} of {limit.files} files, {used.deliveries} of {limit.deliveries} deliveries under way"
     name = f"site {site.number}" if level.share == quotas.Share.SITE else f"trial {site.trial.code}"
     return f"{name}: {sizes}, {counts}"
