@@ -1,5 +1,6 @@
 from trials.models.charters import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.models.people import Membership, Sponsor, User
+from trials.models.recipients import Recipient
 from trials.models.subjects import Consent, ConsentForm, Subject, TimePoint
 from trials.models.trials import Site, Trial, TrialSite
 
@@ -9,6 +10,7 @@ __all__ = [
     "ConsentForm",
     "ImagingRequirement",
     "Membership",
+    "Recipient",
     "ScheduledTimePoint",
     "Site",
     "Sponsor",
