@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ class Tab:
     act: Act
     view: str
     members: frozenset[str] = frozenset()
+    of_the_vault: bool = False
 
 
 TABS = (
@@ -32,6 +34,7 @@ TABS = (
     Tab(_("Reads"), Act.READ_ASSIGN, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
+    Tab(_("Identities"), Act.IDENTITY_UNLOCK, "identity-list", of_the_vault=True),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
 )
 
@@ -71,6 +74,6 @@ def _here(request: HttpRequest, actor: Actor) -> Here | None:
         return None
     acts = access.acts_in(actor, trial)
     name = match.url_name or ""
-    tabs = tuple(tab for tab in TABS if tab.act in acts)
+    tabs = tuple(tab for tab in TABS if tab.act in acts and (settings.VAULT_ON or not tab.of_the_vault))
     current = next((tab.view for tab in tabs if name == tab.view or name in tab.members), "")
     return Here(trial=trial, tabs=tabs, current=current)

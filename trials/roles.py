@@ -94,6 +94,8 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_DISCARD: Reach.SITE,
         Act.SCAN_VIEW: Reach.SITE,
         Act.IDENTITY_RECORD: Reach.SITE,
+        # Asks, or agrees to what another asks: never both.
+        Act.IDENTITY_UNLOCK: Reach.SITE,
     },
     Role.QC_ANALYST: {
         Act.TRIAL_VIEW: Reach.TRIAL,
