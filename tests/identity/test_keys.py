@@ -12,9 +12,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditEvent
+from audit.secrets import make_key
 from identity import box, keyring, services
 from identity.envelope import EnvelopeRefused, master, unwrap, wrap
-from identity.keyring import KeyMissing, KeyRefused
+from identity.keyring import KeyRefused
 from identity.models import Identity, IndexKey, MasterMark, SubjectKey
 from identity.refusals import VaultRefused
 from identity.services import keys
@@ -258,10 +259,7 @@ def test_ten_thousand_data_keys_are_wrapped_anew_within_a_second(vault: Path) ->
 def test_making_a_key_never_writes_over_one_and_leaves_no_scratch(tmp_path: Path) -> None:
     path = tmp_path / "identity.key"
     path.write_text("what stood there")
-    with pytest.raises(KeyMissing), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyring, "settings", type("S", (), {"IDENTITY_KEY_FILE": tmp_path / "none" / "identity.key"}))
-        keyring.load()
     with pytest.raises(FileExistsError):
-        keyring.make_key(path, os.urandom(32))
+        make_key(path, os.urandom(32))
     assert path.read_text() == "what stood there"
     assert list(tmp_path.iterdir()) == [path]
