@@ -45,9 +45,7 @@ def of_the_vault(view: View[P]) -> View[P]:
     def page(request: ActorRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not settings.VAULT_ON:
             raise Http404
-        response = view(request, *args, **kwargs)
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return view(request, *args, **kwargs)
 
     return page
 
