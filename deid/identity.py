@@ -82,4 +82,4 @@ def _normal(text: str) -> str:
     """Return letters and digits only, without accents and case, so that spelling habits do not matter."""
     flat = unicodedata.normalize("NFKD", text).casefold().translate(_UNDECOMPOSED)
     # Once more: folding case may put letters together again.
-    return "".join(letter for letter in unicodedata.normalize("NFKD", flat) if letter.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", flat)))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from identity import keyring
-from identity.envelope import Key, Place, new_key, seal_all, unseal, unwrap, wrap
+from identity.envelope import Key, Place, new_key, seal_row, unseal, unwrap, wrap
 from identity.keyring import Ring
 from identity.models import Identity, IndexKey, MasterMark, SubjectKey
 from identity.person import FIELDS, Person, from_bytes
@@ -72,8 +72,7 @@ def _unwrapped(masters: Masters, wrapped: bytes, place: Place) -> Key:
 
 def sealed_fields(person: Person, *, key: Key, subject_code: str) -> dict[str, bytes]:
     """Return every field of a person sealed for its column."""
-    values = {field_place(column, subject_code): value for column, value in person.as_bytes().items()}
-    return {place.column: sealed for place, sealed in seal_all(values, key=key).items()}
+    return seal_row(person.as_bytes(), key=key, table=Identity._meta.db_table, row=subject_code)
 
 
 def person_in(identity: Identity, *, key: Key) -> Person:

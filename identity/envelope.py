@@ -33,8 +33,12 @@ class Place:
 
     def as_bytes(self) -> bytes:
         """Return each part behind its length: no two places share their bytes."""
-        parts = (part.encode() for part in (self.table, self.column, self.row))
-        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return _part(self.table) + _part(self.column) + _part(self.row)
+
+
+def _part(text: str) -> bytes:
+    told = text.encode()
+    return len(told).to_bytes(4, "big") + told
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,18 @@ def master(secret: bytes) -> Key:
 
 def seal(value: bytes, *, key: Key, place: Place) -> bytes:
     """Return key number, nonce, ciphertext and tag: 29 bytes more than the value."""
-    return seal_all({place: value}, key=key)[place]
+    return seal_row({place.column: value}, key=key, table=place.table, row=place.row)[place.column]
 
 
-def seal_all(values: Mapping[Place, bytes], *, key: Key) -> dict[Place, bytes]:
-    """Seal several values under one key, each with a nonce of its own."""
-    head, cipher = bytes((key.id,)), AESGCM(key.secret)
-    random = os.urandom(_NONCE_BYTES * len(values))
-    nonces = (random[start : start + _NONCE_BYTES] for start in range(0, len(random), _NONCE_BYTES))
-    return {
-        place: head + nonce + cipher.encrypt(nonce, value, head + place.as_bytes())
-        for nonce, (place, value) in zip(nonces, values.items(), strict=True)
-    }
+def seal_row(values: Mapping[str, bytes], *, key: Key, table: str, row: str) -> dict[str, bytes]:
+    """Seal the columns of one row, each for its own place and with a nonce of its own."""
+    head, encrypt = bytes((key.id,)), AESGCM(key.secret).encrypt
+    before, after = head + _part(table), _part(row)
+    random, sealed = os.urandom(_NONCE_BYTES * len(values)), {}
+    for start, (column, value) in zip(range(0, len(random), _NONCE_BYTES), values.items(), strict=True):
+        nonce = random[start : start + _NONCE_BYTES]
+        sealed[column] = head + nonce + encrypt(nonce, value, before + _part(column) + after)
+    return sealed
 
 
 def unseal(sealed: bytes, *, key: Key, place: Place) -> bytes:

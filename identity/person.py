@@ -55,7 +55,7 @@ class Person:
 
     def as_bytes(self) -> dict[str, bytes]:
         """Return every field as the bytes that are sealed."""
-        return {each.name: str(getattr(self, each.name)).encode() for each in fields(self)}
+        return {name: str(getattr(self, name)).encode() for name in FIELDS}
 
     def corrected(self, change: "Correction") -> "Person":
         return replace(self, **change.told())
