@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from deid import person_of
 
@@ -94,7 +95,7 @@ class Correction:
     local_number: str | None = None
     contact: str | None = None
 
-    def told(self) -> dict[str, object]:
+    def told(self) -> dict[str, Any]:
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
 
 

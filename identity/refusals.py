@@ -1,6 +1,6 @@
 """A refusal of the vault: a sentence for whoever asked, and an event that stays when everything else is taken back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -61,7 +61,7 @@ _DAMAGED = _(
 )
 
 
-def _tell(told: dict[str, Any], refused: VaultRefused) -> None:
+def _tell(told: Mapping[str, Any], refused: VaultRefused) -> None:
     obj: Model = told.get("subject") or told["window"]
     trial_code = obj.trial_site.trial.code if "subject" in told else obj.trial_code  # type: ignore[attr-defined]  # Subject, or a window of ours
     tell(by=told["by"], obj=obj, trial_code=trial_code, cause=str(refused.code))

@@ -9,10 +9,10 @@ from audit.actor import Actor
 from audit.services import record
 from endpoints.models import Assignment
 from trials import access
-from trials.services.recipients import read_code
 from trials.models import ConsentForm, TimePoint, Trial, User
 from trials.roles import Act, Role
 from trials.services import consent
+from trials.services.recipients import read_code
 
 
 @transaction.atomic
