@@ -42,7 +42,7 @@ def of_the_vault(view: View[P]) -> View[P]:
 
     @never_cache
     @wraps(view)
-    def page(request: ActorRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def page(request: ActorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not settings.VAULT_ON:
             raise Http404
         return view(request, *args, **kwargs)
@@ -159,7 +159,7 @@ def unlock(request: ActorRequest, code: str) -> HttpResponse:
 
 
 def _sign_request(request: ActorRequest, subject: Subject, reason: str) -> HttpResponse:
-    asked = {"by": request.actor, "subject": subject, "reason": reason}
+    asked: dict[str, Any] = {"by": request.actor, "subject": subject, "reason": reason}
     ceremony = Ceremony(
         heading=_("Ask to read the identity of %(code)s") % {"code": subject.code},
         what=_("Your request to read who this subject is. It opens nothing by itself."),

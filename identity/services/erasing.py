@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -44,7 +45,7 @@ def shred(*, by: Actor, subject_code: str, trial_code: str, reason: str) -> Shre
     """
     require_reason(reason)
     now = timezone.now()
-    told = {"trial_code": trial_code, "subject_code": subject_code, "at": now}
+    told: dict[str, Any] = {"trial_code": trial_code, "subject_code": subject_code, "at": now}
     if not settings.VAULT_ON:
         return Shredded(**told, was_held=False, has_vault=False)
     with transaction.atomic(using=ALIAS):

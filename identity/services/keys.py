@@ -99,7 +99,7 @@ def rotate(*, by: Actor) -> Rotated:
 
 def _rewrap_subjects(ring: Ring, coming: Key) -> int:
     rows = SubjectKey.objects.filter(wrapped_key__isnull=False).values_list("pk", "subject_code", "wrapped_key")
-    held = [(pk, bytes(wrapped), key_place(code)) for pk, code, wrapped in rows]
+    held = [(pk, bytes(wrapped or b""), key_place(code)) for pk, code, wrapped in rows]
     return _rewrap(SubjectKey._meta.db_table, held, ring, coming)
 
 

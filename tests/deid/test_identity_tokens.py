@@ -2,6 +2,7 @@
 
 import datetime as dt
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -93,7 +94,7 @@ def test_without_a_name_there_is_no_token_of_a_person(name: str) -> None:
 def test_tokens_in_files_are_keyed_by_trial_and_two_trials_cannot_be_joined(
     name: list[str], day: object, sex: str, number: str
 ) -> None:
-    person = {"name": "^".join(name), "birth_date": f"{day:%Y%m%d}", "sex": sex, "number": number}
+    person: dict[str, Any] = {"name": "^".join(name), "birth_date": f"{day:%Y%m%d}", "sex": sex, "number": number}
     here, there = tokens_of(**person), tokens_of(**person, key=OTHER)
     assert here == tokens_of(**(person | {"name": "^".join(name).upper(), "number": f" {number} "}))
     told = {here.patient_id, here.person, there.patient_id, there.person}

@@ -11,7 +11,7 @@ from django.utils import timezone
 from identity import services
 from identity.models import UnlockWindow
 from identity.person import Person, Sex
-from identity.services import keys, unlocking
+from identity.services import keys
 from tests.cast import Cast, actor_for
 from tests.signing import prove
 from trials.models import Subject, User
@@ -73,5 +73,5 @@ def opened(recorded: Subject, cast: Cast) -> UnlockWindow:
 def later(monkeypatch: pytest.MonkeyPatch, by: dt.timedelta) -> None:
     """Let the vault's clock run ahead."""
     then = timezone.now() + by
-    monkeypatch.setattr(unlocking.timezone, "now", lambda: then)
-    monkeypatch.setattr(unlocking.clock, "is_unsafe", lambda: False)
+    monkeypatch.setattr("identity.services.unlocking.timezone.now", lambda: then)
+    monkeypatch.setattr("identity.services.unlocking.clock.is_unsafe", lambda: False)

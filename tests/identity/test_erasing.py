@@ -25,7 +25,12 @@ TWO = pytest.mark.django_db(databases=["default", "identity"])
 
 
 def shred(subject: Subject, **other: Any) -> services.Shredded:
-    told = {"by": STAGE, "subject_code": subject.code, "trial_code": "TUNDRA", "reason": "she asked for it"}
+    told: dict[str, Any] = {
+        "by": STAGE,
+        "subject_code": subject.code,
+        "trial_code": "TUNDRA",
+        "reason": "she asked for it",
+    }
     return services.shred(**(told | other))
 
 
@@ -39,6 +44,7 @@ def test_after_shredding_nothing_opens_and_the_trail_holds_a_tombstone(cast: Cas
     row = SubjectKey.objects.get()
     assert (row.wrapped_key, row.destroyed_at, row.subject_code) == (None, facts.at, cast.subject_a.code)
     assert not Identity.objects.exists()
+    assert facts.event is not None
     tombstone = AuditEvent.objects.get(sequence=facts.event)
     assert (tombstone.act, tombstone.reason) == ("identity.shredded", "she asked for it")
     assert json.loads(tombstone.after)["windows_closed"] == 2

@@ -221,7 +221,7 @@ def test_a_right_that_ended_meanwhile_closes_the_window(cast: Cast, opened: Unlo
 
 @pytest.mark.req("R-ID-13")
 def test_odd_clocks_open_nothing(cast: Cast, opened: UnlockWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlocking.clock, "is_unsafe", lambda: True)
+    monkeypatch.setattr("identity.services.unlocking.clock.is_unsafe", lambda: True)
     refused_with("clock", cast.alba, opened)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import secrets
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -61,7 +62,7 @@ def test_every_single_typing_error_and_every_swap_of_neighbours_is_caught(key: b
             if wrong != right:
                 assert not is_checked(symbols[:place] + wrong + symbols[place + 1 :])
     for place in range(len(symbols) - 1):
-        one, other = symbols[place : place + 2]
+        one, other = symbols[place], symbols[place + 1]
         if one != other:
             assert not is_checked(symbols[:place] + other + one + symbols[place + 2 :])
 
@@ -103,7 +104,7 @@ def test_a_recipient_of_one_trial_learns_nothing_of_another(cast: Cast) -> None:
 @pytest.mark.req("R-ID-18")
 @pytest.mark.django_db
 def test_who_may_not_export_adds_no_recipient_and_no_name_comes_twice(cast: Cast) -> None:
-    new = {"trial": cast.trial, "kind": Recipient.Kind.SECONDARY, "name": "Permit 1"}
+    new: dict[str, Any] = {"trial": cast.trial, "kind": Recipient.Kind.SECONDARY, "name": "Permit 1"}
     for user in (cast.alba, cast.analyst, cast.sponsor, cast.officer):
         with pytest.raises(PermissionDenied):
             recipients.add(by=actor_for(user), **new)
