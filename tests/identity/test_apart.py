@@ -200,7 +200,7 @@ def reach(role: str, password: str) -> None:
     psycopg.connect(where, connect_timeout=5).close()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "identity"])
 @pytest.mark.req("R-ID-22")
 def test_the_main_databases_role_cannot_connect_to_the_vault(roles: None, monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"NAME": _VAULT, "USER": _VAULT, "PASSWORD": "v", "ENGINE": "django.db.backends.postgresql"}
