@@ -108,6 +108,15 @@ OF_TRIALS: dict[str, Any] = {
     "register.changed": _("register changed"),
     "permit.added": _("permit of secondary use recorded"),
     "secondary.exported": _("export for secondary use made"),
+    "recipient.added": _("recipient added"),
+    "identity.recorded": _("identity recorded in the vault"),
+    "identity.corrected": _("identity corrected in the vault"),
+    "identity.requested": _("unlocking of an identity requested"),
+    "identity.unlocked": _("identity unlocked by a second person"),
+    "identity.closed": _("unlocked identity closed"),
+    "identity.read": _("identity read"),
+    "identity.refused": _("vault of identities refused an act"),
+    "identity.shredded": _("key of an identity destroyed"),
 }
 # These belong to no trial.
 OF_THE_INSTALLATION: dict[str, Any] = {
@@ -135,6 +144,8 @@ OF_THE_INSTALLATION: dict[str, Any] = {
     "seal.refused": _("sealing refused"),
     "checkpoint.stamped": _("checkpoint stamped by an outside clock"),
     "trail.installed": _("triggers installed"),
+    "vault.refused": _("vault of identities could not be opened"),
+    "vault.rotated": _("master key of the vault replaced"),
 }
 WORDS: dict[str, Any] = OF_TRIALS | ROWS | OF_THE_INSTALLATION
 

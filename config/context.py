@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ class Tab:
     act: Act
     view: str
     members: frozenset[str] = frozenset()
+    of_the_vault: bool = False
 
 
 _PEOPLE = frozenset({"site-add", "site-correct", "member-add", "access-review", "access-as-of"})
@@ -61,6 +63,7 @@ TABS = (
             }
         ),
     ),
+    Tab(_("Identities"), Act.IDENTITY_UNLOCK, "identity-list", of_the_vault=True),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
     Tab(_("Own acts"), Act.TRAIL_OWN, "trial-audit"),
 )
@@ -102,6 +105,6 @@ def _here(request: HttpRequest, actor: Actor) -> Here | None:
         return None
     acts = access.acts_in(actor, trial)
     name = match.url_name or ""
-    tabs = tuple(tab for tab in TABS if tab.act in acts)
+    tabs = tuple(tab for tab in TABS if tab.act in acts and (settings.VAULT_ON or not tab.of_the_vault))
     current = next((tab.view for tab in tabs if name == tab.view or name in tab.members), "")
     return Here(trial=trial, tabs=tabs, current=current)

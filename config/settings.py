@@ -19,6 +19,7 @@ from config.door import (  # noqa: F401  settings of ours by being here
     provider_in,
 )
 from config.logs import log_settings
+from identity import switch
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -40,6 +41,11 @@ DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 _IS_NEW = not any((HOME / name).exists() for name in ("corelab.sqlite3", "archive", "quarantine", "reports"))
 SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key", is_first_use=_IS_NEW).hex()
 KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key", is_first_use=_IS_NEW)
+# The vault of identities stands on a database and a key of its own, or not at all. Its key is no setting: it is read at
+# the moment of each act, by whoever was given it.
+VAULT_ON = switch.is_on(os.environ)
+VAULT_ROOT = HOME / "identity"
+IDENTITY_KEY_FILE = KEYS / "identity.key"
 # The key of the audit seal is read by whoever seals, and made by them before the first checkpoint alone.
 SEAL_KEY_VARIABLE = "CORELAB_SEAL_KEY"
 SEAL_KEY_FILE = KEYS / "seal.key"
@@ -137,9 +143,9 @@ TEMPLATES = [
 FORM_RENDERER = "config.forms.CorelabRenderer"
 
 
-def _database() -> dict[str, Any]:
-    """PostgreSQL where CORELAB_DATABASE_URL names one, else SQLite that survives a power cut (WAL, sync FULL)."""
-    if url := os.environ.get("CORELAB_DATABASE_URL"):
+def _database(*, variable: str, file: Path) -> dict[str, Any]:
+    """PostgreSQL where the variable names one, else SQLite that survives a power cut (WAL, sync FULL)."""
+    if url := os.environ.get(variable):
         told = conninfo_to_dict(url)
         return {
             "ENGINE": "django.db.backends.postgresql",
@@ -150,10 +156,11 @@ def _database() -> dict[str, Any]:
             "PORT": str(told.get("port", "")),
             "CONN_MAX_AGE": 60,
         }
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         # Django's, with one fair gate for writers.
         "ENGINE": "config.sqlite",
-        "NAME": HOME / "corelab.sqlite3",
+        "NAME": file,
         "OPTIONS": {
             # IMMEDIATE: a read that turns into a write would otherwise get SQLITE_BUSY at once.
             "transaction_mode": "IMMEDIATE",
@@ -167,7 +174,10 @@ def _database() -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database()}
+DATABASES = {"default": _database(variable="CORELAB_DATABASE_URL", file=HOME / "corelab.sqlite3")}
+if VAULT_ON:
+    DATABASES[switch.ALIAS] = _database(variable=switch.URL, file=VAULT_ROOT / "vault.sqlite3")
+DATABASE_ROUTERS = ["identity.routers.VaultRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "trials.User"

@@ -13,6 +13,7 @@ from types import FrameType
 from django.conf import settings
 
 from config import child as wrapper
+from identity.switch import without_credentials
 
 log = logging.getLogger("corelab.supervisor")
 
@@ -36,7 +37,9 @@ class Child:
 
     def start(self) -> None:
         wrapped = [sys.executable, "-I", str(Path(wrapper.__file__)), str(os.getpid()), *self.command]
-        self.process = subprocess.Popen(wrapped, start_new_session=True)  # noqa: S603  our own commands
+        # Pages alone open the vault of identities: whoever handles images holds nothing that opens it.
+        environment = dict(os.environ) if self.name == WEB else without_credentials(os.environ)
+        self.process = subprocess.Popen(wrapped, start_new_session=True, env=environment)  # noqa: S603  our own commands
         self.started = time.monotonic()
 
     def signal_group(self, number: int) -> None:

@@ -1,14 +1,21 @@
 """Keyed tokens that tell whether two files are of one person, without keeping who that is."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from deid.elements import Item, text_of
 from deid.keyed import keyed_digest
 from deid.parser import parse
-from deid.person import CHARACTER_SET, decoded, fold_text
+from deid.person import CHARACTER_SET, decoded
 from deid.quiet import silence
 
 _NAME, _ID, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
+# Family, given and middle name.
+_NAME_COMPONENTS = 3
+# Letters with a stroke and ligatures, which Unicode does not take apart.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +31,30 @@ def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     item = parse(data).item
     with silence():
         number = _normal(_decoded(item, _ID))
-        name = _normal(_decoded(item, _NAME).split("=")[0])
-    parts = (name, text_of(item.get(_BIRTH_DATE)), text_of(item.get(_SEX)).upper())
+        name = _decoded(item, _NAME)
+    person = person_of(name=name, birth_date=text_of(item.get(_BIRTH_DATE)), sex=text_of(item.get(_SEX)))
     return IdentityTokens(
-        patient_id=_token(key, "pid", number) if number else "",
-        person=_token(key, "person", "|".join(parts)) if name else "",
+        patient_id=_token(key, "pid", number) if number else "", person=_token(key, "person", person) if person else ""
     )
+
+
+def person_of(*, name: str, birth_date: str, sex: str) -> str:
+    """Return name, birth date and sex in the one spelling that habits of writing do not change; empty without a name.
+
+    `name` as a person writes it or as DICOM does (PS3.5 6.2.1: groups by =, components by ^; prefix and suffix do not
+    count), `birth_date` as year, month, day with or without separators. The letters of the name are sorted, so that
+    neither order nor gaps matter; who shares them together with birth date and sex is told apart by the number alone.
+    """
+    letters = sorted(_normal(" ".join(_written(name).split("^")[:_NAME_COMPONENTS])))
+    if not letters:
+        return ""
+    digits = "".join(sign for sign in birth_date if sign.isdecimal())
+    return "|".join(("".join(letters), digits, sex.strip().upper()[:1]))
+
+
+def _written(name: str) -> str:
+    """Return the first group that is there: alphabetic, ideographic or phonetic."""
+    return next((group for group in name.split("=") if _normal(group)), "")
 
 
 def _token(key: bytes, domain: str, text: str) -> str:
@@ -43,4 +68,6 @@ def _decoded(item: Item, tag: int) -> str:
 
 def _normal(text: str) -> str:
     """Return letters and digits only, without accents and case, so that spelling habits do not matter."""
-    return "".join(letter for letter in fold_text(text) if letter.isalnum())
+    flat = unicodedata.normalize("NFKD", text).casefold().translate(_UNDECOMPOSED)
+    # Once more: folding case may put letters together again.
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", flat)))

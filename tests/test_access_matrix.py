@@ -208,6 +208,17 @@ TABLE = {
     "verify-report": Row(get=EVERYBODY, post=EVERYBODY),
     "verify-root": Row(get=EVERYBODY),
 }
+# Where there is a vault of identities; tests/identity walks these.
+OF_THE_VAULT = {
+    "identity-list": Row(get="ABD", takes="trial"),
+    "identity": Row(get="AD", takes="subject", of_site=True),
+    "identity-record": Row(get="A", post="A", takes="subject", of_site=True),
+    "identity-correct": Row(get="A", post="A", takes="subject", of_site=True),
+    "identity-unlock": Row(get="AD", post="AD", takes="subject", of_site=True),
+    "identity-window": Row(get="AD", post="AD", takes="window", of_site=True),
+    "identity-approve": Row(get="AD", post="AD", takes="window", of_site=True),
+    "identity-close": Row(post="AD", takes="window", of_site=True),
+}
 # Everybody who is signed in may open these; they show a person only what is theirs.
 OWN_PAGES = {"home", "worklist", "api-trials"}
 # A body decides here; that the rows behind it are fenced is tested beside their services.
@@ -410,7 +421,9 @@ def faults(cast: Cast, objects: Objects, name: str, row: Row) -> Iterator[str]:
 
 @pytest.mark.req("R-ACC-10")
 def test_every_address_stands_in_the_table() -> None:
-    known = {name.partition(":")[0] for name in TABLE} | OWN_PAGES | BY_BODY | OF_AN_ACCOUNT | PUBLIC
+    known = (
+        {name.partition(":")[0] for name in TABLE} | OWN_PAGES | BY_BODY | OF_AN_ACCOUNT | PUBLIC | set(OF_THE_VAULT)
+    )
     assert set(names(get_resolver().url_patterns)) == known
 
 

@@ -1,4 +1,4 @@
-"""Each trial's de-identification key, wrapped by the installation's key: a database dump alone opens nothing."""
+"""The keys of trials and of recipients, wrapped by the installation's key: a database dump alone opens nothing."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ import secrets
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 
-from trials.models import Subject, Trial
+from trials.models import Recipient, Trial
 
 
 def new_wrapped_key() -> bytes:
@@ -19,12 +19,15 @@ def trial_key(trial: Trial) -> bytes:
     return aes_key_unwrap(_wrapping_key(), bytes(trial.wrapped_key))
 
 
-def read_code(trial: Trial, subject: Subject) -> str:
-    """Return what a blinded reader sees instead of the subject: keyed, so that reader and sponsor cannot join files."""
-    digest = hmac.new(trial_key(trial), b"reader:" + subject.code.encode(), hashlib.sha256).hexdigest()
-    return f"CASE-{digest[:8].upper()}"
+def new_recipient_key() -> bytes:
+    """Return a new key of a recipient, wrapped: its ids of subjects hang on it."""
+    return aes_key_wrap(_wrapping_key(b"recipient-keys"), secrets.token_bytes(32))
 
 
-def _wrapping_key() -> bytes:
+def recipient_key(recipient: Recipient) -> bytes:
+    return aes_key_unwrap(_wrapping_key(b"recipient-keys"), bytes(recipient.wrapped_key))
+
+
+def _wrapping_key(use: bytes = b"trial-keys") -> bytes:
     # Its own key for each use: the quarantine wraps under another name.
-    return hmac.new(settings.KEY_ENCRYPTION_KEY, b"trial-keys", hashlib.sha256).digest()
+    return hmac.new(settings.KEY_ENCRYPTION_KEY, use, hashlib.sha256).digest()

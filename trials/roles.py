@@ -116,6 +116,8 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SCAN_VIEW: Reach.SITE,
         Act.IDENTITY_RECORD: Reach.SITE,
         Act.TRAIL_OWN: Reach.TRIAL,
+        # Asks, or agrees to what another asks: never both.
+        Act.IDENTITY_UNLOCK: Reach.SITE,
     },
     # Knows sites by number and code, never by name: a known hospital must not make a scan look better.
     Role.QC_ANALYST: {

@@ -10,10 +10,10 @@ from audit.services import record
 from endpoints.models import Assignment
 from trials import access
 from trials.agreement import Gate
-from trials.keys import read_code
 from trials.models import TimePoint, Trial, User
 from trials.roles import Act, Role
 from trials.services import consent
+from trials.services.recipients import read_code
 
 
 @transaction.atomic

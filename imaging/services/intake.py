@@ -185,24 +185,28 @@ def _only(tokens: set[str]) -> str:
 
 
 def compare(subject: Subject, tokens: IdentityTokens) -> IdentityMatch:
-    """Answer “same person?” from keyed tokens, first by the subject's own, then by those of the trial's others."""
-    if _known_elsewhere(subject, tokens):
-        return IdentityMatch.OTHER_SUBJECT
-    if not tokens.patient_id and not tokens.person:
-        return IdentityMatch.NOT_COMPARABLE
+    """Answer “same person?” from keyed tokens, by the subject's own and by those of the trial's others.
+
+    What contradicts all that the subject's own scans told is refused, whoever it is; what does not, but is known under
+    another subject, is one person registered twice or the wrong subject's first scan: a person decides.
+    """
     pairs = ((subject.patient_id_token, tokens.patient_id), (subject.person_token, tokens.person))
     answers = [known == told for known, told in pairs if known and told]
+    if answers and not any(answers):
+        return IdentityMatch.DIFFERS
+    if _known_elsewhere(subject, tokens):
+        return IdentityMatch.OTHER_SUBJECT
     if not answers:
-        was_told = subject.patient_id_token or subject.person_token
-        return IdentityMatch.NOT_COMPARABLE if was_told else IdentityMatch.FIRST
-    if all(answers):
-        return IdentityMatch.SAME
-    return IdentityMatch.DIFFERS_IN_ONE if any(answers) else IdentityMatch.DIFFERS
+        is_first = not (subject.patient_id_token or subject.person_token) and (tokens.patient_id or tokens.person)
+        return IdentityMatch.FIRST if is_first else IdentityMatch.NOT_COMPARABLE
+    return IdentityMatch.SAME if all(answers) else IdentityMatch.DIFFERS_IN_ONE
 
 
 def _known_elsewhere(subject: Subject, tokens: IdentityTokens) -> bool:
     others = Subject.objects.filter(trial_site__trial=subject.trial_site.trial_id).exclude(pk=subject.pk)
-    same_id = Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
+    # A number is a hospital's own: the same one elsewhere is somebody else's.
+    here = Q(trial_site=subject.trial_site_id)
+    same_id = here & Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
     same_person = Q(person_token=tokens.person) if tokens.person else Q(pk__in=())
     return others.filter(same_id | same_person).exists()
 

@@ -3,6 +3,7 @@ from trials.models.consents import CollectionAllowance, Consent, ConsentForm, Co
 from trials.models.doors import AccountSession, ProviderLink
 from trials.models.ledger import Disclosure
 from trials.models.people import Membership, Sponsor, User
+from trials.models.recipients import Recipient
 from trials.models.retention import Retention
 from trials.models.reviews import AccessReview
 from trials.models.subjects import Subject, TimePoint
@@ -20,6 +21,7 @@ __all__ = [
     "ImagingRequirement",
     "Membership",
     "ProviderLink",
+    "Recipient",
     "Restriction",
     "Retention",
     "ScheduledTimePoint",

@@ -1,4 +1,5 @@
 import http.client
+import io
 import os
 import signal
 import time
@@ -56,6 +57,8 @@ class Command(BaseCommand):
         for path in settings.HOME.glob("corelab.sqlite3*"):
             path.chmod(0o600)
         call_command("migrate", verbosity=0, skip_checks=True)
+        if settings.VAULT_ON:
+            _open_vault()
         call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
@@ -112,6 +115,13 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _open_vault() -> None:
+    try:
+        call_command("open_vault", stdout=io.StringIO())
+    except CommandError as refused:
+        raise CannotRun(str(refused)) from None
 
 
 def _pulse() -> str | None:

@@ -1,7 +1,9 @@
+import io
 from typing import Any
 
 import waitress
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config.wsgi import application
@@ -17,6 +19,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         _refuse_erased()
+        if settings.VAULT_ON:
+            # Also where no `run` stands above: pages never open on a vault whose key does not fit.
+            call_command("open_vault", stdout=io.StringIO())
         waitress.serve(
             application,
             host=settings.BIND_ADDRESS,
