@@ -156,7 +156,8 @@ class SiteList(Records[TrialSite]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         trial = access.visible_trial(self.asker.actor, self.kwargs["code"])
-        return super().get_serializer_context() | {"names_sites": access.may_name_sites(self.asker.actor, trial)}
+        names_sites = access.may_name_sites(self.asker.actor, trial)
+        return {**super().get_serializer_context(), "names_sites": names_sites}
 
 
 class SubjectList(Records[Subject]):

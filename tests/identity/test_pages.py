@@ -11,14 +11,14 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from identity.models import UnlockWindow
-from tests.cast import Cast, actor_for, add_site, found_trial, person, register, seat, write_charter
+from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person, register, seat, write_charter
 from tests.identity.conftest import PLANTED, agree, ask, later
 from tests.signpage import sign
 from tests.test_access_matrix import OF_THE_VAULT, ROLES, Objects, faults
 from tests.test_access_matrix import ask as ask_for
-from trials.models import ConsentForm, Subject, User
+from trials.models import Subject, User
 from trials.roles import Role
-from trials.services import subjects, trials
+from trials.services import trials
 
 pytestmark = pytest.mark.django_db(databases=["default", "identity"])
 TYPED = {
@@ -59,8 +59,7 @@ def test_another_trials_vault_is_404_to_everybody(cast: Cast, recorded: Subject)
     write_charter(trial, otis)
     trials.open_trial(by=actor_for(otis), trial=trial)
     site = add_site(trial, otis, code="cima", number="01", ae_title="")
-    today, scopes = dt.datetime.now(tz=dt.UTC).date(), tuple(ConsentForm.Scope.values)
-    form = subjects.add_consent_form(by=actor_for(otis), trial=trial, version="1", approved_on=today, scopes=scopes)
+    form = add_form(otis, trial)
     seat(trial, otis, ines, Role.SITE_STAFF, site)
     foreign = objects(register(ines, site, form), ask(cast.alba, recorded))
     UnlockWindow.objects.update(subject_code=foreign.arguments["subject"]["code"], trial_code="BOREAL")

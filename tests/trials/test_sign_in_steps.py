@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from audit.models import AuditEvent
+from config import door
 from config import settings as product
 from tests.cast import PASSWORD, Cast
 from tests.newcomer import Newcomer, is_in, newcomer
@@ -202,6 +203,6 @@ def test_nothing_that_was_typed_at_either_step_is_told_to_the_trail(ada: Newcome
 @pytest.mark.req("R-IN-01")
 def test_passwords_of_the_product_are_kept_by_argon2_and_its_limits_are_those_of_the_page() -> None:
     assert product.PASSWORD_HASHERS[0].endswith("Argon2PasswordHasher")
-    assert (product.SESSION_IDLE, product.SESSION_ABSOLUTE, product.SESSION_WARNING) == (1800, 43_200, 120)
+    assert (door.SESSION_IDLE, door.SESSION_ABSOLUTE, door.SESSION_WARNING) == (1800, 43_200, 120)
     assert product.DEMO_DOOR
     assert product.SESSION_COOKIE_HTTPONLY
