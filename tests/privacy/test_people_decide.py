@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from audit.actor import machine
 from audit.signing import Proof
-from endpoints.models import Assignment, EndpointResult, Read, Response
+from endpoints.models import Assignment, Read, Response
 from endpoints.selectors.results import rows_of
-from endpoints.services import derivation, reads
+from endpoints.services import reads
 from privacy.management.commands import erase_subject
 from privacy.models import Erasure, Tombstone
+from reports.selectors import freeze
 from tests.cast import PASSWORD, TODAY, Cast
 from tests.privacy.leaving import leave
 from trials.services import factors
@@ -33,12 +34,13 @@ def draft(cast: Cast) -> Read:
 
 
 @pytest.mark.req("R-PRIV-17")
-def test_what_is_not_signed_by_a_reader_derives_nothing_and_is_shown_nowhere(cast: Cast, draft: Read) -> None:
-    by = machine("measurer", source="worker", request_id="a-test")
-    derivation.derive(by=by, subject=cast.subject_a, reader=cast.reader, at=timezone.now())
-    assert not Response.objects.exists()
-    assert not EndpointResult.objects.exists()
+def test_what_no_reader_has_signed_is_a_result_nowhere(cast: Cast, draft: Read) -> None:
+    assert draft.state == Read.State.DRAFT
     assert [row.time_points for row in rows_of(cast.subject_a, TODAY)] == [()]
+    contents = freeze(cast.trial, cut_off=TODAY, number=1)
+    assert contents.readings == ()
+    assert cast.subject_a.code in contents.unread
+    assert not Response.objects.exists()
 
 
 @pytest.mark.req("R-PRIV-17")
