@@ -6,9 +6,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from audit.actor import Actor
+from identity.services import shred
 from imaging.services import erasure as imaging
 from privacy.models import Erasure
-from privacy.services import identity_link
 from trials.models import Subject
 
 Level = Erasure.Level
@@ -52,7 +52,7 @@ def destroy(*, by: Actor, subjects: list[Subject], level: str, reason: str) -> D
 
 def _destroy_link(by: Actor, subject: Subject, reason: str, done: Destroyed) -> None:
     code = subject.trial_site.trial.code
-    if identity_link.shred(by=by, subject_code=subject.code, trial_code=code, reason=reason):
+    if shred(by=by, subject_code=subject.code, trial_code=code, reason=reason).has_vault:
         done.identity = SHREDDED
     Subject.objects.filter(pk=subject.pk).update(patient_id_token="", person_token="")
     done.tokens.append(subject.code)
