@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from audit.actor import Actor
 from identity.services import shred
 from imaging.services import erasure as imaging
+from imaging.services.forgetting import forget
 from privacy.models import Erasure
 from trials.models import Subject
 
@@ -54,7 +55,7 @@ def _destroy_link(by: Actor, subject: Subject, reason: str, done: Destroyed) -> 
     code = subject.trial_site.trial.code
     if shred(by=by, subject_code=subject.code, trial_code=code, reason=reason).has_vault:
         done.identity = SHREDDED
-    Subject.objects.filter(pk=subject.pk).update(patient_id_token="", person_token="")
+    forget(subject)
     done.tokens.append(subject.code)
     done.deliveries += imaging.destroy_originals(by=by, subject=subject, reason=reason)
 
