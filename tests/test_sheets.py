@@ -40,4 +40,5 @@ def test_no_other_module_writes_sheets() -> None:
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             if {name.split(".")[0] for name in names} & {"csv", "openpyxl", "xlsxwriter", "xlwt"}:
                 writers.append(str(path.relative_to(ROOT)))
-    assert writers == ["audit/sheets.py"]
+    # A site's own map of identifiers is read by programs, to the letter, and never leaves the house.
+    assert writers == ["audit/sheets.py", "deid/command/folder.py"]

@@ -116,6 +116,17 @@ def _refuse_decision(by: Actor, row: Seclusion, reason: str) -> None:
         raise ValidationError(_("You decided already, in another role. Another person must."), code="one-person")
 
 
+def is_held(subject: Subject) -> bool:
+    """Whether images of the subject lie out of analysis, where sponsor and data protection officer decide on them."""
+    return Seclusion.objects.filter(subject=subject).exclude(state=State.DESTROYED).exists()
+
+
+def destroy_all(*, by: Actor, subject: Subject, reason: str) -> None:
+    """Destroy what lies out of analysis, in the caller's transaction: nothing outlives the end of retention."""
+    for row in Seclusion.objects.filter(subject=subject).exclude(state=State.DESTROYED):
+        _destroy(by, row, reason)
+
+
 def _destroy(by: Actor, row: Seclusion, reason: str) -> None:
     with because(reason):
         Seclusion.objects.filter(pk=row.pk).update(state=State.DESTROYED, wrapped_key=b"")

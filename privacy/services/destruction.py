@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from audit.actor import Actor
 from identity.services import shred
 from imaging.services import erasure as imaging
+from imaging.services import seclusion
 from imaging.services.forgetting import forget
 from privacy.models import Erasure
 from trials.models import Subject
@@ -45,6 +46,7 @@ def destroy(*, by: Actor, subjects: list[Subject], level: str, reason: str) -> D
     for subject in subjects:
         _destroy_link(by, subject, reason, done)
         if level == Level.EVERYTHING:
+            seclusion.destroy_all(by=by, subject=subject, reason=reason)
             images = imaging.destroy_images(by=by, subject=subject, reason=reason)
             done.images += [asdict(image) for image in images]
     transaction.on_commit(_empty_journal)

@@ -14,6 +14,7 @@ from audit.meanings import Meaning
 from audit.selectors import Signed
 from audit.services import canonical, record
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
+from imaging.services import seclusion
 from privacy.models import Erasure, Tombstone
 from privacy.selectors import is_retention_over
 from privacy.services import tombstones
@@ -139,6 +140,14 @@ def _refuse_law(trial: Trial, subject: Subject | None, level: str, ground: str) 
                 "the site record the withdrawal first, then decide. Nothing was decided."
             ),
             code="collecting",
+        )
+    if subject is not None and level == Level.EVERYTHING and seclusion.is_held(subject):
+        raise ValidationError(
+            _(
+                "Images of this subject lie out of analysis already: sponsor and data protection officer decide there "
+                "whether they are destroyed. Here choose the link to the person alone. Nothing was decided."
+            ),
+            code="secluded",
         )
     if subject is not None and level == Level.EVERYTHING and not _may_lose_images(subject, ground):
         raise ValidationError(

@@ -29,6 +29,7 @@ from tests.cast import TODAY, Cast, actor_for, give, withdraw
 from tests.endpoints.desk import read_through
 from tests.endpoints.scans import BALL, FINE, accept, file_scan, file_seg, spec
 from tests.imaging.scans import baseline_of, ct_series, drive, send
+from tests.people import ORGANISATION
 from tests.reports.rows import HALVED, write_reads
 from trials.agreement import Gate, Level
 from trials.models import Restriction, Subject
@@ -82,7 +83,9 @@ def test_a_withdrawal_is_in_force_within_five_seconds_on_uploads_tasks_downloads
 
     assert (upload, taken) == ("no-consent", "no-consent")
     queued.refresh_from_db()
-    assert queued.state == Submission.State.QUARANTINED
+    # With the link go the originals that still hold it.
+    ended = Submission.State.DISCARDED if level is Level.W5 else Submission.State.QUARANTINED
+    assert queued.state == ended
     assert not Segmentation.objects.exists()
     assert [one["level"] for one in results["withdrawn"]] == [level]
     shown = {one["subject"] for one in results["readings"]}
@@ -176,7 +179,8 @@ def test_the_preview_names_what_this_subject_has_and_what_becomes_of_it(cast: Ca
     assert by_title["Other research"].effect == "ends at once"
     reports = next(part for title, part in by_title.items() if title.startswith("Results to the sponsor"))
     assert (reports.names, reports.effect) == (("report 1",), "goes on, marked with date and level")
-    assert [(one.name, one.what) for one in shown.recipients] == [("clara", "report 1")]
+    (recipient,) = shown.recipients
+    assert (recipient.name, recipient.what) == (ORGANISATION, f"report 1 ({built.pk})")
     assert "rhea" not in json.dumps([part.names for part in shown.parts])
 
 

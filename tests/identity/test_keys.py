@@ -199,7 +199,7 @@ def test_what_is_recorded_while_a_rotation_is_unfinished_outlives_the_old_key(
 def test_keys_of_the_environment_rotate_to_the_next_one_named(
     key_file: Path, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (base64.b64encode(bytes((number,)) * 32).decode() for number in (1, 2))
+    first, second = (base64.b64encode(os.urandom(32)).decode() for _ in (1, 2))
     monkeypatch.setenv(KEY, first)
     services.open_vault()
     services.record(by=actor_for(cast.alba), subject=cast.subject_a, person=ALMA)

@@ -61,6 +61,7 @@ def test_another_trials_vault_is_404_to_everybody(cast: Cast, recorded: Subject)
     site = add_site(trial, otis, code="cima", number="01", ae_title="")
     form = add_form(otis, trial)
     seat(trial, otis, ines, Role.SITE_STAFF, site)
+    seat(trial, otis, person("mila", "Mila Elsewhere"), Role.MONITOR)
     foreign = objects(register(ines, site, form), ask(cast.alba, recorded))
     UnlockWindow.objects.update(subject_code=foreign.arguments["subject"]["code"], trial_code="BOREAL")
     for who in ROLES.values():

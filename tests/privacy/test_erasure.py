@@ -25,12 +25,13 @@ from privacy.services.certificates import ATTACHMENT, certify
 from reports import store
 from reports.inspection import inspect
 from reports.sealing import authority
-from tests.cast import Cast, actor_for
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import ct_series, send
 from tests.privacy.conftest import confirm, decide, wish
 from tests.privacy.leaving import leave
 from tests.reports.pdftext import text_of
 from tests.signing import prove
+from trials.agreement import Level as Withdrawal
 from trials.models import Subject
 
 pytestmark = pytest.mark.django_db
@@ -147,12 +148,12 @@ def test_nothing_is_erased_while_scans_are_still_collected(cast: Cast, filed: Su
 
 
 @pytest.mark.req("R-PRIV-06")
-def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
+def test_images_that_a_law_wants_gone_go_and_their_hashes_stay(
     cast: Cast, filed: Submission, erase: Erase, client: Client
 ) -> None:
     hashes = archived(cast.subject_a)
     assert len(hashes) == 5
-    tombstone = erase(cast.subject_a, level=Level.EVERYTHING, ground=Ground.UNLAWFUL)
+    tombstone = erase(cast.subject_a, level=Level.EVERYTHING, ground=Ground.LEGAL_DUTY)
     assert not any(archive.path_of(sha256).exists() for sha256 in hashes)
     told = json.loads(tombstone.contents)["destroyed"]["images"]
     assert {image["sha256"] for image in told} == set(hashes)
@@ -163,6 +164,14 @@ def test_images_of_somebody_who_does_not_consent_go_and_their_hashes_stay(
     gone = client.get(reverse("series-frame", args=[series, 0]))
     assert gone.status_code == 410
     assert "was erased" in gone.content.decode()
+
+
+@pytest.mark.req("R-PRIV-05")
+def test_images_out_of_analysis_are_left_to_those_who_decide_there(cast: Cast, filed: Submission) -> None:
+    withdraw(cast.alba, cast.subject_a, Withdrawal.W6)
+    with pytest.raises(ValidationError) as refused:
+        decide(cast.officer, cast.trial, cast.subject_a, wish(level=Level.EVERYTHING, ground=Ground.UNLAWFUL))
+    assert refused.value.code == "secluded"
 
 
 @pytest.mark.req("R-PRIV-06")

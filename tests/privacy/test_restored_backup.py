@@ -37,7 +37,7 @@ with acting(STAGE, reason=STAGE_REASON):
     }
 print(json.dumps(told))
 """
-# Two people erase, images and all: nobody ever agreed.
+# Two people erase, images and all: a law demands it.
 ERASE = """
 import sys, django
 django.setup()
@@ -52,7 +52,7 @@ with acting(STAGE, reason="a test"):
     subject = Subject.objects.get(code=sys.argv[1])
     leave(subject)
 with acting(STAGE, reason="a test"):
-    asked = wish(level=Erasure.Level.EVERYTHING, ground=Erasure.Ground.UNLAWFUL)
+    asked = wish(level=Erasure.Level.EVERYTHING, ground=Erasure.Ground.LEGAL_DUTY)
     erasure = decide(people["dora"], subject.trial_site.trial, subject, asked)
 with acting(STAGE, reason="a test"):
     confirm(people["clara"], erasure)

@@ -126,6 +126,7 @@ TABS = {
         "Reads",
         "Results",
         "Reports",
+        "Privacy",
         "Audit",
     },
     "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Own acts"},
@@ -141,11 +142,21 @@ TABS = {
         "Reads",
         "Results",
         "Reports",
+        "Privacy",
         "Audit",
     },
     "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Results", "Reports", "Audit"},
-    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Out of analysis", "Audit"},
+    "officer": {
+        "Overview",
+        "Subjects",
+        "Sites and people",
+        "Charter",
+        "Deliveries",
+        "Out of analysis",
+        "Privacy",
+        "Audit",
+    },
 }
 
 

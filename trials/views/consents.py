@@ -110,6 +110,7 @@ def _version(request: ActorRequest, version: ConsentForm) -> dict[str, Any]:
         "version": version,
         "modules": [(words, scope in mandatory, bases.get(scope, "")) for scope, words in modules],
         "approvals": approvals.order_by("trial_site__number", "language"),
+        "names_sites": access.may_name_sites(request.actor, version.trial),
     }
 
 
