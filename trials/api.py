@@ -132,7 +132,7 @@ class SiteList(Records[TrialSite]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         trial = access.visible_trial(self.asker.actor, self.kwargs["code"])
-        return super().get_serializer_context() | {"names_sites": access.may_name_sites(self.asker.actor, trial)}
+        return {**super().get_serializer_context(), "names_sites": access.may_name_sites(self.asker.actor, trial)}
 
 
 class SubjectList(Records[Subject]):

@@ -30,10 +30,10 @@ KEEP = Decision(verdict=Verdict.KEEP, reason="still at work here")
 END = Decision(verdict=Verdict.END, reason="left the project")
 
 
-def decisions(cast: Cast, *leaving: User, **other: Any) -> dict[int, Decision]:
+def decisions(cast: Cast, *leaving: User) -> dict[int, Decision]:
     """Keep everybody, with a reason, but for those who leave."""
     found = access_reviews.seats(cast.trial, reviewer=actor_for(cast.administrator))
-    return {each.membership.pk: END if each.membership.user in leaving else KEEP for each in found} | other
+    return {each.membership.pk: END if each.membership.user in leaving else KEEP for each in found}
 
 
 def review(cast: Cast, told: dict[int, Decision], **proof: Any) -> AccessReview:
@@ -149,7 +149,7 @@ def test_the_next_review_is_due_after_the_days_that_the_settings_name(cast: Cast
 
 
 def posted(cast: Cast, **changes: str) -> dict[str, str]:
-    told = {}
+    told: dict[str, str] = {}
     for pk, each in decisions(cast).items():
         told |= {f"verdict_{pk}": str(each.verdict), f"reason_{pk}": each.reason}
     return told | changes
