@@ -135,7 +135,7 @@ def test_the_command_tells_it_in_lines_and_as_data(cast: Cast) -> None:
     assert (seat["role"], seat["until"], seat["granted_by"]) == (
         "inspector",
         (TODAY + 90 * DAY).isoformat(),
-        "clara",
+        "anke",
     )
     assert "audit.view" in seat["acts"]
 
