@@ -67,6 +67,9 @@ def bring_people(carmen: Any) -> None:
         carmen.go("/trials/FJORD/people/new/")
         carmen.fill(user=username, starts=today(carmen))
         page.locator("[name$='role']").select_option(role)
+        if role == "monitor":
+            # Who visits, visits until a day.
+            carmen.fill(ends=today(carmen))
         if role == "site_staff":
             page.locator("[name$='trial_site']").select_option(index=1)
         page.locator("main form button[type=submit]").click()
