@@ -9,9 +9,9 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.audit import POSTGRESQL, ROOT
 
@@ -26,7 +26,7 @@ def main() -> None:
     name = f"corelab_bench_{secrets.token_hex(4)}"
     connection.execute(f'CREATE DATABASE "{name}"')
     try:
-        run("PostgreSQL", urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}")))  # noqa: SLF001  public, says its documentation
+        run("PostgreSQL", make_conninfo(POSTGRESQL, dbname=name))
     finally:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -56,7 +56,7 @@ def soak(minutes: float) -> None:
 
 def many(events: float) -> None:
     """Fill a log with row events, seal it, and time the commands that check it."""
-    from benchmarks import audited  # noqa: PLC0415  as in `measure`
+    from benchmarks import audited
 
     time_of("writing", lambda: audited.fill(int(events)))
     time_of("sealing", lambda: manage("seal_audit"))
@@ -67,12 +67,12 @@ def many(events: float) -> None:
         folder = Path(home) / "export"
         time_of("export", lambda: manage("export_audit", str(folder)))
         words = [sys.executable, "-I", "verifier.py", ".", "--key", "seal.pub"]
-        time_of("verifier.py", lambda: subprocess.run(words, cwd=folder, check=True))  # noqa: S603  our own command
-        time_of("with --replay", lambda: subprocess.run([*words, "--replay"], cwd=folder, check=True))  # noqa: S603
+        time_of("verifier.py", lambda: subprocess.run(words, cwd=folder, check=True))
+        time_of("with --replay", lambda: subprocess.run([*words, "--replay"], cwd=folder, check=True))
 
 
 def manage(*words: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, check=True)  # noqa: S603  our own command
+    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, check=True)
 
 
 def time_of(name: str, deed: Callable[[], object]) -> None:
@@ -96,21 +96,21 @@ def run(title: str, home: str, url: str) -> None:
     print(title, flush=True)
     environment = os.environ | {"CORELAB_HOME": home, "CORELAB_DATABASE_URL": url}
     words = ["measure", *sys.argv[1:]]
-    subprocess.run([sys.executable, "-m", "benchmarks.audit", *words], cwd=ROOT, env=environment, check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "benchmarks.audit", *words], cwd=ROOT, env=environment, check=True)
 
 
 def measure(kind: str = "", amount: str = "0") -> None:
-    import django  # noqa: PLC0415  settings come from the environment of this child
+    import django
 
     django.setup()
-    from benchmarks import audited  # noqa: PLC0415
+    from benchmarks import audited
 
     audited.prepare()
     {"": ratios, "soak": soak, "many": many}[kind](float(amount))
 
 
 def ratios(_amount: float) -> None:
-    from benchmarks import audited  # noqa: PLC0415  as in `measure`
+    from benchmarks import audited
 
     for name, deed in audited.DEEDS.items():
         pairs = [pair(deed) for _ in range(PAIRS)]
@@ -146,9 +146,7 @@ def crowd(*, sealing: bool, seconds: float = SECONDS) -> tuple[float, float, int
         subprocess.Popen([sys.executable, "manage.py", "seal_audit", "--every", "3"], cwd=ROOT) if sealing else None
     )
     people = [
-        subprocess.Popen(  # noqa: S603  our own command
-            [*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for number in range(WRITERS)
     ]
     told = [[float(word) for word in writer.communicate()[0].split()] for writer in people]

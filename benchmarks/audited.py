@@ -47,7 +47,7 @@ def prepare() -> None:
 
 
 @contextmanager
-def setting(watched: bool) -> Iterator[None]:  # noqa: FBT001  watched or not
+def setting(watched: bool) -> Iterator[None]:
     """Work inside a transaction that is taken back, on a table with or without its triggers."""
     table = next(table for table in tables() if table.label == "trials.Subject")
     with connection.cursor() as cursor:
@@ -64,13 +64,13 @@ def subjects(count: int) -> list[Subject]:
     return [Subject(trial_site=site, code=f"{next(_NUMBERS):09d}", day_zero=DAY) for _ in range(count)]
 
 
-def create(watched: bool) -> float:  # noqa: FBT001
+def create(watched: bool) -> float:
     with setting(watched):
         rows = subjects(SAVES)
         return processor(lambda: [row.save() for row in rows], SAVES)
 
 
-def update(watched: bool) -> float:  # noqa: FBT001
+def update(watched: bool) -> float:
     with setting(watched):
         rows = Subject.objects.bulk_create(subjects(SAVES))
         for row in rows:
@@ -78,13 +78,13 @@ def update(watched: bool) -> float:  # noqa: FBT001
         return processor(lambda: [row.save() for row in rows], SAVES)
 
 
-def bulk_create(watched: bool) -> float:  # noqa: FBT001
+def bulk_create(watched: bool) -> float:
     with setting(watched):
         rows = subjects(ROWS)
         return processor(lambda: Subject.objects.bulk_create(rows, batch_size=500), ROWS)
 
 
-def bulk_update(watched: bool) -> float:  # noqa: FBT001
+def bulk_update(watched: bool) -> float:
     with setting(watched):
         rows = Subject.objects.bulk_create(subjects(ROWS), batch_size=500)
         for row in rows:

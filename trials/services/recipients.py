@@ -7,7 +7,7 @@ from django.db import transaction
 from audit.actor import Actor
 from audit.services import record
 from trials import access
-from trials.keys import new_recipient_key, recipient_key, trial_key
+from trials.keys import Use, new_wrapped_key, recipient_key, trial_key
 from trials.models import Recipient, Subject, Trial
 from trials.pseudonyms import reader_code, recipient_id
 from trials.roles import Act
@@ -17,7 +17,7 @@ from trials.roles import Act
 def add(*, by: Actor, trial: Trial, kind: Recipient.Kind, name: str) -> Recipient:
     """Add a recipient with a random key of its own. Raises ValidationError where the trial has one of that name."""
     by = access.require(by, Act.SECONDARY_EXPORT, trial)
-    recipient = Recipient(trial=trial, kind=kind, name=name.strip(), wrapped_key=new_recipient_key())
+    recipient = Recipient(trial=trial, kind=kind, name=name.strip(), wrapped_key=new_wrapped_key(Use.RECIPIENT))
     recipient.full_clean()
     recipient.save()
     after = {"kind": kind, "name": recipient.name}
