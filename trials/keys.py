@@ -24,7 +24,7 @@ def new_wrapped_key(use: Use = Use.TRIAL) -> bytes:
     return aes_key_wrap(_wrapping_key(use), secrets.token_bytes(32))
 
 
-def unwrapped(wrapped: bytes, use: Use) -> bytes:
+def unwrapped(wrapped: bytes | memoryview, use: Use) -> bytes:
     """Return the 32 bytes. Raises InvalidUnwrap where they were changed, or wrapped for another use."""
     return aes_key_unwrap(_wrapping_key(use), bytes(wrapped))
 
