@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types check-layers suite suite-postgresql lock soak clean
+.PHONY: run test lint types check-layers suite suite-postgresql lock soak million clean
 
 run: .venv/run.ok
 	@exec $(BIN)/python manage.py run
@@ -45,6 +45,10 @@ suite-postgresql: .venv/test.ok
 # Eight writers and the sealer against each other, for as long as MINUTES says; nothing may stay unsealed.
 soak: .venv/test.ok
 	$(BIN)/python -m benchmarks.audit soak $(or $(MINUTES),10)
+
+# A million sealed events, checked by both verifiers, with their seconds.
+million: .venv/test.ok
+	$(BIN)/python -m benchmarks.audit many $(or $(EVENTS),1000000)
 
 lock: .tools/bin/uv
 	.tools/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock

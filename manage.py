@@ -5,6 +5,7 @@ import uuid
 
 from audit.actor import Actor, machine
 from audit.context import acting
+from audit.secrets import SecretUnsafe
 
 # Which role of the database a command takes; every other one is the application.
 _DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "sealer"}
@@ -17,7 +18,10 @@ def main() -> None:
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
     with acting(_operator(sys.argv[1:2])):
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        except SecretUnsafe as unsafe:
+            sys.exit(str(unsafe))
 
 
 def _operator(words: list[str]) -> Actor:

@@ -55,15 +55,16 @@ def _sha256(value: bytes | str | None) -> str | None:
     return hashlib.sha256(value if isinstance(value, bytes) else str(value).encode()).hexdigest()
 
 
-def _tell(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001  Django's signature
+def _tell(execute: Callable[..., Any], *call: Any) -> Any:
     """Say who acts in the statement itself: one trip, and settings that end with the transaction."""
+    sql, params, many, context = call
     raw, connection = context["cursor"].cursor, context["connection"]
     text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
     told = _told(text, connection)
     if not told:
-        return execute(sql, params, many, context)
+        return execute(*call)
     if many or getattr(raw, "name", None) or isinstance(params, dict):
-        return _told_apart(execute, (sql, params, many, context), told)
+        return _told_apart(execute, call, told)
     # Without parameters a % sign stands for itself.
     prefix = told if params is None else told.replace("%", "%%")
     result = execute(f"{prefix}; {text}", params, many, context)

@@ -1,23 +1,27 @@
 """What a verification looks at, gathered from the database; an export writes the same into files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from audit.models import AuditEvent, Checkpoint, Tile
+from audit.records import wholes
 from audit.sealing import public_key
 from audit.tree import WIDTH
-from audit.verifier import HEADER, PAYLOAD, Evidence, Row, Sealed, read_checkpoints, stamp
-from audit.watching import postgresql, sqlite
+from audit.verifier import Evidence, Row, Sealed, read_checkpoints
 from audit.watching.expected import installed, tables
+from audit.watching.operation import live
 
-_HASH = 32
-_TIMES = ("at", "stored_at")
+# Hex digits of a leaf.
+_DIGITS = 64
+# Tiles that are read at once: some hundred kilobytes.
+_TILES = 32
+# Bits of a number that say its place within a block, and all of them set.
+_BLOCK, _PLACE = 10, (1 << 10) - 1
 
 
 @contextmanager
@@ -62,38 +66,63 @@ def checkpoints() -> list[Sealed]:
 
 def events() -> Iterator[dict[str, Any]]:
     """Yield every event in sealed order with its stored leaf; those not sealed yet come last, without."""
-    sealed: set[int] = set()
-    for tile in Tile.objects.filter(level=0).order_by("number").iterator():
-        sealed.update(tile.sequences)
-        yield from _of_tile(tile)
-    waiting = AuditEvent.objects.order_by("sequence").values(*HEADER, *PAYLOAD, "commitment")
-    for event in waiting.filter(sequence__gt=_all_sealed_up_to(sealed)).iterator(chunk_size=2000):
-        if event["sequence"] not in sealed:
-            yield event | {"leaf": ""}
+    sealed = _Numbers()
+    for tile in Tile.objects.filter(level=0).order_by("number").iterator(chunk_size=_TILES):
+        leaves = _leaves(tile)
+        for event in wholes(list(leaves)):
+            event["leaf"] = leaves[event["sequence"]]
+            yield event
+        sealed.add(leaves)
+    for event in wholes(_waiting(sealed)):
+        event["leaf"] = ""
+        yield event
 
 
-def _all_sealed_up_to(sealed: set[int]) -> int:
-    """Return 0 where a gap may hide an event that was never sealed, else the last sequence."""
-    last = max(sealed, default=0)
-    return last if AuditEvent.objects.filter(sequence__lte=last).count() == len(sealed) else 0
+def _leaves(tile: Tile) -> dict[int, str]:
+    """Return the leaf of each event; whatever a tile names beyond its leaves was not sealed.
+
+    A record that is gone leaves a gap, which shifts every later leaf: the verifier says where.
+    """
+    hashes = bytes(tile.hashes).hex()
+    cuts = (hashes[start : start + _DIGITS] for start in range(0, len(hashes), _DIGITS))
+    return dict(zip(tile.sequences[:WIDTH], cuts, strict=False))
 
 
-def _of_tile(tile: Tile) -> Iterator[dict[str, Any]]:
-    found = AuditEvent.objects.filter(sequence__in=tile.sequences).values(*HEADER, *PAYLOAD, "commitment")
-    by_sequence = {event["sequence"]: event for event in found}
-    hashes = bytes(tile.hashes)
-    for place, sequence in enumerate(tile.sequences[:WIDTH]):
-        # A record that is gone leaves a gap, which shifts every later leaf: the verifier says where.
-        if event := by_sequence.get(sequence):
-            yield event | {"leaf": hashes[place * _HASH : (place + 1) * _HASH].hex()}
+class _Numbers:
+    """Whole numbers that lie close together, in little more than a bit each."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, int] = {}
+
+    def add(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            block = number >> _BLOCK
+            self._blocks[block] = self._blocks.get(block, 0) | 1 << (number & _PLACE)
+
+    def __contains__(self, number: int) -> bool:
+        return bool(self._blocks.get(number >> _BLOCK, 0) >> (number & _PLACE) & 1)
+
+    def __len__(self) -> int:
+        return sum(block.bit_count() for block in self._blocks.values())
+
+    def last(self) -> int:
+        highest = max(self._blocks, default=0)
+        return (highest << _BLOCK) + self._blocks.get(highest, 1).bit_length() - 1
+
+
+def _waiting(sealed: _Numbers) -> Iterator[int]:
+    """Yield the numbers of the events that are not sealed; all are looked at where a gap may hide one."""
+    every = AuditEvent.objects.order_by("sequence").values_list("sequence", flat=True)
+    is_whole = every.filter(sequence__lte=sealed.last()).count() == len(sealed)
+    rest = every.filter(sequence__gt=sealed.last()) if is_whole else every
+    return (sequence for sequence in rest.iterator(chunk_size=2000) if sequence not in sealed)
 
 
 def live_rows() -> Iterator[Row]:
     """Yield every row of every watched table as its triggers would tell it."""
-    dialect = postgresql if connection.vendor == "postgresql" else sqlite
     for table in tables():
         with connection.cursor() as cursor:
-            cursor.execute(dialect.live(table))
+            cursor.execute(live(table, vendor=connection.vendor))
             while rows := cursor.fetchmany(2000):
                 yield from (Row(table.label, str(key), row) for key, row in rows)
 
@@ -106,7 +135,7 @@ def export(folder: Path) -> int:
 
 
 def _export(folder: Path) -> int:
-    count = _write(folder / "events.jsonl", map(_plain, events()))
+    count = _write(folder / "events.jsonl", events())
     _write(folder / "checkpoints.jsonl", ({"text": one.text, "signature": one.signature} for one in checkpoints()))
     _write(
         folder / "rows.jsonl",
@@ -117,15 +146,6 @@ def _export(folder: Path) -> int:
     return count
 
 
-def _plain(event: dict[str, Any]) -> dict[str, Any]:
-    return event | {name: stamp(event[name]) for name in _TIMES}
-
-
 def _write(path: Path, things: Iterator[dict[str, Any]]) -> int:
     with path.open("w") as file:
         return sum(file.write(json.dumps(thing, ensure_ascii=False) + "\n") > 0 for thing in things)
-
-
-def checkpoint_file() -> Path:
-    path: Path = settings.CHECKPOINT_FILE
-    return path

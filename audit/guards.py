@@ -65,10 +65,10 @@ def append_only(table: str) -> RunPython:
 def _steps(table: str) -> tuple[Any, Any]:
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        install(_runner(editor), vendor=editor.connection.vendor, table=table)
+        install(runner(editor), vendor=editor.connection.vendor, table=table)
 
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        remove(_runner(editor), vendor=editor.connection.vendor, table=table)
+        remove(runner(editor), vendor=editor.connection.vendor, table=table)
 
     return forwards, backwards
 
@@ -127,10 +127,10 @@ def trail() -> RunPython:
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         columns = columns_of(editor, "audit_auditevent")
-        guard_trail(_runner(editor), vendor=editor.connection.vendor, columns=columns)
+        guard_trail(runner(editor), vendor=editor.connection.vendor, columns=columns)
 
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        unguard_trail(_runner(editor), vendor=editor.connection.vendor)
+        unguard_trail(runner(editor), vendor=editor.connection.vendor)
 
     return RunPython(forwards, backwards)
 
@@ -212,14 +212,15 @@ def frozen(table: str, *, states: tuple[str, ...], owner: str = "", move: tuple[
     rule = Freeze(table=table, states=states, owner=owner, move=move)
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        freeze(_runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns_of(editor, table))
+        freeze(runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns_of(editor, table))
 
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-        thaw(_runner(editor), vendor=editor.connection.vendor, table=table)
+        thaw(runner(editor), vendor=editor.connection.vendor, table=table)
 
     return RunPython(forwards, backwards)
 
 
-def _runner(editor: BaseDatabaseSchemaEditor) -> Execute:
+def runner(editor: BaseDatabaseSchemaEditor) -> Execute:
+    """Return what runs a statement of a migration."""
     # No parameters: the SQL holds % signs of its own.
     return lambda sql: editor.execute(sql, params=None)

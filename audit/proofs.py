@@ -4,10 +4,11 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-from audit.models import AuditEvent, Checkpoint, Stamp
+from audit.models import Checkpoint, Stamp
+from audit.records import wholes
 from audit.sealing import public_key
 from audit.tree import Tree
-from audit.verifier import EXTRACT, HEADER, PAYLOAD, stamp
+from audit.verifier import EXTRACT
 
 
 def extract(*, shown: Iterable[int], withheld: Iterable[int] = ()) -> dict[str, Any] | None:
@@ -45,8 +46,8 @@ def _entry(tree: Tree, sequence: int, *, is_shown: bool) -> dict[str, Any] | Non
 
 
 def _event(sequence: int) -> dict[str, Any]:
-    event: dict[str, Any] = AuditEvent.objects.values(*HEADER, *PAYLOAD, "commitment").get(sequence=sequence)
-    return event | {name: stamp(event[name]) for name in ("at", "stored_at")}
+    (event,) = wholes([sequence])
+    return event
 
 
 def _stamp(checkpoint: Checkpoint) -> str | None:

@@ -18,15 +18,16 @@ from django.utils import timezone
 from audit import clock
 from audit.actor import machine
 from audit.models import AuditEvent, Checkpoint
+from audit.records import headers
 from audit.secrets import SecretUnsafe, load_key
 from audit.services import Thing, record
 from audit.tree import Tree
-from audit.verifier import GENESIS, HEADER, Sealed, digest_of_triggers, leaf, sha256_of, stamp
+from audit.verifier import GENESIS, Sealed, digest_of_triggers, leaf, sha256_of, stamp
 from audit.verifier import Checkpoint as Text
 from audit.watching.expected import installed
 
-# Events a checkpoint takes: a transaction on SQLite stays well below a blink.
-BATCH = 1000
+# Events a checkpoint takes: sixteen full tiles to be written, while SQLite's writers wait.
+BATCH = 4096
 # Any constant: it names the lock that one sealer holds.
 _LEADER = 7_301_924_417
 _KEY = Thing(kind="audit.SealKey", key="seal", name="the seal key")
@@ -72,48 +73,72 @@ def _signer() -> Ed25519PrivateKey:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
+    """Events by sequence (and xid), in the order in which they are sealed."""
+
     events: list[dict[str, Any]]
     horizon: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A checkpoint that is ready to be kept, with its tree; `before` is how many events were sealed already."""
+
+    tree: Tree
+    checkpoint: Checkpoint
+    before: int
 
 
 def seal() -> Checkpoint | None:
     """Sign one checkpoint over what is new; None where nothing is, or where another sealer is at work.
 
-    Raises CannotSeal, after an event, where key or clock cannot be trusted; nothing is signed then.
+    All is read, hashed and signed outside a transaction, so that no writer waits for it; where nothing is new, nothing
+    is written. Raises CannotSeal, after an event, where key or clock cannot be trusted; nothing is signed then.
     """
     try:
         key = _signer()
         _require_steady_clock()
-        _require_same_key(key)
+        last = _require_same_key(key)
     except CannotSeal as refused:
         _tell(refused)
         raise
-    made = _seal_batch(key)
-    if made is not None:
+    batch = _next_batch(last)
+    kept = _keep(_make(key, last, batch), after=last) if batch.events else None
+    if kept is not None:
         publish()
-    return made
+    return kept
 
 
 def seal_all() -> None:
-    """Seal until nothing is left that can be sealed now."""
-    while seal() is not None:
-        continue
+    """Seal what stands now; what others write meanwhile is for the next time, or a busy house would be sealed non-stop.
+
+    Raises CannotSeal as `seal`.
+    """
+    last = _last()
+    size = last.size if last else 0
+    while (made := seal()) is not None and made.size - size >= BATCH:
+        size = made.size
+
+
+def _last() -> Checkpoint | None:
+    return Checkpoint.objects.order_by("-size").first()
+
+
+def _make(key: Ed25519PrivateKey, last: Checkpoint | None, batch: _Batch) -> _Made:
+    before = last.size if last else 0
+    tree = Tree(size=before)
+    for event in headers(each["sequence"] for each in batch.events):
+        tree.append(leaf(event), sequence=event["sequence"])
+    return _Made(tree=tree, checkpoint=_sign(key, tree, last, horizon=batch.horizon), before=before)
 
 
 @transaction.atomic
-def _seal_batch(key: Ed25519PrivateKey) -> Checkpoint | None:
-    if not _leads():
+def _keep(made: _Made, *, after: Checkpoint | None) -> Checkpoint | None:
+    """Write what was made, unless another sealer was quicker: then its round counts, and ours is given up."""
+    if not _leads() or _last() != after:
         return None
-    last = Checkpoint.objects.order_by("-size").first()
-    batch = _next_batch(last)
-    if not batch.events:
-        return None
-    before = last.size if last else 0
-    tree = Tree(size=before)
-    for event in batch.events:
-        tree.append(leaf(event), sequence=event["sequence"])
-    tree.save(changed_from=before)
-    return _sign(key, tree, last, batch)
+    made.tree.save(changed_from=made.before)
+    made.checkpoint.save(force_insert=True)
+    return made.checkpoint
 
 
 def _leads() -> bool:
@@ -127,7 +152,7 @@ def _leads() -> bool:
 
 
 def _next_batch(last: Checkpoint | None) -> _Batch:
-    waiting = AuditEvent.objects.values(*HEADER, "commitment", "xid")
+    waiting: QuerySet[AuditEvent, Any] = AuditEvent.objects.values("sequence", "xid")
     if connection.vendor != "postgresql":
         events = list(waiting.filter(sequence__gt=last.horizon if last else 0).order_by("sequence")[:BATCH])
         return _Batch(events, horizon=events[-1]["sequence"] if events else 0)
@@ -149,7 +174,7 @@ def _ended(waiting: QuerySet[AuditEvent, dict[str, Any]], last: Checkpoint | Non
     return _Batch(events, horizon=horizon)
 
 
-def _sign(key: Ed25519PrivateKey, tree: Tree, last: Checkpoint | None, batch: _Batch) -> Checkpoint:
+def _sign(key: Ed25519PrivateKey, tree: Tree, last: Checkpoint | None, *, horizon: int) -> Checkpoint:
     now = timezone.now()
     text = Text(
         origin=_origin(key.public_key().public_bytes_raw()),
@@ -159,9 +184,7 @@ def _sign(key: Ed25519PrivateKey, tree: Tree, last: Checkpoint | None, batch: _B
         triggers=digest_of_triggers(installed()),
         time=stamp(now),
     ).text()
-    return Checkpoint.objects.create(
-        size=tree.size, text=text, signature=key.sign(text.encode()).hex(), horizon=batch.horizon, at=now
-    )
+    return Checkpoint(size=tree.size, text=text, signature=key.sign(text.encode()).hex(), horizon=horizon, at=now)
 
 
 def _require_steady_clock() -> None:
@@ -172,13 +195,15 @@ def _require_steady_clock() -> None:
         )
 
 
-def _require_same_key(key: Ed25519PrivateKey) -> None:
-    last = Checkpoint.objects.order_by("-size").first()
+def _require_same_key(key: Ed25519PrivateKey) -> Checkpoint | None:
+    """Return the last checkpoint, which this key signed."""
+    last = _last()
     if last and not Sealed(last.text, last.signature).is_signed_by(key.public_key().public_bytes_raw()):
         raise CannotSeal(
             "The seal key is not the one that signed the last checkpoint. Bring that one back from its backup; until "
             "then nothing is sealed, and nothing that was written is lost."
         )
+    return last
 
 
 def _tell(refused: CannotSeal) -> None:

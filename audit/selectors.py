@@ -8,7 +8,7 @@ from operator import or_
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from django.db.models import CharField, F, Func, Model, Q, QuerySet, Value
+from django.db.models import CharField, F, Func, Max, Model, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from audit.models import AuditEvent, Checkpoint, Layer, Signature
@@ -54,7 +54,8 @@ def signatures(obj: Model) -> QuerySet[Signature]:
 class Wanted:
     """Which events of a trial are asked for; empty means any. Days are UTC and include both ends.
 
-    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons.
+    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons; of `without` apps,
+    nothing is told.
     """
 
     layer: str = ""
@@ -65,6 +66,7 @@ class Wanted:
     since: dt.date | None = None
     until: dt.date | None = None
     text: str = ""
+    without: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value}
@@ -78,6 +80,8 @@ class Wanted:
             condition &= ~Q(reason="")
         if self.text:
             condition &= Q(object_label__icontains=self.text) | Q(reason__icontains=self.text)
+        for app in self.without:
+            condition &= ~Q(object_type__startswith=f"{app}.")
         return condition & _between(self.since, self.until)
 
 
@@ -135,6 +139,18 @@ def changes_of(events: Events, *, label: str, column: str) -> Events:
     was, now = (Coalesce(_Told(payload, column), Value("")) for payload in ("before", "after"))
     rows = events.filter(layer=Layer.ROW, object_type=label)
     return rows.alias(was=was, now=now).exclude(was=F("now"))
+
+
+def values_of(*, label: str, trial_code: str = "") -> Events:
+    """Return what the trail knows of every row of a model, of one trial or of all, in the order it happened."""
+    told = AuditEvent.objects.filter(layer=Layer.ROW, object_type=label)
+    return (told.filter(trial_code=trial_code) if trial_code else told).order_by("sequence")
+
+
+def last_acts(trial_code: str) -> dict[str, dt.datetime]:
+    """Return, by actor, when each last did something in a trial."""
+    acts = AuditEvent.objects.filter(trial_code=trial_code, layer=Layer.ACT).order_by()
+    return dict(acts.values_list("actor_id").annotate(latest=Max("at")))
 
 
 def removed_keys(*, trial_code: str, label: str, column: str, owners: Collection[str]) -> list[str]:

@@ -16,10 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.context import widened
+from audit.context import Context, widened
 from audit.models import AuditEvent
 from audit.verifier import commit
-from audit.version import VERSION
 
 # Wrong passwords and codes of one account, at the door and under records, before it has to wait.
 MAXIMUM_TRIES = 5
@@ -70,8 +69,7 @@ def record(
     }
     with widened("whoever acts may tell of it"):
         return AuditEvent.objects.create(
-            **_who(by),
-            **payload,
+            **(Context(actor=by).told | payload),
             at=timezone.now(),
             act=act,
             object_type=thing.kind,
@@ -79,18 +77,6 @@ def record(
             trial_code=trial_code,
             commitment=commit(salt=secrets.token_bytes(16), **payload),
         )
-
-
-def _who(by: Actor) -> dict[str, str]:
-    return {
-        "actor_id": by.id,
-        "actor_name": by.name,
-        "role": by.role,
-        "on_behalf_of": by.on_behalf_of,
-        "request_id": by.request_id,
-        "source": by.source,
-        "software_version": VERSION,
-    }
 
 
 def has_tried_too_often(*, username: str, user_id: int) -> bool:

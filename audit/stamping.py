@@ -26,7 +26,12 @@ def stamp_last() -> Stamp | None:
         return None
     # Asked outside a transaction: a slow service must keep nobody waiting.
     token = fetch(settings.STAMP_URL, last.text.encode(), timeout=_PATIENCE)
-    return _keep(last, token, at=check(token, last.text.encode(), roots=_roots()))
+    return _keep(last, token, at=check(token, last.text.encode(), roots=stamp_roots()))
+
+
+def stamp_roots() -> tuple[bytes, ...]:
+    """Return what settings name as roots of the outside clock, PEM, if anything."""
+    return (settings.STAMP_ROOTS.read_bytes(),) if settings.STAMP_ROOTS else ()
 
 
 def stamp_if_due() -> Stamp | None:
@@ -57,11 +62,7 @@ def stamp_faults() -> list[str]:
 
 def _fault(stamp: Stamp, text: str) -> str:
     try:
-        at = check(bytes(stamp.token), text.encode(), roots=_roots())
+        at = check(bytes(stamp.token), text.encode(), roots=stamp_roots())
     except StampFailed as refused:
         return f"the time-stamp of checkpoint {stamp.size} does not hold: {refused}"
     return "" if at == stamp.at else f"the time-stamp of checkpoint {stamp.size} tells another time than is stored"
-
-
-def _roots() -> tuple[bytes, ...]:
-    return (settings.STAMP_ROOTS.read_bytes(),) if settings.STAMP_ROOTS else ()

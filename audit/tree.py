@@ -33,21 +33,20 @@ class Tree:
             self._lift(level + 1, position // WIDTH)
 
     def save(self, changed_from: int) -> None:
-        """Write every tile that leaves from number `changed_from` on have touched."""
-        level, first = 0, changed_from // WIDTH
+        """Write every tile that leaves from number `changed_from` on have touched, in one statement."""
+        level, first, changed = 0, changed_from // WIDTH, list[Tile]()
         while touched := [tile for (at, number), tile in self._tiles.items() if at == level and number >= first]:
-            for tile in (tile for tile in touched if tile.hashes):
-                Tile.objects.update_or_create(
-                    level=tile.level,
-                    number=tile.number,
-                    defaults={
-                        "hashes": tile.hashes,
-                        "sequences": tile.sequences,
-                        "lowest": min(tile.sequences, default=0),
-                        "highest": max(tile.sequences, default=0),
-                    },
-                )
+            changed += [tile for tile in touched if tile.hashes]
             level, first = level + 1, first // WIDTH
+        for tile in changed:
+            tile.pk = None
+            tile.lowest, tile.highest = min(tile.sequences, default=0), max(tile.sequences, default=0)
+        Tile.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["level", "number"],
+            update_fields=["hashes", "sequences", "lowest", "highest"],
+        )
 
     def root(self) -> bytes:
         return self._of(0, self.size, 0)

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from hashlib import blake2b, sha256
+from json.encoder import encode_basestring
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -23,6 +24,7 @@ HEADER = (*_HEADER.split(), "request_id", "source", "software_version")
 PAYLOAD = ("object_label", "before", "after", "reason")
 GENESIS, EXTRACT = "0" * 64, "corelab-audit-extract-1"
 _MASK, _EMPTY = "0" * 32, sha256(b"").digest()
+_NOTHING = ("",) * len(PAYLOAD)
 _MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 _FORM = "corelab audit 1\norigin {}\nsize {}\nroot {}\nprevious {}\ntriggers {}\ntime {}\n"
 _TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00)"
@@ -46,15 +48,21 @@ def stamp(moment: datetime) -> str:
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=stamp).encode
 _dump_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-_header = itemgetter(*HEADER)
+_header, _payload = itemgetter(*HEADER), itemgetter(*PAYLOAD)
+
+
+@lru_cache(maxsize=1024)
+def _digest(text: str) -> bytes:
+    return sha256(text.encode()).digest()
 
 
 def commit(*, salt: bytes, object_label: str, before: str, after: str, reason: str) -> str:
     """Return salt and salted digest of a payload in 96 hex characters. Raises ValueError unless salt has 16 bytes."""
     if len(salt) != len(_MASK) // 2:
         raise ValueError("A salt has 16 bytes.")
-    parts = [sha256(text.encode()).digest() if text != "" else _EMPTY for text in (object_label, before, after, reason)]
-    return salt.hex() + sha256(salt + b"".join(parts)).hexdigest()
+    # Labels, reasons and "{}" come again and again, what a row was after a change does not.
+    parts = _digest(object_label) + _digest(before) + sha256(after.encode()).digest() + _digest(reason)
+    return salt.hex() + sha256(salt + parts).hexdigest()
 
 
 def is_masked(commitment: str) -> bool:
@@ -63,7 +71,18 @@ def is_masked(commitment: str) -> bool:
 
 def leaf(event: Event) -> bytes:
     """Return the 32-byte leaf of an event; the salt is not in it, so masking leaves it as it was."""
-    return sha256(b"\x00" + _dump([*_header(event), event["commitment"][len(_MASK) :]]).encode()).digest()
+    return sha256(b"\x00" + canonical(event).encode()).digest()
+
+
+def canonical(event: Event) -> str:
+    """Return the text of a leaf: compact JSON of the header's values and the digest of the payload."""
+    values = [*_header(event), event["commitment"][len(_MASK) :]]
+    # What `_dump` makes of text, without its detours; it takes times besides.
+    try:
+        words = ",".join(map(encode_basestring, values[1:]))
+    except TypeError:
+        return _dump(values)
+    return f"[{values[0]},{words}]" if type(values[0]) is int else _dump(values)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -200,15 +219,18 @@ def _readable(sealed: Sequence[Sealed]) -> Iterator[Checkpoint]:
             yield one.checkpoint
 
 
-def _record_faults(event: Event, sealed: str) -> Iterator[Fault]:
-    commitment, payload = event["commitment"], {name: event[name] for name in PAYLOAD}
+def _record_faults(event: Event, sealed: str) -> list[Fault]:
+    name, faults, commitment = event["sequence"], list[Fault](), event["commitment"]
+    label, before, after, reason = payload = _payload(event)
     if sealed and leaf(event).hex() != sealed:
-        yield Fault(Kind.HEADER, f"Record {event['sequence']} is not what was sealed: its header or seal was edited.")
+        faults.append(Fault(Kind.HEADER, f"Record {name} is not what was sealed: its header or seal was edited."))
     if not is_masked(commitment):
-        if commit(salt=bytes.fromhex(commitment[:32]), **payload) != commitment:
-            yield Fault(Kind.PAYLOAD, f"Record {event['sequence']}: its label, before, after or reason was edited.")
-    elif any(text != "" for text in payload.values()):
-        yield Fault(Kind.MASKED, f"Record {event['sequence']} counts as masked but still shows a payload.")
+        salt = bytes.fromhex(commitment[: len(_MASK)])
+        if commit(salt=salt, object_label=label, before=before, after=after, reason=reason) != commitment:
+            faults.append(Fault(Kind.PAYLOAD, f"Record {name}: its label, before, after or reason was edited."))
+    elif payload != _NOTHING:
+        faults.append(Fault(Kind.MASKED, f"Record {name} counts as masked but still shows a payload."))
+    return faults
 
 
 def _state(row: str) -> bytes:
@@ -223,7 +245,7 @@ class Finding:
         self.faults: list[Fault] = []
         self.events = self.sealed = self.unsealed = self.masked = 0
         self.checkpoints, self._tree, self._is_replayed = len(evidence.checkpoints), Range(), evidence.rows is not None
-        self._told: set[Kind] = set()
+        self._told, self._good = set[Kind](), set[Sealed]()
         self._signed(evidence.checkpoints, evidence.public_key, "of the log")
         self._inside = list(_readable(evidence.checkpoints))
         self._outside = list(_readable(self._signed(evidence.outside, evidence.public_key, "held outside")))
@@ -237,12 +259,14 @@ class Finding:
             self._told |= _TOLD_ONCE & {kind}
 
     def _signed(self, sealed: Sequence[Sealed], key: bytes, where: str) -> list[Sealed]:
-        bad = [number for number, one in enumerate(sealed, start=1) if not one.is_signed_by(key)]
+        # What is held outside is mostly what the log holds too.
+        new = [(number, one) for number, one in enumerate(sealed, start=1) if one not in self._good]
+        bad = {number: one for number, one in new if not one.is_signed_by(key)}
         if bad:
-            place = f"{len(bad)} of {len(sealed)} checkpoints {where}, first number {bad[0]},"
+            place = f"{len(bad)} of {len(sealed)} checkpoints {where}, first number {min(bad)},"
             self._tell(Kind.SIGNATURE, f"{place} are not signed with the key given.")
-        unsigned = set(bad)
-        return [one for number, one in enumerate(sealed, start=1) if number not in unsigned]
+        self._good.update(one for number, one in new if number not in bad)
+        return [one for one in sealed if one in self._good]
 
     def take(self, event: Event) -> None:
         """Weigh the next record; one that is malformed is a fault and stops nothing."""

@@ -2,9 +2,12 @@
 
 A saved row with its event against the same row without triggers; eight writers with a sealer against eight without;
 a verification per event. Each database runs in a process of its own, in a home of its own.
+
+`soak MINUTES` lets writers and sealer run against each other; `many EVENTS` fills a log, seals it and times its checks.
 """
 
 import os
+import resource
 import secrets
 import statistics
 import subprocess
@@ -13,14 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 POSTGRESQL = os.environ.get("CORELAB_TEST_POSTGRESQL", "postgresql://corelab:corelab@127.0.0.1:5432/postgres")
 ROOT = Path(__file__).parent.parent
 PAIRS = 5
-WRITERS, SECONDS = 8, 6.0
+WRITERS, SECONDS = 8, 12.0
 
 
 def main() -> None:
@@ -35,7 +38,7 @@ def main() -> None:
     connection.execute(f'CREATE DATABASE "{name}"')
     try:
         with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
-            run("PostgreSQL", home, urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}")))  # noqa: SLF001  public, says its documentation
+            run("PostgreSQL", home, make_conninfo(POSTGRESQL, dbname=name))
     finally:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -47,27 +50,68 @@ def soak(minutes: float) -> None:
         f"  {minutes:g} minutes: {rate:.0f} transactions a second, worst wait {worst:.2f} s, errors {errors}",
         flush=True,
     )
-    subprocess.run([sys.executable, "manage.py", "seal_audit"], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "manage.py", "verify_audit", "--replay"], cwd=ROOT, check=True)
+    manage("seal_audit")
+    manage("verify_audit", "--replay")
+
+
+def many(events: float) -> None:
+    """Fill a log with row events, seal it, and time the commands that check it."""
+    from benchmarks import audited
+
+    time_of("writing", lambda: audited.fill(int(events)))
+    time_of("sealing", lambda: manage("seal_audit"))
+    manage("verify_audit")
+    time_of("verify_audit", lambda: manage("verify_audit"))
+    time_of("with --replay", lambda: manage("verify_audit", "--replay"))
+    with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
+        folder = Path(home) / "export"
+        time_of("export", lambda: manage("export_audit", str(folder)))
+        words = [sys.executable, "-I", "verifier.py", ".", "--key", "seal.pub"]
+        time_of("verifier.py", lambda: subprocess.run(words, cwd=folder, check=True))
+        time_of("with --replay", lambda: subprocess.run([*words, "--replay"], cwd=folder, check=True))
+
+
+def manage(*words: str) -> None:
+    subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, check=True)
+
+
+def time_of(name: str, deed: Callable[[], object]) -> None:
+    """Print seconds by the wall's clock and of our processors (the database's own not counted), and the memory."""
+    start, before = time.perf_counter(), processor()
+    deed()
+    wall, spent = time.perf_counter() - start, processor() - before
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    load = os.getloadavg()[0]
+    print(
+        f"  {name:18} {wall:6.1f} s, {spent:6.1f} s of our processor; largest so far {memory:.0f} MB; load {load:.1f}",
+        flush=True,
+    )
+
+
+def processor() -> float:
+    return sum(os.times()[:4])
 
 
 def run(title: str, home: str, url: str) -> None:
     print(title, flush=True)
     environment = os.environ | {"CORELAB_HOME": home, "CORELAB_DATABASE_URL": url}
-    words = ["measure", *sys.argv[2:]]
-    subprocess.run([sys.executable, "-m", "benchmarks.audit", *words], cwd=ROOT, env=environment, check=True)  # noqa: S603
+    words = ["measure", *sys.argv[1:]]
+    subprocess.run([sys.executable, "-m", "benchmarks.audit", *words], cwd=ROOT, env=environment, check=True)
 
 
-def measure(minutes: float) -> None:
-    import django  # noqa: PLC0415  settings come from the environment of this child
+def measure(kind: str = "", amount: str = "0") -> None:
+    import django
 
     django.setup()
-    from benchmarks import audited  # noqa: PLC0415
+    from benchmarks import audited
 
     audited.prepare()
-    if minutes:
-        soak(minutes)
-        return
+    {"": ratios, "soak": soak, "many": many}[kind](float(amount))
+
+
+def ratios(_amount: float) -> None:
+    from benchmarks import audited
+
     for name, deed in audited.DEEDS.items():
         pairs = [pair(deed) for _ in range(PAIRS)]
         ratio = statistics.median(watched / plain for watched, plain in pairs)
@@ -97,13 +141,12 @@ def crowd(*, sealing: bool, seconds: float = SECONDS) -> tuple[float, float, int
     """Return transactions a second, the worst wait in seconds, and errors."""
     command = [sys.executable, "-m", "benchmarks.audited"]
     start = time.time() + 8.0
+    # Every three seconds, as `manage.py run` does.
     sealer = (
-        subprocess.Popen([sys.executable, "manage.py", "seal_audit", "--every", "1"], cwd=ROOT) if sealing else None
+        subprocess.Popen([sys.executable, "manage.py", "seal_audit", "--every", "3"], cwd=ROOT) if sealing else None
     )
     people = [
-        subprocess.Popen(  # noqa: S603  our own command
-            [*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for number in range(WRITERS)
     ]
     told = [[float(word) for word in writer.communicate()[0].split()] for writer in people]
@@ -115,4 +158,4 @@ def crowd(*, sealing: bool, seconds: float = SECONDS) -> tuple[float, float, int
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    measure(float((sys.argv[2:] or ["0"])[0])) if sys.argv[1:2] == ["measure"] else main()
+    measure(*sys.argv[2:]) if sys.argv[1:2] == ["measure"] else main()

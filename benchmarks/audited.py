@@ -4,9 +4,11 @@ import datetime as dt
 import itertools
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -20,11 +22,11 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.actor import machine
 from audit.context import acting
-from audit.evidence import gather
+from audit.evidence import export, gather, snapshot
 from audit.models import AuditEvent, Tile
 from audit.sealing import seal_all
 from audit.services import record
-from audit.verifier import examine
+from audit.verifier import examine, main
 from audit.watching import operation
 from audit.watching.expected import tables
 from trials.models import Site, Sponsor, Subject, Trial, TrialSite
@@ -45,7 +47,7 @@ def prepare() -> None:
 
 
 @contextmanager
-def setting(watched: bool) -> Iterator[None]:  # noqa: FBT001  watched or not
+def setting(watched: bool) -> Iterator[None]:
     """Work inside a transaction that is taken back, on a table with or without its triggers."""
     table = next(table for table in tables() if table.label == "trials.Subject")
     with connection.cursor() as cursor:
@@ -62,13 +64,13 @@ def subjects(count: int) -> list[Subject]:
     return [Subject(trial_site=site, code=f"{next(_NUMBERS):09d}", day_zero=DAY) for _ in range(count)]
 
 
-def create(watched: bool) -> float:  # noqa: FBT001
+def create(watched: bool) -> float:
     with setting(watched):
         rows = subjects(SAVES)
         return processor(lambda: [row.save() for row in rows], SAVES)
 
 
-def update(watched: bool) -> float:  # noqa: FBT001
+def update(watched: bool) -> float:
     with setting(watched):
         rows = Subject.objects.bulk_create(subjects(SAVES))
         for row in rows:
@@ -76,13 +78,13 @@ def update(watched: bool) -> float:  # noqa: FBT001
         return processor(lambda: [row.save() for row in rows], SAVES)
 
 
-def bulk_create(watched: bool) -> float:  # noqa: FBT001
+def bulk_create(watched: bool) -> float:
     with setting(watched):
         rows = subjects(ROWS)
         return processor(lambda: Subject.objects.bulk_create(rows, batch_size=500), ROWS)
 
 
-def bulk_update(watched: bool) -> float:  # noqa: FBT001
+def bulk_update(watched: bool) -> float:
     with setting(watched):
         rows = Subject.objects.bulk_create(subjects(ROWS), batch_size=500)
         for row in rows:
@@ -108,16 +110,44 @@ def _backend() -> float:
 
 
 def verify() -> None:
+    """Check the log as it lies in the database, and an export of it, in this process."""
     seal_all()
     unsealed = AuditEvent.objects.count() - sum(len(tile.sequences) for tile in Tile.objects.filter(level=0))
-    start = time.process_time()
-    finding = examine(gather(outside=None, with_rows=False))
-    spent = time.process_time() - start
-    assert not finding.faults, finding.faults
-    print(
-        f"  verifying          {spent / finding.events * 1e6:.1f} us of our processor an event, over {finding.events}"
-    )
+    with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
+        folder = Path(home)
+        count = export(folder)
+        words = [home, "--key", str(folder / "seal.pub")]
+        _tell("from the database", count, lambda: _hold(with_rows=False))
+        _tell("with a replay", count, lambda: _hold(with_rows=True))
+        _tell("of an export", count, lambda: _hold_file(words))
     print(f"  unsealed after it  {unsealed}")
+
+
+def _hold(*, with_rows: bool) -> None:
+    with snapshot():
+        finding = examine(gather(outside=None, with_rows=with_rows))
+    assert not finding.faults, finding.faults
+
+
+def _hold_file(words: list[str]) -> None:
+    with redirect_stdout(StringIO()):
+        assert main(words) == 0
+
+
+def _tell(name: str, count: int, deed: Callable[[], object]) -> None:
+    start, wall = time.process_time() + _backend(), time.perf_counter()
+    deed()
+    spent, wall = time.process_time() + _backend() - start, time.perf_counter() - wall
+    print(
+        f"  verifying          {name}: {spent / count * 1e6:.1f} us of processor an event, over {count} in {wall:.1f} s"
+    )
+
+
+def fill(events: int) -> None:
+    """Write rows in bulk, each with its event."""
+    with acting(BY, reason="a benchmark"):
+        for _ in range(0, events, ROWS):
+            Subject.objects.bulk_create(subjects(ROWS), batch_size=500)
 
 
 def write(start: float, seconds: float, number: int) -> None:

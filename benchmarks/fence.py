@@ -62,7 +62,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
                 environment = os.environ | {"CORELAB_HOME": home, "CORELAB_DATABASE_URL": url}
                 command = [sys.executable, "-m", "benchmarks.fence", "measure"]
-                subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603  our own
+                subprocess.run(command, cwd=ROOT, env=environment, check=True)
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
             connection.execute(f'DROP ROLE IF EXISTS "{name}_app"')
@@ -70,10 +70,10 @@ def main() -> None:
 
 def measure() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django  # noqa: PLC0415  settings come from the environment of this child
+    import django
 
     django.setup()
-    from benchmarks import fenced  # noqa: PLC0415
+    from benchmarks import fenced
 
     people = fenced.prepare(FILL)
     worst = 0.0

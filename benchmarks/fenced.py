@@ -55,7 +55,7 @@ SLIP = _forgotten
 
 
 def prepare(fill: str) -> dict[str, Actor]:
-    from benchmarks import fence  # noqa: PLC0415  the two know each other
+    from benchmarks import fence
 
     call_command("migrate", verbosity=0)
     with acting(BY, reason="a benchmark"):

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
@@ -14,3 +16,5 @@ class CorelabConfig(AppConfig):
         guard_output()
         connection_created.connect(require_powerless, dispatch_uid="config.grants.require_powerless")
         post_migrate.connect(grant_after_migration, dispatch_uid="config.grants.grant_after_migration")
+        # Registers its check; it looks at models, which are there by now.
+        import_module("config.posture")

@@ -1,10 +1,13 @@
 """The worker: each task runs one service; the state column, not the broker, is the true queue."""
 
 import os
+import sys
 from typing import Any
 
+import django
 from celery import Celery
-from celery.signals import before_task_publish, task_postrun, task_prerun
+from celery.signals import before_task_publish, celeryd_init, task_postrun, task_prerun
+from django.core.checks import Tags, run_checks
 
 from audit.actor import machine
 from audit.context import acting, current
@@ -13,6 +16,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("corelab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+def _refuse_unsafe(**_told: Any) -> None:
+    # Celery runs Django's checks and goes on whatever they say.
+    django.setup()
+    found = [each for each in run_checks(tags=[Tags.security]) if each.is_serious()]
+    if found:
+        sys.exit("\n".join(str(each.msg) for each in found))
 
 
 @before_task_publish.connect

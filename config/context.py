@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from trials import access
 from trials.models import Trial
-from trials.roles import Act, Role
+from trials.roles import BLINDED, Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,50 @@ class Tab:
     act: Act
     view: str
     members: frozenset[str] = frozenset()
+    of_the_vault: bool = False
 
 
+_PEOPLE = frozenset({"site-add", "site-correct", "member-add", "access-review", "access-as-of"})
 TABS = (
     Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
-    Tab(_("Subjects"), Act.SUBJECT_VIEW, "subject-list", frozenset({"subject-register", "consent-form-add"})),
-    Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", frozenset({"site-add", "site-correct", "member-add"})),
+    Tab(
+        _("Subjects"),
+        Act.SUBJECT_VIEW,
+        "subject-list",
+        frozenset({"subject-register", "consent-form-add", "consent-form"}),
+    ),
+    Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", _PEOPLE),
     Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
     Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send"})),
-    Tab(_("Reads"), Act.READ_ASSIGN, "assignment-list"),
+    Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
+    Tab(_("Out of analysis"), Act.DESTRUCTION_DECIDE, "seclusion-list", frozenset({"seclusion"})),
+    Tab(
+        _("Privacy"),
+        Act.LEDGER_VIEW,
+        "privacy",
+        frozenset(
+            {
+                "retention",
+                "ledger",
+                "request-list",
+                "request",
+                "erasure-list",
+                "erasure-decide",
+                "trial-destroy",
+                "erasure",
+                "erasure-confirm",
+                "breach-list",
+                "breach",
+                "register",
+                "secondary",
+            }
+        ),
+    ),
+    Tab(_("Identities"), Act.IDENTITY_UNLOCK, "identity-list", of_the_vault=True),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
+    Tab(_("Own acts"), Act.TRAIL_OWN, "trial-audit"),
 )
 
 
@@ -53,7 +86,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return frame
     return frame | {
         "nav_trials": SimpleLazyObject(lambda: _trials(actor)),
-        "nav_is_reader": SimpleLazyObject(lambda: any(one.role == Role.READER for one in access.scopes(actor))),
+        "nav_is_reader": SimpleLazyObject(lambda: any(one.role in BLINDED for one in access.scopes(actor))),
+        "nav_inspection": SimpleLazyObject(lambda: access.inspection_mark(actor)),
         "nav_here": SimpleLazyObject(lambda: _here(request, actor)),
     }
 
@@ -71,6 +105,6 @@ def _here(request: HttpRequest, actor: Actor) -> Here | None:
         return None
     acts = access.acts_in(actor, trial)
     name = match.url_name or ""
-    tabs = tuple(tab for tab in TABS if tab.act in acts)
+    tabs = tuple(tab for tab in TABS if tab.act in acts and (settings.VAULT_ON or not tab.of_the_vault))
     current = next((tab.view for tab in tabs if name == tab.view or name in tab.members), "")
     return Here(trial=trial, tabs=tabs, current=current)

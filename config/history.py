@@ -12,6 +12,7 @@ from audit.lines import lines
 from audit.selectors import Events, actors_of, changes_of, histories
 from audit.wording import watched_fields
 from config import records
+from trials import access
 from trials.http import ActorRequest
 from trials.trail_forms import offer
 from trials.views.trail import paged
@@ -58,6 +59,7 @@ def show(request: ActorRequest, kind: str, key: str) -> HttpResponse:
     context = paged(page, request.GET) | {
         "object": obj,
         "trial": records.trial_of(obj),
+        "names_sites": access.may_name_sites(request.actor, records.trial_of(obj)),
         "zone": records.zone_of(obj),
         "back": records.page_of(request.actor, obj),
         "kind": kind,

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from typing import Any
 
 log = logging.getLogger("corelab.threads")
 
@@ -60,3 +61,22 @@ def _tell_thread_end(ended: threading.ExceptHookArgs) -> None:
     if ended.exc_type is SystemExit or ended.exc_value is None:
         return
     log.error("a thread ended by an error", exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback))
+
+
+def log_settings(*, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: one handler, one line an event; `level` is that of libraries."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": "config.logs.LineFormatter"}},
+        "filters": {"quotable": {"()": "config.logs.QuotableFilter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["quotable"]}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "corelab": {"level": "INFO"},
+            # It says at every start that a file broker has no host.
+            "kombu": {"level": "ERROR"},
+            # It warns that nothing is fetched from the net; we want it so.
+            "pyhanko": {"level": "ERROR"},
+        },
+    }

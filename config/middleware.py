@@ -1,7 +1,6 @@
-"""What every request gets before a view sees it: a size cap, an actor, a session that stays alive while used."""
+"""What every request gets before a view sees it: a size cap and an actor."""
 
 import re
-import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,7 +15,6 @@ from audit.actor import Actor
 from audit.context import acting
 
 Next = Callable[[HttpRequest], HttpResponse]
-_RENEWED = "renewed_at"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -52,8 +50,7 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = _request_id(request)
-        request.request_id = request_id  # type: ignore[attr-defined]  # requests carry it for the error pages
+        request_id = request_id_of(request)
         request.actor = _actor(request, request_id)  # type: ignore[attr-defined]  # ActorRequest in trials.http tells the type
         # Before the view: DRF takes the account off a request that it turns away.
         is_personal = request.user.is_authenticated
@@ -72,23 +69,14 @@ class ActorMiddleware:
             return self.get_response(request)
 
 
-class SessionRenewalMiddleware:
-    """Keeps a used session alive with one write a minute: a reader scrolls through hundreds of frames in that time."""
-
-    def __init__(self, get_response: Next) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        now = int(time.time())
-        is_due = now - request.session.get(_RENEWED, 0) >= settings.SESSION_RENEWAL
-        if request.user.is_authenticated and is_due:
-            request.session[_RENEWED] = now
-        return self.get_response(request)
-
-
-def _request_id(request: HttpRequest) -> str:
-    offered = request.headers.get("x-request-id", "")
-    return offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+def request_id_of(request: HttpRequest) -> str:
+    """Return the request's one id, given at the first question; error pages and events carry it."""
+    told: str = getattr(request, "request_id", "")
+    if not told:
+        offered = request.headers.get("x-request-id", "")
+        told = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+        request.request_id = told  # type: ignore[attr-defined]  # Django's class knows no such name
+    return told
 
 
 def _actor(request: HttpRequest, request_id: str) -> Actor | None:

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from trials.http import status_of
+
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the answer to an error that the API expects; None leaves the others to the 500 page."""
@@ -35,7 +37,9 @@ def _as_api_error(error: Exception) -> exceptions.APIException | None:
     if isinstance(error, PermissionDenied):
         return exceptions.PermissionDenied(str(error) or None)
     if isinstance(error, ValidationError):
-        return exceptions.ValidationError(error.messages)
+        refused = exceptions.ValidationError(error.messages)
+        refused.status_code = status_of(error)
+        return refused
     return None
 
 

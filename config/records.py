@@ -17,23 +17,26 @@ from django.urls import reverse
 
 from audit.actor import Actor
 from audit.selectors import removed_keys
-from endpoints.models import Assignment, Lesion, Measurement, Read, Response
+from endpoints.models import Assignment, Lesion, Measurement, Read, ReadVoid, Response
 from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
 from reports.models import Download, Report, SealedDocument
 from trials import access
 from trials.models import (
     Charter,
+    CollectionAllowance,
     Consent,
     ConsentForm,
+    ConsentFormApproval,
     ImagingRequirement,
     Membership,
+    Restriction,
     ScheduledTimePoint,
     Subject,
     TimePoint,
     Trial,
     TrialSite,
 )
-from trials.roles import Act, Road, Role
+from trials.roles import BLINDED, Act, Road, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,17 @@ _CHARTER = Part(
     parts=(Part(model=ImagingRequirement, via="scheduled", may_vanish=True),),
 )
 _RESPONSE = Part(model=Response, via="read")
+_VOID = Part(model=ReadVoid, via="read")
 _MESSAGE = Part(model=QueryMessage, via="query")
 _MAIN = (
     Record(
         model=Trial,
         page=("trial", "code"),
-        parts=tuple(Part(model=model, via="trial") for model in (TrialSite, Membership, ConsentForm)),
+        parts=(
+            Part(model=TrialSite, via="trial"),
+            Part(model=Membership, via="trial"),
+            Part(model=ConsentForm, via="trial", parts=(Part(model=ConsentFormApproval, via="form"),)),
+        ),
     ),
     Record(model=Charter, page=("charter", "trial__code"), parts=(_CHARTER,)),
     Record(
@@ -98,7 +106,7 @@ _MAIN = (
     Record(
         model=Subject,
         page=("subject", "code"),
-        parts=(Part(model=TimePoint, via="subject"), Part(model=Consent, via="subject")),
+        parts=tuple(Part(model=model, via="subject") for model in (TimePoint, Consent, Restriction)),
     ),
     Record(
         model=TimePoint,
@@ -107,6 +115,7 @@ _MAIN = (
             Part(model=QCCheck, via="time_point"),
             Part(model=QCDecision, via="time_point"),
             Part(model=Query, via="time_point", parts=(_MESSAGE,)),
+            Part(model=CollectionAllowance, via="time_point"),
         ),
     ),
     Record(model=Query, page=("time-point", "time_point__pk"), parts=(_MESSAGE,)),
@@ -128,12 +137,12 @@ _MAIN = (
     Record(
         model=Assignment,
         page=("assignment-list", "time_point__subject__trial_site__trial__code"),
-        parts=(Part(model=Read, via="assignment", parts=(*_READ, _RESPONSE)),),
+        parts=(Part(model=Read, via="assignment", parts=(*_READ, _RESPONSE, _VOID)),),
     ),
     Record(
         model=Read,
         page=("assignment-list", "assignment__time_point__subject__trial_site__trial__code"),
-        parts=(*_READ, _RESPONSE),
+        parts=(*_READ, _RESPONSE, _VOID),
     ),
     Record(
         model=Report,
@@ -171,17 +180,22 @@ def find(actor: Actor, *, kind: str, key: str) -> Model:
     except ValidationError:
         raise Http404 from None
     found: Model = get_object_or_404(_open(actor, QuerySet(record.model)), pk=pk)
-    if _role(actor, found) in {None, Role.READER}:
+    if (role := _role(actor, found)) is None or role in BLINDED:
         raise Http404
     return found
 
 
 def _open(actor: Actor, rows: QuerySet[Any]) -> QuerySet[Any]:
-    return access.visible(actor, rows) | access.within(actor, rows, act=Act.AUDIT_VIEW)
+    return access.within(actor, rows, act=_view_of(rows.model)) | access.within(actor, rows, act=Act.HISTORY_VIEW)
+
+
+def _view_of(model: type[Model]) -> Act:
+    """The history of a site tells its name, which not everybody learns who sees its number."""
+    return Act.SITE_NAME if model is TrialSite else access.road_of(model).view
 
 
 def _role(actor: Actor, obj: Model) -> Role | None:
-    return access.may(actor, access.road_of(type(obj)).view, obj) or access.may(actor, Act.AUDIT_VIEW, obj)
+    return access.may(actor, _view_of(type(obj)), obj) or access.may(actor, Act.HISTORY_VIEW, obj)
 
 
 def things(actor: Actor, obj: Model) -> dict[str, set[str]]:
@@ -206,7 +220,7 @@ def _keys(actor: Actor, obj: Model, part: Part, owners: list[str]) -> Iterator[t
 
 def _may_see_gone(actor: Actor, obj: Model, part: Part) -> bool:
     """Nobody can be asked about a row that is gone; the record it stood in answers for it."""
-    acts = (access.road_of(part.model).view, Act.AUDIT_VIEW)
+    acts = (_view_of(part.model), Act.HISTORY_VIEW)
     return any(access.may(actor, act, obj) for act in acts)
 
 

@@ -28,9 +28,10 @@ _MONTH = dt.timedelta(days=30)
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
+    trial = access.trial_for(request.actor, code, Act.HISTORY_VIEW)
     if request.method != "POST":
         return _page(request, trial, ScopeForm(request.GET if "view" in request.GET else _lately()))
+    access.require(request.actor, Act.TRAIL_REVIEW, trial)
     form = ReviewForm(request.POST)
     done = attempt(form, lambda: _record(request, trial, form))
     if not done:
@@ -74,7 +75,8 @@ def _belonging(part: records.Part) -> Belonging:
 
 
 def _page(request: ActorRequest, trial: Trial, form: ScopeForm, *, refused: ReviewForm | None = None) -> HttpResponse:
-    context: dict[str, Any] = {"trial": trial, "form": form, "past": _past(trial)}
+    may_review = access.may(request.actor, Act.TRAIL_REVIEW, trial) is not None
+    context: dict[str, Any] = {"trial": trial, "form": form, "past": _past(trial), "may_review": may_review}
     if form.is_valid():
         found = reviewing.find(_scope(trial, form))
         page = Paginator(found, PAGE).get_page(request.GET.get("page"))

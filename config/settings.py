@@ -2,13 +2,23 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from psycopg.conninfo import conninfo_to_dict
 
 from audit.secrets import load_key
+from config.databases import database, roles_in, user_of
+from config.door import (  # noqa: F401  settings of ours by being here
+    OIDC_NAME,
+    SESSION_ABSOLUTE,
+    SESSION_IDLE,
+    SESSION_RENEWAL,
+    SESSION_WARNING,
+    SIGN_IN_PENDING,
+    provider_in,
+)
+from config.logs import log_settings
+from identity import switch
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
 os.umask(0o077)
@@ -26,14 +36,23 @@ TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
 INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
-SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key").hex()
-KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key")
+# A home that holds anything has had its keys: a lost one is told, not replaced in silence.
+_IS_NEW = not any((HOME / name).exists() for name in ("corelab.sqlite3", "archive", "quarantine", "reports"))
+SECRET_KEY = load_key(variable="CORELAB_SECRET_KEY", path=KEYS / "session.key", is_first_use=_IS_NEW).hex()
+KEY_ENCRYPTION_KEY = load_key(variable="CORELAB_KEY_ENCRYPTION_KEY", path=KEYS / "quarantine.key", is_first_use=_IS_NEW)
+# The vault of identities stands on a database and a key of its own, or not at all. Its key is no setting: it is read at
+# the moment of each act, by whoever was given it.
+VAULT_ON = switch.is_on(os.environ)
+VAULT_ROOT = HOME / "identity"
+IDENTITY_KEY_FILE = KEYS / "identity.key"
 # The key of the audit seal is read by whoever seals, and made by them before the first checkpoint alone.
 SEAL_KEY_VARIABLE = "CORELAB_SEAL_KEY"
 SEAL_KEY_FILE = KEYS / "seal.key"
 # Every checkpoint is appended here: on other storage than the database, or a cut tail goes unseen.
 CHECKPOINT_FILE = Path(os.environ.get("CORELAB_CHECKPOINTS") or HOME / "checkpoints.jsonl")
 SEAL_SECONDS = 3.0
+# Every erasure is appended here: outside of what a backup brings back, or a restored backup undoes it unseen.
+ERASURES_FILE = Path(os.environ.get("CORELAB_ERASURES") or HOME / "erasures.jsonl")
 # An outside clock for checkpoints and sealed reports (RFC 3161), with the file of root certificates that vouch for it.
 STAMP_URL = os.environ.get("CORELAB_TSA_URL", "")
 STAMP_ROOTS = Path(os.environ["CORELAB_TSA_ROOTS"]) if os.environ.get("CORELAB_TSA_ROOTS") else None
@@ -46,6 +65,14 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS[2:]]
 QUARANTINE_ROOT = HOME / "quarantine"
 ARCHIVE_ROOT = HOME / "archive"
 REPORTS_ROOT = HOME / "reports"
+
+# What each person, site and trial may keep here: gigabytes, files, and deliveries under way at a time. Generous: they
+# stop a runaway sender, not work. `manage.py quota` gives one of them another share.
+QUOTAS = {
+    "person": os.environ.get("CORELAB_QUOTA_PERSON") or "2000,2000000,100",
+    "site": os.environ.get("CORELAB_QUOTA_SITE") or "4000,4000000,200",
+    "trial": os.environ.get("CORELAB_QUOTA_TRIAL") or "20000,20000000,2000",
+}
 
 INSTALLED_APPS = [
     "config.apps.CorelabConfig",
@@ -83,10 +110,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.duties.SessionLimitMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "config.middleware.ActorMiddleware",
-    "config.middleware.SessionRenewalMiddleware",
+    "config.inspection.InspectionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.duties.DutyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -112,53 +141,19 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "config.forms.CorelabRenderer"
 
-
-# One database, one role a part (see config.grants): whoever migrates owns the tables, nobody who serves does.
-_DATABASE_VARIABLES = {
-    "app": "CORELAB_DATABASE_URL",
-    "owner": "CORELAB_DATABASE_OWNER_URL",
-    "sealer": "CORELAB_DATABASE_SEALER_URL",
-    "inspector": "CORELAB_DATABASE_INSPECTOR_URL",
-}
-DATABASE_URLS = {part: url for part, name in _DATABASE_VARIABLES.items() if (url := os.environ.get(name))}
-DATABASE_ROLES = {part: str(conninfo_to_dict(url).get("user", "")) for part, url in DATABASE_URLS.items()}
+# One database, one role a part: whoever migrates owns the tables, nobody who serves does (see config.grants).
+DATABASE_URLS = roles_in(os.environ)
+DATABASE_ROLES = {part: user_of(url) for part, url in DATABASE_URLS.items()}
 # Which of them this process is; manage.py knows by its command.
 DATABASE_AS = os.environ.get("CORELAB_DATABASE_AS", "app")
 # Where it matters, a role that fences would not hold serves nothing.
 DATABASE_ROLES_REQUIRED = bool(ALLOWED_HOSTS[2:]) or "owner" in DATABASE_URLS
-
-
-def _database() -> dict[str, Any]:
-    """PostgreSQL where CORELAB_DATABASE_URL names one, else SQLite that survives a power cut (WAL, sync FULL)."""
-    if url := DATABASE_URLS.get(DATABASE_AS, DATABASE_URLS.get("app")):
-        told = conninfo_to_dict(url)
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": told.get("dbname", "corelab"),
-            "USER": told.get("user", ""),
-            "PASSWORD": told.get("password", ""),
-            "HOST": told.get("host", ""),
-            "PORT": str(told.get("port", "")),
-            "CONN_MAX_AGE": 60,
-        }
-    return {
-        # Django's, with one fair gate for writers.
-        "ENGINE": "config.sqlite",
-        "NAME": HOME / "corelab.sqlite3",
-        "OPTIONS": {
-            # IMMEDIATE: a read that turns into a write would otherwise get SQLITE_BUSY at once.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            # Recursive triggers: INSERT OR REPLACE would otherwise delete evidence without asking its guards.
-            # Temporary tables in memory: rows of ours must not lie in a file that nobody guards.
-            # Secure delete: a destroyed key must not stay readable in free pages.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-            "PRAGMA recursive_triggers=ON; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;",
-        },
-    }
-
-
-DATABASES = {"default": _database()}
+DATABASES = {
+    "default": database(url=DATABASE_URLS.get(DATABASE_AS, DATABASE_URLS.get("app")), file=HOME / "corelab.sqlite3")
+}
+if VAULT_ON:
+    DATABASES[switch.ALIAS] = database(url=os.environ.get(switch.URL), file=VAULT_ROOT / "vault.sqlite3")
+DATABASE_ROUTERS = ["identity.routers.VaultRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "trials.User"
@@ -182,14 +177,15 @@ MFA_ADAPTER = "trials.adapters.FactorAdapter"
 MFA_TOTP_ISSUER = "Corelab"
 # Steps of 30 seconds before and after the present one: what phones' clocks are off.
 MFA_TOTP_TOLERANCE = 1
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
-# Idle limit; config.middleware renews a session by the minute, not by the request.
-SESSION_COOKIE_AGE = 30 * 60
-SESSION_RENEWAL = 60
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+# Accounts of the demo come in with their printed password alone where nobody but this machine can knock.
+DEMO_DOOR = BIND_ADDRESS in {"127.0.0.1", "::1", "localhost"} and not ALLOWED_HOSTS[2:]
 # Loopback speaks plain HTTP; any other host must come over TLS.
 SECURE_COOKIES = bool(ALLOWED_HOSTS[2:])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
@@ -201,7 +197,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-
+OIDC_PROVIDER = provider_in(KEYS)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -221,6 +217,10 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 REQUEST_CAP = 48 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = REQUEST_CAP
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
+# An access review sends two fields a role, and a large trial has many.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 8_000
+# Who may what is looked at in every trial after so many days at the latest (C02).
+ACCESS_REVIEW_DAYS = int(os.environ.get("CORELAB_ACCESS_REVIEW_DAYS", "180"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 REST_FRAMEWORK = {
@@ -231,6 +231,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.RecordPagination",
     "PAGE_SIZE": 100,
     "UNAUTHENTICATED_USER": None,
+    # There is one form of answer; a parameter named so is unknown like any other.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "config.problems.problem_response",
 }
 
@@ -285,18 +287,4 @@ CELERY_BEAT_SCHEDULE = {
     "seal-reports": {"task": "reports.tasks.seal_released", **_SWEEP},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.logs.LineFormatter"}},
-    "filters": {"quotable": {"()": "config.logs.QuotableFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["quotable"]}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("CORELAB_LOG_LEVEL", "WARNING")},
-    "loggers": {
-        "corelab": {"level": "INFO"},
-        # It says at every start that a file broker has no host.
-        "kombu": {"level": "ERROR"},
-        # It warns that nothing is fetched from the net; we want it so.
-        "pyhanko": {"level": "ERROR"},
-    },
-}
+LOGGING = log_settings(level=os.environ.get("CORELAB_LOG_LEVEL", "WARNING"))

@@ -13,6 +13,7 @@ from types import FrameType
 from django.conf import settings
 
 from config import child as wrapper
+from identity.switch import without_credentials
 
 log = logging.getLogger("corelab.supervisor")
 
@@ -58,11 +59,12 @@ class Child:
 
 
 def _environment_of(name: str) -> dict[str, str]:
-    """Tell a child the password of its own database role alone."""
+    """Tell a child the password of its own database role alone, and pages alone what opens the vault of identities."""
     foreign = {"CORELAB_DATABASE_ADMIN_URL", "CORELAB_DATABASE_OWNER_URL", "CORELAB_DATABASE_INSPECTOR_URL"}
     if name != SEALER:
         foreign.add("CORELAB_DATABASE_SEALER_URL")
-    return {variable: value for variable, value in os.environ.items() if variable not in foreign}
+    told = dict(os.environ) if name == WEB else without_credentials(os.environ)
+    return {variable: value for variable, value in told.items() if variable not in foreign}
 
 
 def children() -> list[Child]:

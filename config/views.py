@@ -1,5 +1,7 @@
 """My work, the pulse, and the page for our own faults."""
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -7,6 +9,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from config.desk import desks, reads_waiting
+from privacy.services.reapplying import is_clear
+from privacy.services.tombstones import TombstonesDamaged
 from trials.http import ActorRequest
 
 INSTANCE_HEADER = "X-Corelab-Instance"
@@ -19,8 +23,19 @@ def home(request: ActorRequest) -> HttpResponse:
 
 @login_not_required
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answer that this process serves pages, and of which run it is; it asks nothing else."""
-    return HttpResponse("ok\n", content_type="text/plain", headers={INSTANCE_HEADER: settings.INSTANCE})
+    """Answer that this process serves pages, and of which run it is; 503 while a backup's erased data are back."""
+    headers = {INSTANCE_HEADER: settings.INSTANCE}
+    if not _is_clear():
+        words = "erasures must be carried out again: manage.py reapply_erasures\n"
+        return HttpResponse(words, status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain", headers=headers)
+    return HttpResponse("ok\n", content_type="text/plain", headers=headers)
+
+
+def _is_clear() -> bool:
+    try:
+        return is_clear()
+    except TombstonesDamaged:
+        return False
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,16 +1,20 @@
 """De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
 from deid.engine import clean
-from deid.identity import IdentityTokens, identify
+from deid.identity import IdentityTokens, identify, person_of
 from deid.keyed import map_uid, shift_days
 from deid.model import Cleaned, ClinicalTrial, Facts, Policy, Rejected, Rejection
+from deid.options import DEFAULT as DEFAULT_OPTIONS
+from deid.options import Option
 from deid.version import engine_version
 
 __all__ = [
+    "DEFAULT_OPTIONS",
     "Cleaned",
     "ClinicalTrial",
     "Facts",
     "IdentityTokens",
+    "Option",
     "Policy",
     "Rejected",
     "Rejection",
@@ -18,5 +22,6 @@ __all__ = [
     "engine_version",
     "identify",
     "map_uid",
+    "person_of",
     "shift_days",
 ]

@@ -1,61 +1,124 @@
-"""Command line for a site: clean a folder of scans before anything leaves the house."""
+"""Command line for a site: see what would happen to a scan, and clean a folder before anything leaves the house."""
 
 import argparse
 import stat
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-from deid.engine import clean
+from deid.command.folder import Run, write_map, write_report
+from deid.engine import read_source
+from deid.explain import Line, explain, profile_lines
 from deid.keyed import KEY_BYTES
-from deid.model import ClinicalTrial, Policy, Rejected
+from deid.model import Policy, Rejected
+from deid.options import Option
+from deid.profile import Profile, option_set, read_profile, with_options
 
 _OWNER_ONLY = 0o600
+_CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+_TEXTS = {
+    "trial": "protocol_id",
+    "trial-name": "protocol_name",
+    "sponsor": "sponsor",
+    "site": "site_id",
+    "site-name": "site_name",
+    "time-point": "time_point_id",
+    "time-point-description": "time_point_description",
+    "coordinating-center": "coordinating_center",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return 0 when every file was cleaned, 1 when some were rejected, 2 on wrong use."""
+    """Run a verb; return 0 when all went well, 1 when something was refused, 2 on wrong use."""
     options = _parser().parse_args(arguments)
     try:
-        key = _read_key(options.key_file)
-        trial = _trial(options)
-        _require_folders(options.source, options.destination)
+        code: int = options.run(options)
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"deid: {problem}\n")
         return 2
-    policy = Policy(retain_patient_characteristics=options.retain_patient_characteristics)
-    return _clean_folder(options, key=key, trial=trial, policy=policy)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deid", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verb = verbs.add_parser("clean", help="clean every file of a folder into another one")
-    verb.add_argument("source", type=Path, help="folder with the original files; it is only read")
-    verb.add_argument("destination", type=Path, help="folder for the cleaned files")
-    verb.add_argument("--key-file", type=Path, required=True, help="trial key: 64 hexadecimal digits, mode 0600")
-    verb.add_argument("--subject", required=True, help="subject code that replaces name and identifier")
-    verb.add_argument("--trial", required=True, help="protocol code of the trial")
-    for name in ("sponsor", "trial-name", "site", "site-name", "time-point", "time-point-description"):
-        verb.add_argument(f"--{name}", default="")
-    verb.add_argument("--coordinating-center", default="")
-    verb.add_argument("--retain-patient-characteristics", action="store_true", help="keep sex, age, size, weight")
+    _add_clean(verbs.add_parser("clean", help="clean every file of a folder into another one"))
+    verb = verbs.add_parser("explain", help="say what would happen to each attribute of a file, and why")
+    verb.add_argument("file", type=Path)
+    _add_profile(verb, run=_explain)
+    verb = verbs.add_parser("profile", help="print the profile as a table")
+    verb.add_argument("--sop-class", default=_CT_IMAGE, help="kind of object, by SOP Class UID (default: CT image)")
+    _add_profile(verb, run=_profile)
     return parser
 
 
-def _trial(options: argparse.Namespace) -> ClinicalTrial:
-    return ClinicalTrial(
-        sponsor=options.sponsor or options.trial,
-        protocol_id=options.trial,
-        protocol_name=options.trial_name,
-        site_id=options.site,
-        site_name=options.site_name,
-        subject_code=options.subject,
-        time_point_id=options.time_point,
-        time_point_description=options.time_point_description,
-        coordinating_center=options.coordinating_center,
-    )
+def _add_clean(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("source", type=Path, help="folder with the original files; it is only read")
+    verb.add_argument("destination", type=Path, help="folder for the cleaned files, named by their new UIDs")
+    verb.add_argument("--key-file", type=Path, required=True, help="trial key: 64 hexadecimal digits, mode 0600")
+    verb.add_argument("--subject", default="", help="one code for all files (default: a code for each patient)")
+    for name in _TEXTS:
+        verb.add_argument(f"--{name}", default="", help=argparse.SUPPRESS)
+    verb.add_argument("--uid-map", type=Path, metavar="CSV", help="write old and new UIDs: it links back to people")
+    verb.add_argument("--patient-map", type=Path, metavar="CSV", help="write old patient identifiers and new codes")
+    verb.add_argument("--report", type=Path, metavar="JSON", help="write the certificate: what was done to each file")
+    _add_profile(verb, run=_clean)
+
+
+def _add_profile(verb: argparse.ArgumentParser, *, run: object) -> None:
+    verb.set_defaults(run=run)
+    names = ", ".join(Option)
+    verb.add_argument("--profile", type=Path, metavar="FILE", help="profile as JSON: name, version, options, trial")
+    verb.add_argument("--option", action="append", default=[], metavar="NAME", help=f"add an option of PS3.15: {names}")
+    verb.add_argument("--without", action="append", default=[], metavar="NAME", help="take an option away")
+
+
+def _profile_of(options: argparse.Namespace) -> Profile:
+    profile = read_profile(options.profile) if options.profile else Profile()
+    added, taken = option_set(options.option), option_set(options.without)
+    chosen = with_options(profile.policy.options, added=added, taken=taken)
+    policy = Policy(name=profile.policy.name, version=profile.policy.version, options=chosen)
+    named = {name: text for flag, name in _TEXTS.items() if (text := getattr(options, flag.replace("-", "_"), ""))}
+    return Profile(policy=policy, texts=dict(profile.texts) | named)
+
+
+def _clean(options: argparse.Namespace) -> int:
+    profile, key = _profile_of(options), _read_key(options.key_file)
+    profile.trial(subject_code=options.subject or "0000-0000")
+    _require_folders(options.source, options.destination)
+    keeps_maps = bool(options.uid_map or options.patient_map)
+    run = Run(options.source, options.destination, key, profile, subject=options.subject, keeps_maps=keeps_maps)
+    run.clean_all()
+    if options.uid_map:
+        write_map(options.uid_map, run.uids.items())
+    if options.patient_map:
+        write_map(options.patient_map, run.patients.items())
+    if options.report:
+        write_report(options.report, run.report())
+    sys.stdout.write(f"{run.counts['cleaned']} cleaned, {run.counts['refused']} rejected\n")
+    return 1 if run.counts["refused"] else 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    try:
+        _print(explain(read_source(options.file.read_bytes()), policy=_profile_of(options).policy))
+    except Rejected as refused:
+        sys.stdout.write(f"rejected ({refused.code}): {refused.reason}\n")
+        return 1
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    try:
+        _print(profile_lines(_profile_of(options).policy, sop_class_uid=options.sop_class))
+    except Rejected as refused:
+        sys.stdout.write(f"{refused.reason}\n")
+        return 1
+    return 0
+
+
+def _print(lines: tuple[Line, ...]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line.path}\t{line.name}\t{line.vr}\t{line.deed}\t{line.why}\n")
 
 
 def _read_key(path: Path) -> bytes:
@@ -77,33 +140,6 @@ def _require_folders(source: Path, destination: Path) -> None:
     if destination.resolve().is_relative_to(source.resolve()):
         raise ValueError("the destination may not lie inside the source")
     destination.mkdir(parents=True, exist_ok=True)
-
-
-def _files(source: Path) -> Iterator[Path]:
-    return (path for path in sorted(source.rglob("*")) if path.is_file())
-
-
-def _clean_folder(options: argparse.Namespace, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> int:
-    """Clean file by file, so that one bad file stops nothing; print what was rejected and why."""
-    counts: Counter[str] = Counter()
-    for path in _files(options.source):
-        try:
-            cleaned = clean(path.read_bytes(), key=key, trial=trial, policy=policy)
-        except Rejected as rejected:
-            counts["rejected"] += 1
-            sys.stdout.write(f"rejected ({rejected.code}): {path.relative_to(options.source)}: {rejected.reason}\n")
-            continue
-        _write(options.destination / f"{cleaned.facts.sop_instance_uid}.dcm", cleaned.data)
-        counts["cleaned"] += 1
-    sys.stdout.write(f"{counts['cleaned']} cleaned, {counts['rejected']} rejected\n")
-    return 1 if counts["rejected"] else 0
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the target and rename, so that no half file is ever found under the final name."""
-    partial = path.with_suffix(".part")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 import argparse
 import json
 import lzma
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.sr import _concepts_dict, _snomed_dict
+
+from deid.options import COLUMNS, Column
 
 HERE = Path(__file__).parent / "data"
 BASE_EDITION = "2025b"
@@ -32,10 +35,22 @@ def main() -> None:
     """Write rules.json, objects.json.xz and codes.json.xz beside this module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path, help="Table E.1-1 as JSON")
+    parser.add_argument("--compare", action="store_true", help="write nothing: print what the table changes in ours")
     arguments = parser.parse_args()
-    _write("rules.json", _rules(json.loads(arguments.table.read_text())))
+    rules = _rules(json.loads(arguments.table.read_text()))
+    if arguments.compare:
+        sys.stdout.writelines(compare(json.loads((HERE / "rules.json").read_text())["rows"], rules["rows"]))
+        return
+    _write("rules.json", rules)
     _write("objects.json.xz", _objects())
     _write("codes.json.xz", _codes())
+
+
+def compare(held: dict[str, str], new: dict[str, str]) -> Iterator[str]:
+    """Yield a line for each row that an edition adds, takes away or changes: tag, held cell, new cell."""
+    for tag in sorted(held.keys() | new.keys()):
+        if held.get(tag) != new.get(tag):
+            yield f"({tag[:4]},{tag[4:]})\t{held.get(tag, '-')}\t{new.get(tag, '-')}\n"
 
 
 def _write(name: str, content: dict[str, Any]) -> None:
@@ -53,8 +68,12 @@ def _rules(table: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def _cell(row: dict[str, str]) -> str:
-    flags = ("m" if row.get("rtnLongModifDatesOpt") else "") + ("p" if row.get("rtnPatCharsOpt") else "")
-    return f"{row['basicProfile']} {flags}".strip()
+    letters = "".join(_letter(column, row.get(column.name, "")) for column in COLUMNS.values())
+    return f"{row['basicProfile']} {letters}".strip()
+
+
+def _letter(column: Column, cell: str) -> str:
+    return {"K": column.keep, "C": column.clean, "": ""}[cell]
 
 
 def _objects() -> dict[str, Any]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 from deid.codes import MACRO, clean_code, is_code_item, unknown_code
 from deid.content import is_kept_content
+from deid.descriptors import clean_text
 from deid.dictionary import allowed_vrs
 from deid.dummies import dummy
 from deid.elements import PIXEL_TAGS, STRING_VRS, Element, Item, number_of, text_of, values_of
 from deid.model import Rejected, Rejection
+from deid.person import CHARACTER_SET, Person, decoded
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
+from deid.private import Blocks, blocks_of, creator_tag
 from deid.residue import Suspects
 from deid.values import (
     cap_age,
@@ -20,18 +23,23 @@ from deid.values import (
     check_terms,
     check_texts,
     check_times,
+    check_uids,
     map_uids,
     shift_dates,
 )
 from deid.vocabulary import admits_coded
 
-IMAGE_TYPE, VERIFICATION, CHARACTER_SET = 0x00080008, 0x0040A493, 0x00080005
+IMAGE_TYPE, VERIFICATION = 0x00080008, 0x0040A493
 _PIXEL_REPRESENTATION = 0x00280103
 _Check = Callable[[], bytes | None]
 _MEASURES = NUMBERS | {"IS", "DS"}
 _CHECKED = frozenset(
-    {Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE}
-)
+    {
+        Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE,
+        Deed.CHECK_DATE, Deed.CHECK_UID, Deed.CLEAN_TEXT, Deed.KEEP_TEXT,
+    }
+)  # fmt: skip
+_NO_BLOCKS = Blocks({})
 
 
 def _unusable() -> Rejected:
@@ -50,30 +58,39 @@ class Cleaner:
     key: bytes
     days: int
     is_explicit: bool
+    person: Person
     is_signed: bool = False
+    charset: Element | None = None
+    kept_texts: list[str] = field(default_factory=list)
     suspects: Suspects = field(default_factory=Suspects)
-    actions: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[tuple[int, Deed]] = field(default_factory=Counter)
 
     def clean(self, item: Item) -> Item:
         """Return the cleaned data set without pixel data."""
         self.is_signed = number_of(item.get(_PIXEL_REPRESENTATION)) == 1
+        self.charset = item.get(CHARACTER_SET)
         return self._clean_item(item, self.plan.root)
 
     def _clean_item(self, item: Item, place: Place) -> Item:
         cleaned: Item = {}
+        blocks = blocks_of(item) if self.plan.retains_private else _NO_BLOCKS
         for tag, element in item.items():
             if tag in PIXEL_TAGS or tag == CHARACTER_SET:
                 continue
-            kept = self._clean_element(element, self.plan.rule(place, tag), item)
+            kept = self._clean_element(element, self._rule(place, tag, blocks), item)
             if kept is not None:
                 cleaned[tag] = kept
-        return cleaned
+        return cleaned | _reservations(cleaned, blocks)
+
+    def _rule(self, place: Place, tag: int, blocks: Blocks) -> Rule:
+        vr = blocks.safe_vr(tag) if tag >> 16 & 1 else None
+        return self.plan.private_rule(vr) if vr else self.plan.rule(place, tag)
 
     def _clean_element(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
         if rule.deed is Deed.REMOVE or element.fragments is not None:
             self._remove(element)
             return None
-        if (element.items is not None) != (rule.vr == "SQ") or not _is_readable(element):
+        if (element.items is not None) != (rule.vr == "SQ") or not _is_readable(element, rule):
             return self._fail(element, rule, siblings)
         if rule.deed is Deed.RECURSE:
             return self._clean_sequence(element, rule)
@@ -84,7 +101,7 @@ class Cleaner:
         return self._replace(element, rule.deed, rule, siblings)
 
     def _count(self, deed: Deed, element: Element) -> Element:
-        self.actions[deed] += 1
+        self.deeds[element.tag, deed] += 1
         return element
 
     def _keep(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
@@ -104,12 +121,12 @@ class Cleaner:
 
     def _remove(self, element: Element) -> None:
         self.suspects.add(element, vr=_suspect_vr(element))
-        self.actions[Deed.REMOVE] += 1
+        self.deeds[element.tag, Deed.REMOVE] += 1
 
     def _replace(self, element: Element, deed: Deed, rule: Rule, siblings: Item) -> Element | None:
         self.suspects.add(element, vr=_suspect_vr(element))
         if deed is Deed.REMOVE:
-            self.actions[Deed.REMOVE] += 1
+            self.deeds[element.tag, Deed.REMOVE] += 1
             return None
         items = () if rule.vr == "SQ" else None
         empty = Element(element.tag, rule.vr, items=items)
@@ -145,8 +162,29 @@ class Cleaner:
             Deed.CHECK_TEXT: lambda: check_texts(value, tag=tag),
             Deed.CHECK_TERM: lambda: self._checked_terms(element),
             Deed.CAP_AGE: lambda: cap_age(value),
+            Deed.CHECK_DATE: lambda: shift_dates(value, days=0),
+            Deed.CHECK_UID: lambda: check_uids(value),
+            Deed.CLEAN_TEXT: lambda: self._clean_text(element),
+            Deed.KEEP_TEXT: lambda: self._keep_text(element),
         }
         return checks[rule.deed]()
+
+    def _clean_text(self, element: Element) -> bytes:
+        """Keep recognised words alone; what was taken out is searched for in the rest of the object."""
+        pairs = [clean_text(part, person=self.person) for part in self._decoded(element).split("\\")]
+        self.suspects.add_text(" ".join(gone for _, gone in pairs))
+        return "\\".join(kept for kept, _ in pairs).encode()
+
+    def _keep_text(self, element: Element) -> bytes | None:
+        """Keep a text of a device or an institution as it stands, unless it names a person of this object."""
+        text = "".join(filter(str.isprintable, self._decoded(element))).strip()
+        if self.person.is_told_by(text):
+            return None
+        self.kept_texts.append(text)
+        return text.encode()
+
+    def _decoded(self, element: Element) -> str:
+        return decoded(element, charset=self.charset).strip("\0 ")
 
     def _checked_terms(self, element: Element) -> bytes | None:
         if element.tag == VERIFICATION:
@@ -163,7 +201,7 @@ class Cleaner:
         if not items and element.items and rule.need is Need.VALUE and element.tag != CONTENT_SEQUENCE:
             items = [unknown_code()] if any(map(is_code_item, element.items)) else [{}]
         if (not any(items) and rule.need is Need.NOTHING) or (element.tag == CONTENT_SEQUENCE and not items):
-            self.actions[Deed.REMOVE] += 1
+            self.deeds[element.tag, Deed.REMOVE] += 1
             return None
         return self._count(Deed.RECURSE, Element(element.tag, "SQ", items=tuple(items)))
 
@@ -193,9 +231,15 @@ def _suspect_vr(element: Element) -> str:
     return allowed[0] if allowed else element.vr
 
 
-def _is_readable(element: Element) -> bool:
+def _reservations(cleaned: Item, blocks: Blocks) -> Item:
+    """Return the creators of those private blocks of which something is left."""
+    tags = {creator_tag(tag) for tag in cleaned if tag >> 16 & 1}
+    return {tag: Element(tag, "LO", blocks.creators[tag >> 16, tag & 0xFFFF].encode()) for tag in tags}
+
+
+def _is_readable(element: Element, rule: Rule) -> bool:
     """Whether the sender's VR can stand for the standard's: the same, or unknown, or text for text."""
-    allowed = allowed_vrs(element.tag)
+    allowed = allowed_vrs(element.tag) or (rule.vr,)
     if element.vr in allowed or element.vr == "UN" or element.items is not None:
         return True
     return (element.vr in STRING_VRS and allowed[0] in STRING_VRS) or {element.vr, allowed[0]} <= {"OB", "OW"}

@@ -5,6 +5,8 @@ import functools
 from pydicom.datadict import dictionary_VM, get_entry
 
 UNLIMITED = 1_000_000_000
+# Of a private attribute the standard does not say; the known safe ones hold matrices at most.
+MOST_PRIVATE = 256
 _AMBIGUOUS = {
     "US or SS": ("US", "SS"),
     "OB or OW": ("OW", "OB"),
@@ -36,6 +38,8 @@ def allowed_vrs(tag: int) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=20_000)
 def most_values(tag: int) -> int:
     """Return how many values the standard allows for a tag; a billion stands for no limit."""
+    if tag >> 16 & 1:
+        return MOST_PRIVATE
     try:
         highest = dictionary_VM(tag).split("-")[-1]
     except KeyError:

@@ -1,15 +1,19 @@
 """The engine's one verb: parse, judge, clean, write, and search what was written."""
 
 import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 
 from deid.cleaning import Cleaner
 from deid.codes import TRIPLET
-from deid.elements import PIXEL_TAGS, Element, Item, text_of
+from deid.elements import PIXEL_TAGS, Element, Item, Source, text_of
 from deid.facts import has_contrast, read_facts
 from deid.keyed import require_key, shift_days
 from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
 from deid.parser import EXPLICIT, parse
+from deid.person import person_of
 from deid.pixels import clean_pixels
 from deid.plan import BINARIES, NUMBERS, Deed, Plan, plan_for
 from deid.provenance import METHOD, write_provenance
@@ -35,9 +39,26 @@ def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> C
     `key` is the trial's secret of at least 32 bytes; same input, key, trial and policy give the same bytes.
     Raises Rejected, with a reason for the uploader, for everything that cannot be cleaned with certainty.
     """
+    return clean_source(read_source(data), key=key, trial=trial, policy=policy)
+
+
+def read_source(data: bytes) -> Source:
+    """Return one parsed DICOM file. Raises Rejected, nothing else."""
+    with _failing_closed():
+        return parse(data)
+
+
+def clean_source(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
+    """Clean what `read_source` returned; the rest as `clean`."""
     require_key(key)
+    with _failing_closed():
+        return _clean(source, key=key, trial=trial, policy=policy)
+
+
+@contextmanager
+def _failing_closed() -> Iterator[None]:
     try:
-        return _clean(data, key=key, trial=trial, policy=policy)
+        yield
     except (ArithmeticError, LookupError, MemoryError, RecursionError, ValueError, struct.error):
         raise _unreadable() from None  # the original error may quote a header value
 
@@ -50,8 +71,7 @@ def _unreadable() -> Rejected:
     )
 
 
-def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
-    source = parse(data)
+def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
     sop_class = text_of(source.item.get(_SOP_CLASS))
     require_low_risk(source.item, sop_class_uid=sop_class)
     _require_complete(source.item)
@@ -61,6 +81,7 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
         key=key,
         days=shift_days(key, trial.subject_code),
         is_explicit=source.is_explicit,
+        person=person_of(source.item),
     )
     pixels = clean_pixels(_with_pixels(source.item, plan), transfer_syntax=source.transfer_syntax)
     item = cleaner.clean(source.item)
@@ -68,6 +89,7 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
     bare = dict(item)
     applied = write_provenance(item, trial=trial, policy=policy)
     header = encode_item(item)
+    cleaner.suspects.forget(cleaner.kept_texts)
     require_no_residue(bare, header=_searchable(item, header), suspects=cleaner.suspects, own=_own_text(item, trial))
     syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
     if pixels is not None:
@@ -80,10 +102,25 @@ def _clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> 
             is_contrasted=has_contrast(source.item),
             has_pixels=pixels is not None,
         ),
-        actions={str(deed): count for deed, count in sorted(cleaner.actions.items())},
+        actions=_by_deed(cleaner.deeds),
+        by_tag=_by_tag(cleaner.deeds),
         method_codes=tuple(method.code for method in applied),
         policy_digest=policy.digest,
     )
+
+
+def _by_deed(deeds: Counter[tuple[int, Deed]]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for (_, deed), count in deeds.items():
+        found[deed] += count
+    return dict(sorted(found.items()))
+
+
+def _by_tag(deeds: Counter[tuple[int, Deed]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (tag, deed), count in sorted(deeds.items()):
+        found.setdefault(f"({tag >> 16:04X},{tag & 0xFFFF:04X})", {})[deed] = count
+    return found
 
 
 def _with_pixels(item: Item, plan: Plan) -> Item:

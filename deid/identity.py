@@ -3,14 +3,19 @@
 import unicodedata
 from dataclasses import dataclass
 
-from pydicom.charset import convert_encodings, decode_bytes
-
-from deid.elements import Element, Item, text_of, values_of
+from deid.elements import Item, text_of
 from deid.keyed import keyed_digest
 from deid.parser import parse
+from deid.person import CHARACTER_SET, decoded
 from deid.quiet import silence
 
-_CHARACTER_SET, _NAME, _ID, _BIRTH_DATE, _SEX = 0x00080005, 0x00100010, 0x00100020, 0x00100030, 0x00100040
+_NAME, _ID, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
+# Family, given and middle name.
+_NAME_COMPONENTS = 3
+# Letters with a stroke and ligatures, which Unicode does not take apart.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,30 @@ def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     item = parse(data).item
     with silence():
         number = _normal(_decoded(item, _ID))
-        name = _normal(_decoded(item, _NAME).split("=")[0])
-    parts = (name, text_of(item.get(_BIRTH_DATE)), text_of(item.get(_SEX)).upper())
+        name = _decoded(item, _NAME)
+    person = person_of(name=name, birth_date=text_of(item.get(_BIRTH_DATE)), sex=text_of(item.get(_SEX)))
     return IdentityTokens(
-        patient_id=_token(key, "pid", number) if number else "",
-        person=_token(key, "person", "|".join(parts)) if name else "",
+        patient_id=_token(key, "pid", number) if number else "", person=_token(key, "person", person) if person else ""
     )
+
+
+def person_of(*, name: str, birth_date: str, sex: str) -> str:
+    """Return name, birth date and sex in the one spelling that habits of writing do not change; empty without a name.
+
+    `name` as a person writes it or as DICOM does (PS3.5 6.2.1: groups by =, components by ^; prefix and suffix do not
+    count), `birth_date` as year, month, day with or without separators. The letters of the name are sorted, so that
+    neither order nor gaps matter; who shares them together with birth date and sex is told apart by the number alone.
+    """
+    letters = sorted(_normal(" ".join(_written(name).split("^")[:_NAME_COMPONENTS])))
+    if not letters:
+        return ""
+    digits = "".join(sign for sign in birth_date if sign.isdecimal())
+    return "|".join(("".join(letters), digits, sex.strip().upper()[:1]))
+
+
+def _written(name: str) -> str:
+    """Return the first group that is there: alphabetic, ideographic or phonetic."""
+    return next((group for group in name.split("=") if _normal(group)), "")
 
 
 def _token(key: bytes, domain: str, text: str) -> str:
@@ -40,21 +63,11 @@ def _token(key: bytes, domain: str, text: str) -> str:
 
 def _decoded(item: Item, tag: int) -> str:
     element = item.get(tag)
-    if element is None or element.items is not None:
-        return ""
-    declared = list(values_of(item.get(_CHARACTER_SET))) or [""]
-    try:
-        encodings = convert_encodings(declared)
-        return str(decode_bytes(bytes(element.value), encodings, {0x5C, 0x5E, 0x3D}))
-    except (LookupError, UnicodeError, ValueError):
-        return _latin(element)
-
-
-def _latin(element: Element) -> str:
-    return bytes(element.value).decode("latin-1")
+    return decoded(element, charset=item.get(CHARACTER_SET)) if element else ""
 
 
 def _normal(text: str) -> str:
     """Return letters and digits only, without accents and case, so that spelling habits do not matter."""
-    flat = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(letter for letter in flat.replace("^", " ") if letter.isalnum())
+    flat = unicodedata.normalize("NFKD", text).casefold().translate(_UNDECOMPOSED)
+    # Once more: folding case may put letters together again.
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", flat)))

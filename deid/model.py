@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 
+from deid.options import DEFAULT, Option, require_consistent
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
 
@@ -28,6 +29,7 @@ class Rejection(StrEnum):
     PIXELS_DAMAGED = "pixels-damaged"
     DOCUMENT_REFUSED = "document-refused"
     RESIDUE = "residue"
+    OTHER_PATIENT = "other-patient"
 
 
 class Rejected(Exception):
@@ -44,16 +46,23 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one trial allows: Basic Profile with modified dates, and the patient option where needed."""
+    """What one trial allows: the Basic Profile with options; without a word, dates move and content trees are cleaned.
+
+    Raises ValueError for options that exclude each other.
+    """
 
     name: str = "basic"
     version: int = 1
-    retain_patient_characteristics: bool = False
+    options: frozenset[Option] = DEFAULT
+
+    def __post_init__(self) -> None:
+        require_consistent(self.options)
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the policy, the engine and the edition of Table E.1-1 it is executed with."""
-        facts = asdict(self) | {"table": table_edition(), "engine": ENGINE_VERSION}
+        facts = {"name": self.name, "version": self.version, "options": sorted(self.options)}
+        facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -144,10 +153,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """One cleaned object: the Part 10 file, its facts, and what was done (counts only)."""
+    """One cleaned object: the Part 10 file, its facts, and what was done (counts only, in all and by tag)."""
 
     data: bytes
     facts: Facts
     actions: Mapping[str, int]
+    by_tag: Mapping[str, Mapping[str, int]]
     method_codes: tuple[str, ...]
     policy_digest: str

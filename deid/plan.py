@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from deid.dictionary import allowed_vrs
 from deid.elements import TEXT_VRS
 from deid.model import Policy, Rejected, Rejection
+from deid.options import COLUMNS, Option
 from deid.tables import Row, objects, rows
 from deid.vocabulary import vocabulary
 
@@ -17,6 +18,7 @@ NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BINARIES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _GONE_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0x0012, 0x4FFE, 0xFFFA, 0xFFFC})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
+_DATES = frozenset({Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES})
 
 
 class Deed(StrEnum):
@@ -34,6 +36,10 @@ class Deed(StrEnum):
     DUMMY = "replaced"
     REMOVE = "removed"
     CAP_AGE = "age capped"
+    CHECK_DATE = "date checked"
+    CHECK_UID = "uid checked"
+    CLEAN_TEXT = "text cleaned"
+    KEEP_TEXT = "text kept"
 
 
 class Need(IntEnum):
@@ -66,7 +72,8 @@ class Plan:
     """The decisions of one policy for one kind of object; grows only by the attributes that occur."""
 
     def __init__(self, *, iod: str, policy: Policy) -> None:
-        self._policy = policy
+        self._options = policy.options
+        self.retains_private = Option.RETAIN_SAFE_PRIVATE in policy.options
         self._nodes = objects().nodes
         self.root: Place = objects().roots[iod]
         self.modules = objects().modules[iod]
@@ -92,6 +99,10 @@ class Plan:
         deed = self._by_row(row, tag, vr, kind) if row else self._by_vr(tag, vr, kind)
         return Rule(deed, need, vr, inner, is_conditional=bool(kind and kind.endswith("C")))
 
+    def type_of(self, place: Place, tag: int) -> str | None:
+        """Return the type (1, 1C, 2, 2C, 3) of an attribute at a place, None where this kind of object has none."""
+        return self._look_up(place, tag)[0]
+
     def _look_up(self, place: Place, tag: int) -> tuple[str | None, Place]:
         """Return the strictest type over all modules here (None when unknown) and the inner place."""
         found = [self._nodes[node][tag] for node in place if tag in self._nodes[node]]
@@ -103,21 +114,47 @@ class Plan:
         return min((attribute.type for attribute in found), key=_STRICTNESS.index), inner
 
     def _by_row(self, row: Row, tag: int, vr: str, kind: str | None) -> Deed:
-        if self._is_retained(row, tag):
-            return _keep(tag, vr)
+        chosen = self._by_option(row, tag, vr, kind)
+        if chosen is not None:
+            return chosen
         if row.action == "U":
-            return Deed.MAP if vr == "UI" else Deed.REMOVE
-        if kind is None:
+            return self._for_uid() if vr == "UI" else Deed.REMOVE
+        if kind is None or tag == CONTENT_SEQUENCE:
             return Deed.REMOVE
-        if row.is_shifted and vr in _TEMPORAL:
-            return _keep(tag, vr)
-        is_cleaned_inside = row.action == "X/Z/U*" or tag == CONTENT_SEQUENCE
-        return Deed.RECURSE if is_cleaned_inside else _compound(row.action, kind, vr)
+        return Deed.RECURSE if row.action == "X/Z/U*" else _compound(row.action, kind, vr)
 
-    def _is_retained(self, row: Row, tag: int) -> bool:
-        """Whether the patient characteristics option keeps it (only what is a number or a code)."""
-        allowed = self._policy.retain_patient_characteristics
-        return allowed and row.is_characteristic and tag in CHARACTERISTICS
+    def _by_option(self, row: Row, tag: int, vr: str, kind: str | None) -> Deed | None:
+        """Return what the first option with a cell in this row wants done, None where no chosen option has one."""
+        for option in (each for each in Option if each in self._options):
+            column = COLUMNS[option]
+            if column.keep and column.keep in row.letters:
+                deed = self._kept(option, tag, vr)
+            elif column.clean and column.clean in row.letters and kind is not None:
+                deed = self._cleaned(option, tag, vr)
+            else:
+                continue
+            if deed is not None:
+                return deed
+        return None
+
+    def _kept(self, option: Option, tag: int, vr: str) -> Deed | None:
+        """Return how a K cell keeps a value: checked as elsewhere; a text as it stands unless it tells a person."""
+        if option is Option.RETAIN_PATIENT_CHARACTERISTICS and tag not in CHARACTERISTICS:
+            return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
+        if option is Option.RETAIN_FULL_DATES and vr not in _TEMPORAL:
+            return None
+        if vr == "UI":
+            return Deed.CHECK_UID
+        return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(tag, vr)
+
+    def _cleaned(self, option: Option, tag: int, vr: str) -> Deed | None:
+        if option is Option.RETAIN_MODIFIED_DATES:
+            return self._keep(tag, vr) if vr in _TEMPORAL else None
+        if option is Option.RETAIN_DEVICE_IDENTITY:
+            return None  # names of stations and of application entities: nothing tells which part is harmless
+        if vr == "SQ":
+            return Deed.RECURSE
+        return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
 
     def _by_vr(self, tag: int, vr: str, kind: str | None) -> Deed:
         if kind is None:
@@ -126,7 +163,32 @@ class Plan:
             return Deed.CHECK_TEXT if tag in vocabulary().families else _deny(kind)
         if vr in BINARIES:
             return Deed.KEEP if tag in vocabulary().binaries else Deed.REMOVE
-        return _keep(tag, vr)
+        if vr in _TEMPORAL and not self._options & _DATES:
+            return _deny(kind)
+        return self._keep(tag, vr)
+
+    def private_rule(self, vr: str) -> Rule:
+        """Return the rule for a safe private attribute of this VR."""
+        deed = Deed.CLEAN_TEXT if vr in TEXT_VRS else self._keep(0, vr)
+        if vr in _TEMPORAL and not self._options & _DATES:
+            deed = Deed.REMOVE
+        return Rule(deed, Need.NOTHING, vr, ())
+
+    def _keep(self, tag: int, vr: str) -> Deed:
+        if tag == AGE:
+            return Deed.CAP_AGE
+        if vr in NUMBERS:
+            return Deed.KEEP
+        is_full = Option.RETAIN_FULL_DATES in self._options
+        checked = {
+            "SQ": Deed.RECURSE, "UI": self._for_uid(), "TM": Deed.CHECK_TIME,
+            "DA": Deed.CHECK_DATE if is_full else Deed.SHIFT, "DT": Deed.CHECK_DATE if is_full else Deed.SHIFT,
+            "CS": Deed.CHECK_TERM, "IS": Deed.CHECK_NUMBER, "DS": Deed.CHECK_NUMBER,
+        }  # fmt: skip
+        return checked.get(vr, Deed.REMOVE)
+
+    def _for_uid(self) -> Deed:
+        return Deed.CHECK_UID if Option.RETAIN_UIDS in self._options else Deed.MAP
 
 
 def _is_gone(tag: int) -> bool:
@@ -138,18 +200,6 @@ def _is_gone(tag: int) -> bool:
 
 def _need(kind: str | None) -> Need:
     return Need(int(kind[0])) if kind else Need.NOTHING
-
-
-def _keep(tag: int, vr: str) -> Deed:
-    if tag == AGE:
-        return Deed.CAP_AGE
-    if vr in NUMBERS:
-        return Deed.KEEP
-    checked = {
-        "SQ": Deed.RECURSE, "UI": Deed.MAP, "DA": Deed.SHIFT, "DT": Deed.SHIFT, "TM": Deed.CHECK_TIME,
-        "CS": Deed.CHECK_TERM, "IS": Deed.CHECK_NUMBER, "DS": Deed.CHECK_NUMBER,
-    }  # fmt: skip
-    return checked.get(vr, Deed.REMOVE)
 
 
 def _deny(kind: str) -> Deed:

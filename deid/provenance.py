@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from deid.codes import code_item
 from deid.elements import Element, Item
 from deid.model import ClinicalTrial, Policy
+from deid.options import BASIC, COLUMNS, Option
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
 
-_BASIC = ("113100", "Basic Application Confidentiality Profile")
-_CONTENT = ("113104", "Clean Structured Content Option")
-_DATES = ("113107", "Retain Longitudinal Temporal Information Modified Dates Option")
-_CHARACTERISTICS = ("113108", "Retain Patient Characteristics Option")
 CONTENT_SEQUENCE, METHOD = 0x0040A730, 0x00120063
 # type 2 attributes of the Patient and General Study modules: present even when the sender left them out
 _PRESENT = {
@@ -30,13 +27,21 @@ class Method:
 
 def methods(item: Item, *, policy: Policy) -> tuple[Method, ...]:
     """Return exactly the CID 7050 codes that were executed on this object (PS3.15 E.2)."""
-    applied = [_BASIC]
-    if CONTENT_SEQUENCE in item:
-        applied.append(_CONTENT)
-    applied.append(_DATES)
-    if policy.retain_patient_characteristics:
-        applied.append(_CHARACTERISTICS)
-    return tuple(Method(code=code, meaning=meaning) for code, meaning in applied)
+    applied = [option for option in Option if option in policy.options and _is_executed(option, item)]
+    columns = [COLUMNS[option] for option in applied]
+    return (Method(*BASIC), *(Method(code=column.code, meaning=column.meaning) for column in columns))
+
+
+def _is_executed(option: Option, item: Item) -> bool:
+    """Whether the option had something to act on: an object without content tree has none cleaned."""
+    return option is not Option.CLEAN_STRUCTURED_CONTENT or CONTENT_SEQUENCE in item
+
+
+def _temporal(policy: Policy) -> bytes:
+    """Return Longitudinal Temporal Information Modified (0028,0303) as PS3.15 E.2 and E.3.7 ask."""
+    if Option.RETAIN_FULL_DATES in policy.options:
+        return b"UNMODIFIED"
+    return b"MODIFIED" if Option.RETAIN_MODIFIED_DATES in policy.options else b"REMOVED"
 
 
 def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tuple[Method, ...]:
@@ -53,7 +58,7 @@ def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tup
         Element(0x00120062, "CS", b"YES"),
         Element(METHOD, "LO", record),
         Element(0x00120064, "SQ", items=tuple(_code(method) for method in applied)),
-        Element(0x00280303, "CS", b"MODIFIED"),
+        Element(0x00280303, "CS", _temporal(policy)),
         *_trial_modules(trial),
     )
     item.update({element.tag: element for element in written})

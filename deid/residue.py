@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from deid.codes import TRIPLET
@@ -39,6 +39,18 @@ class Suspects:
                     self.add(inner, vr=inner.vr)
         elif vr in _IDENTIFYING and element.fragments is None and len(element.value) <= LONGEST_VALUE:
             self._add_value(bytes(element.value), is_private=element.is_private)
+
+    def add_text(self, text: str) -> None:
+        """Remember words that were taken out of a text of which the rest stayed."""
+        self._add_value(text.encode(), is_private=False)
+
+    def forget(self, texts: Iterable[str]) -> None:
+        """Leave out what stands in texts that were kept on purpose, none of which names the person."""
+        for text in texts:
+            folded = fold(text.encode())
+            self.words.difference_update(_WORD.findall(folded))
+            self.numbers.difference_update(_NUMBER.findall(folded))
+            self.phrases = {phrase for phrase in self.phrases if fold(phrase) not in folded}
 
     def _add_value(self, raw: bytes, *, is_private: bool) -> None:
         if len(self.phrases) >= MOST_VALUES:

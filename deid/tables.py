@@ -12,11 +12,10 @@ _DATA = resources.files("deid") / "data"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of Table E.1-1: the basic action and the two option columns this engine executes."""
+    """One row of Table E.1-1: the basic action, and a letter for each option column with a cell (deid.options)."""
 
     action: str
-    is_shifted: bool
-    is_characteristic: bool
+    letters: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def rows() -> dict[int, Row]:
 
 def _row(cell: str) -> Row:
     action, _, flags = cell.partition(" ")
-    return Row(action=action, is_shifted="m" in flags, is_characteristic="p" in flags)
+    return Row(action=action, letters=flags)
 
 
 @functools.cache

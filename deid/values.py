@@ -9,6 +9,7 @@ from deid.keyed import map_uid
 from deid.vocabulary import admits_coded, admits_text, vocabulary
 
 OLDEST_YEARS = 89
+_UID = re.compile(r"[0-9.]{0,64}")
 _DAY = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")
 _MOMENT = re.compile(r"(\d{8})((?:\d{2}){0,3}|\d{6}\.\d{1,6})([+-]\d{4})?")
 _TIME = re.compile(r"([01]\d|2[0-3])(([0-5]\d)(([0-5]\d|60)(\.\d{1,6})?)?)?")
@@ -74,6 +75,14 @@ def map_uids(value: bytes | memoryview, *, key: bytes) -> bytes:
     """Return every UID replaced by the trial's own."""
     parts = bytes(value).decode("latin-1").split("\\")
     return "\\".join(map_uid(key, part) for part in parts).encode()
+
+
+def check_uids(value: bytes | memoryview) -> bytes | None:
+    """Return UIDs as they stand (PS3.5 section 9.1), or None where one is no UID."""
+    parts = split_values(value)
+    if parts is None or not all(_UID.fullmatch(part) for part in parts):
+        return None
+    return "\\".join(parts).encode()
 
 
 def check_terms(value: bytes | memoryview) -> bytes | None:

@@ -59,6 +59,8 @@ class Vocabulary:
     extras: frozenset[int]
     binaries: frozenset[int]
     harmless: frozenset[str]
+    # Words of one and two letters that may stay in a description; any other may be somebody's initials.
+    short: frozenset[str]
 
 
 @functools.cache
@@ -73,7 +75,8 @@ def vocabulary() -> Vocabulary:
         large_numbers=frozenset(map(_tag, raw["large_numbers"])),
         extras=frozenset(map(_tag, raw["extras"])),
         binaries=frozenset(map(_tag, raw["binaries"])),
-        harmless=frozenset(word.casefold() for word in coded).union(*words.values()),
+        harmless=frozenset(word.casefold() for word in coded).union(raw["descriptors"].split(), *words.values()),
+        short=frozenset(raw["short"].split()),
     )
 
 

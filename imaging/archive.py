@@ -1,4 +1,7 @@
-"""The clean archive: write-once files named by their own SHA-256; only de-identified bytes ever reach it."""
+"""The clean archive: write-once files named by their own SHA-256; only de-identified bytes ever reach it.
+
+What is removed was sealed in the quarantine before (W6).
+"""
 
 import hashlib
 import os
@@ -13,6 +16,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 class ArchiveDamaged(RuntimeError):
     """A stored object is missing or no longer has the bytes its name promises."""
+
+
+class ObjectMissing(ArchiveDamaged):
+    """A stored object is not there: erased by two people, or lost."""
 
 
 def path_of(sha256: str) -> Path:
@@ -38,11 +45,7 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     scratch.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    _sync(path.parent)
 
 
 def load(sha256: str) -> bytes:
@@ -50,7 +53,25 @@ def load(sha256: str) -> bytes:
     try:
         data = path_of(sha256).read_bytes()
     except FileNotFoundError:
-        raise ArchiveDamaged(f"object {sha256[:12]} is missing") from None
+        raise ObjectMissing(f"object {sha256[:12]} is missing") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ArchiveDamaged(f"object {sha256[:12]} was changed on disk")
     return data
+
+
+def remove(sha256: str) -> bool:
+    """Take an object out for good; returns whether there was one. Durable when it returns."""
+    path = path_of(sha256)
+    if not path.exists():
+        return False
+    path.unlink()
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

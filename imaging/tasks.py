@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from imaging.services import housekeeping, road, stages
+from imaging.services import housekeeping, road, seclusion, stages
 
 log = logging.getLogger("corelab.road")
 
@@ -29,6 +29,14 @@ def resume() -> None:
     housekeeping.close_silent()
     for submission_id in road.standing():
         advance.delay(submission_id)
+    for seclusion_id in seclusion.standing():
+        seclude.delay(seclusion_id)
+
+
+@shared_task(name="imaging.tasks.seclude")
+def seclude(seclusion_id: str) -> None:
+    """Take the images of one subject out of the archive."""
+    seclusion.move(seclusion_id)
 
 
 @shared_task(name="imaging.tasks.tidy")

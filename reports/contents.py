@@ -132,8 +132,16 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
+    """What a subject took back: a level W1 to W6, or single modules. Reports frozen before levels name neither."""
+
     subject: str
     on: dt.date
+    level: str = ""
+    modules: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return self.level or ", ".join(self.modules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +202,12 @@ class Contents:
         read = {reading.subject for reading in self.readings}
         return tuple(sorted(read | {volume.subject for volume in self.volumes}))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the codes of every subject whose code stands anywhere in it, be it only as left out."""
+        listed = {*(gone.subject for gone in self.withdrawn), *(out.subject for out in self.excluded)}
+        return tuple(sorted({*self.subjects, *self.unread} | listed))
+
 
 def to_plain(contents: Contents) -> dict[str, Any]:
     """Return the contents as JSON data: decimals, days and times as text, no floats: stable bytes."""
@@ -226,7 +240,9 @@ def _thaw(kind: Any, value: Any) -> Any:
         return tuple(_thaw(get_args(kind)[0], item) for item in value)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{name: _thaw(hint, value[name]) for name, hint in hints.items()})  # type: ignore[operator]  # a class
+        # A field that came later has a default; one that has none is missed by the class itself.
+        told = {name: _thaw(hint, value[name]) for name, hint in hints.items() if name in value}
+        return kind(**told)  # type: ignore[operator]  # a class
     if kind in {dt.date, dt.datetime}:
         return kind.fromisoformat(value)
     return Decimal(value) if kind is Decimal else value

@@ -17,6 +17,7 @@ from audit.context import acting
 from audit.proofs import extract
 from audit.selectors import Signed, history, signature_of, signatures
 from audit.services import record
+from audit.stamping import stamp_roots
 from audit.verifier import Checkpoint
 from endpoints.models import Read
 from imaging.models import QCDecision
@@ -49,8 +50,7 @@ def stamp_service() -> seal.StampService | None:
     """Return the outside clock that settings name, if any."""
     if not settings.STAMP_URL:
         return None
-    roots = (settings.STAMP_ROOTS.read_bytes(),) if settings.STAMP_ROOTS else ()
-    return seal.StampService(url=settings.STAMP_URL, roots=roots)
+    return seal.StampService(url=settings.STAMP_URL, roots=stamp_roots())
 
 
 def seal_released() -> int:
@@ -67,7 +67,7 @@ def _try(report: Report) -> bool:
         return seal_report(report) is not None
     except (seal.SealFailed, ValidationError) as refused:
         told = refused.messages[0] if isinstance(refused, ValidationError) else str(refused)
-        _logger.error("released report %s waits: %s", report.pk, told)  # noqa: TRY400  a sentence for the operator
+        _logger.warning("released report %s waits: %s", report.pk, told)
         return False
 
 

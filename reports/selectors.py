@@ -36,21 +36,28 @@ from reports.contents import (
 from reports.methods import describe
 from reports.models import Download, Report
 from trials import access
-from trials.models import Charter, Consent, ConsentForm, Subject, Trial
+from trials.agreement import Gate, State, Why
+from trials.models import Charter, Consent, Subject, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter, subjects_of
 from trials.services.charters import is_as_signed as charter_is_as_signed
-from trials.services.consent import covers
+from trials.services.consent import answer, standing_of
 
 _LIBRARIES = ("Django", "highdicom", "numpy", "pydicom", "pyradiomics", "reportlab", "scipy", "SimpleITK")
 WITHDRAWN = "consent was withdrawn"
 NOT_COVERED = "consent does not cover giving results to the sponsor"
+_EXCLUDED = {
+    Why.WITHDRAWN: WITHDRAWN,
+    Why.NEVER_VALID: "there never was a valid consent",
+    Why.RESTRICTED: "use of the data is restricted (GDPR 18)",
+}
 
 
 def freeze(trial: Trial, *, cut_off: dt.date, number: int) -> Contents:
     """Return everything a report of the trial says at the end of the UTC day `cut_off`.
 
-    Subjects whose consent does not cover giving results to the sponsor now are left out and listed by code.
+    Subjects whose consent does not cover giving results to the sponsor now are left out and listed by code; those who
+    withdrew but whose results stay are listed with date and level.
     Raises Charter.DoesNotExist before the first approval.
     """
     audit = head()
@@ -58,8 +65,8 @@ def freeze(trial: Trial, *, cut_off: dt.date, number: int) -> Contents:
     rows = subject_rows(trial, cut_off)
     shown = [row for row in rows if row.may_be_exported]
     readings = tuple(_reading(row) for row in shown if row.time_points)
-    withdrawn = _withdrawals(trial)
-    excluded = _exclusions(rows, withdrawn)
+    withdrawn = withdrawals(trial)
+    excluded = _exclusions(trial, rows)
     unread = tuple(sorted({row.subject_code for row in shown} - {reading.subject for reading in readings}))
     return Contents(
         format=FORMAT,
@@ -184,18 +191,28 @@ def _volume(row: SubjectRow, point: TimePointRow, segment: SegmentRow) -> Volume
     )
 
 
-def _withdrawals(trial: Trial) -> tuple[Withdrawal, ...]:
-    rows = Consent.objects.filter(
-        subject__trial_site__trial=trial, subject__state=Subject.State.WITHDRAWN, kind=Consent.Kind.WITHDRAWN
+def withdrawals(trial: Trial) -> tuple[Withdrawal, ...]:
+    """Return every withdrawal in force, by subject: what each report and export of today must carry."""
+    rows = Consent.objects.filter(subject__trial_site__trial=trial, kind=Consent.Kind.WITHDRAWN)
+    subjects = subjects_of(trial).filter(pk__in=rows.values("subject")).order_by("code")
+    return tuple(told for subject in subjects if (told := _withdrawal(subject)))
+
+
+def _withdrawal(subject: Subject) -> Withdrawal | None:
+    standing = standing_of(subject)
+    if standing.level and standing.withdrawn_on:
+        return Withdrawal(subject=subject.code, on=standing.withdrawn_on, level=standing.level)
+    gone = sorted(m.value for m, each in standing.modules.items() if each.state is State.WITHDRAWN)
+    latest = subject.consents.filter(kind=Consent.Kind.WITHDRAWN).order_by("-id").first()
+    return Withdrawal(subject=subject.code, on=latest.on, modules=tuple(gone)) if gone and latest else None
+
+
+def _exclusions(trial: Trial, rows: Iterable[SubjectRow]) -> tuple[Exclusion, ...]:
+    codes = {row.subject_code for row in rows if not row.may_be_exported}
+    subjects = subjects_of(trial).filter(code__in=codes).order_by("code")
+    return tuple(
+        Exclusion(subject=s.code, reason=_EXCLUDED.get(answer(s, Gate.EXPORT).why, NOT_COVERED)) for s in subjects
     )
-    latest = dict(rows.order_by("id").values_list("subject__code", "on"))
-    return tuple(Withdrawal(subject=code, on=latest[code]) for code in sorted(latest))
-
-
-def _exclusions(rows: Iterable[SubjectRow], withdrawn: Iterable[Withdrawal]) -> tuple[Exclusion, ...]:
-    gone = {withdrawal.subject for withdrawal in withdrawn}
-    codes = sorted({row.subject_code for row in rows if not row.may_be_exported})
-    return tuple(Exclusion(subject=code, reason=WITHDRAWN if code in gone else NOT_COVERED) for code in codes)
 
 
 def _count(
@@ -252,10 +269,18 @@ def shown_reports(actor: Actor) -> QuerySet[Report]:
     return (built | released).select_related("trial__sponsor", "charter")
 
 
-def without_consent(trial: Trial, codes: Iterable[str]) -> tuple[str, ...]:
-    """Those of the subjects `codes` whose consent no longer covers giving results to the sponsor."""
-    subjects = subjects_of(trial).filter(code__in=list(codes)).order_by("code")
-    return tuple(s.code for s in subjects if not covers(s, ConsentForm.Scope.SPONSOR_EXPORT))
+def without_consent(trial: Trial, contents: Contents) -> tuple[str, ...]:
+    """Those of whom the contents tell although they may not (any more), or without their withdrawal beside it."""
+    listed = {(w.subject, w.level, w.modules) for w in contents.withdrawn}
+    unlisted = {w.subject for w in withdrawals(trial) if (w.subject, w.level, w.modules) not in listed}
+    gone = unlisted | closed(trial, contents)
+    return tuple(code for code in contents.subjects if code in gone)
+
+
+def closed(trial: Trial, contents: Contents) -> frozenset[str]:
+    """Those of whom the contents tell and of whom nothing may be handed out now."""
+    subjects = subjects_of(trial).filter(code__in=contents.subjects)
+    return frozenset(s.code for s in subjects if not answer(s, Gate.EXPORT).is_open)
 
 
 def downloads_of(actor: Actor, report: Report) -> QuerySet[Download]:

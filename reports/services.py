@@ -21,11 +21,12 @@ from reports import store
 from reports.contents import Contents, from_plain, to_plain
 from reports.document import render
 from reports.models import Download, Report
-from reports.selectors import freeze, next_number, void_signatures, without_consent
+from reports.selectors import closed, freeze, next_number, void_signatures, without_consent
 from trials import access
-from trials.models import Charter, Trial
+from trials.models import Charter, ConsentForm, Disclosure, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter
+from trials.services.ledger import Leaving, disclose
 
 MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
 
@@ -143,11 +144,11 @@ def release(*, by: Actor, report: Report, proof: Proof) -> Report:
 def _refuse_release(report: Report, contents: Contents) -> None:
     if report.state != Report.State.BUILT:
         raise _released_already()
-    if gone := without_consent(report.trial, contents.subjects):
+    if gone := without_consent(report.trial, contents):
         raise ValidationError(
             _(
-                "Since this report was built, consent to give results to the sponsor ended for: %(codes)s. "
-                "The report stays unreleased; build a new one without them."
+                "Since this report was built, consent to give results to the sponsor ended or was withdrawn for: "
+                "%(codes)s. The report stays unreleased; build a new one, which says so."
             ),
             code="consent-changed",
             params={"codes": ", ".join(gone)},
@@ -194,16 +195,46 @@ def download(*, by: Actor, report: Report, form: Form) -> bytes:
     """Hand out the document or the contents, and keep who took which bytes (A10).
 
     A report that is not released goes to those who may build it, and to nobody else: PermissionDenied.
-    Raises ValidationError (`damaged`) where the stored bytes no longer match their hash.
+    Raises ValidationError: `damaged` where the stored bytes no longer match their hash, `no-consent` where consent of
+    somebody in it ended.
     """
     by = access.require(by, Act.REPORT_VIEW, report)
     if report.state != Report.State.RELEASED:
         by = access.require(by, Act.REPORT_BUILD, report)
+    _refuse_gone(report)
     data = _bytes(report, form)
     taken = Download.objects.create(report=report, taken_by=by.id, sha256=_sha256(data), at=timezone.now())
     after = {"number": report.number, "form": form, "sha256": taken.sha256}
     record(by=by, act="report.downloaded", obj=report, trial_code=report.trial.code, after=after)
+    disclose(by=by, trial=report.trial, leaving=_leaving(report, taken.sha256))
     return data
+
+
+def _refuse_gone(report: Report) -> None:
+    """Ask consent at the moment of handing out; a signed report is not changed for it, and not given away either."""
+    contents = read(report)
+    is_signed = report.state == Report.State.RELEASED
+    if gone := sorted(closed(report.trial, contents)) if is_signed else without_consent(report.trial, contents):
+        raise ValidationError(
+            _(
+                "Of these subjects nothing may be handed out any more: %(codes)s. The report stays as it is and where "
+                "it is; build a new one, which says so."
+            ),
+            code="no-consent",
+            params={"codes": ", ".join(gone)},
+        )
+
+
+def _leaving(report: Report, sha256: str) -> Leaving:
+    told = from_plain(json.loads(report.contents))
+    return Leaving(
+        kind=Disclosure.Kind.REPORT,
+        what=f"report {report.number} ({report.pk})",
+        sha256=sha256,
+        purpose=str(_("results of the trial")),
+        subjects=told.named,
+        modules=(ConsentForm.Scope.SPONSOR_EXPORT,),
+    )
 
 
 @transaction.atomic
@@ -213,10 +244,23 @@ def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
     Raises Charter.DoesNotExist before the first approval.
     """
     by = access.require_in(by, Act.RESULT_VIEW, trial)
-    plain = to_plain(freeze(trial, cut_off=timezone.localdate(), number=next_number(trial)))
+    contents = freeze(trial, cut_off=timezone.localdate(), number=next_number(trial))
+    plain = to_plain(contents)
     shown = {name: plain[name] for name in SHOWN}
-    after = {"sha256": _sha256(canonical(shown).encode()), "subjects": len(shown["readings"])}
+    after: dict[str, Any] = {
+        "sha256": _sha256(canonical(shown).encode()),
+        "subjects": len(shown["readings"]),
+    }
     record(by=by, act="results.taken", obj=trial, trial_code=trial.code, after=after)
+    leaving = Leaving(
+        kind=Disclosure.Kind.RESULTS,
+        what=str(_("results as they stood")),
+        sha256=after["sha256"],
+        purpose=str(_("results of the trial")),
+        subjects=contents.named,
+        modules=(ConsentForm.Scope.SPONSOR_EXPORT,),
+    )
+    disclose(by=by, trial=trial, leaving=leaving)
     return shown
 
 

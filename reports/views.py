@@ -107,7 +107,7 @@ def report(request: ActorRequest, pk: UUID) -> HttpResponse:
         "is_void": not is_as_signed(shown),
         "signatures": signatures(shown),
         "downloads": downloads_of(request.actor, shown),
-        "gone": without_consent(shown.trial, contents.subjects) if contents else (),
+        "gone": without_consent(shown.trial, contents) if contents else (),
         "may_release": shown.state == Report.State.BUILT
         and access.may(request.actor, Act.REPORT_BUILD, shown) is not None,
     }

@@ -1,10 +1,13 @@
-"""The cast: one coordinator, two sites' staff, a QC analyst, two readers, a sponsor, a monitor, an operator, a stranger.
+"""The cast: a founder who is coordinator and administrator, two sites' staff, a QC analyst, two readers, an adjudicator,
+a second coordinator, an administrator, a statistician, a sponsor, a monitor, an inspector, an operator, a stranger.
 
 The trial TUNDRA has sites 01 (Alba) and 02 (Brisa), an approved charter with baseline and two follow-ups, and one
 consented subject at each site.
 """
 
 import datetime as dt
+import hashlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,14 +19,20 @@ from pytest_django import DjangoDbBlocker
 from audit import sealing
 from audit.context import acting
 from audit.letters import file_letter
-from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for, person
+from privacy.services import withdrawal
+from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for, operator, person
 from tests.roles import application_role
 from tests.signing import approve
-from trials.models import Charter, ConsentForm, Subject, Trial, TrialSite, User
-from trials.roles import Role
-from trials.services import charters, members, subjects, trials
+from trials.agreement import Level
+from trials.models import Charter, Consent, ConsentForm, Subject, Trial, TrialSite, User
+from trials.roles import LONGEST_DAYS, Role
+from trials.services import charters, consent_checks, consent_forms, consents, members, subjects, trials
+from trials.services.withdrawal import NewWithdrawal
 
 SCOPES = tuple(ConsentForm.Scope.values)
+ALL_CHECKS = tuple(Consent.Check.values)
+LANGUAGE = "en"
+BASES = dict.fromkeys(SCOPES, ConsentForm.Basis.RESEARCH.value)
 
 
 __all__ = ["PASSWORD", "TODAY", "Cast", "actor_for", "cast", "person"]
@@ -44,6 +53,11 @@ class Cast:
     officer: User
     operator: User
     stranger: User
+    data_manager: User
+    administrator: User
+    adjudicator: User
+    inspector: User
+    statistician: User
     trial: Trial
     charter: Charter
     site_a: TrialSite
@@ -95,13 +109,74 @@ def seat(cast_trial: Trial, coordinator: User, user: User, role: Role, site: Tri
         role=role,
         trial_site=site,
         starts=TODAY,
-        ends=None,
+        ends=until(role),
     )
 
 
+def add_form(coordinator: User, trial: Trial, version: str = "1.0", **told: Any) -> ConsentForm:
+    """A version that asks for everything, approved for every site of the trial in English."""
+    new: dict[str, Any] = {"version": version, "approved_on": TODAY, "scopes": SCOPES, "bases": BASES} | told
+    form = consent_forms.add(by=actor_for(coordinator), trial=trial, new=consent_forms.NewForm(**new))
+    for site in trial.sites.all():
+        approve_form(coordinator, form, site)
+    return form
+
+
+def approve_form(coordinator: User, form: ConsentForm, site: TrialSite) -> None:
+    by = actor_for(coordinator)
+    consent_forms.approve(by=by, form=form, trial_site=site, language=LANGUAGE, on=form.approved_on)
+
+
+def new_consent(form: ConsentForm, **told: Any) -> consents.NewConsent:
+    """What a signed form says; its scan exists as a hash alone, here as at the core laboratory."""
+    paper = consents.Paper(sha256=hashlib.sha256(secrets.token_bytes(8)).hexdigest(), pages=3)
+    new: dict[str, Any] = {
+        "form": form,
+        "language": LANGUAGE,
+        "scopes": SCOPES,
+        "on": TODAY,
+        "paper": paper,
+        "checks": ALL_CHECKS,
+    }
+    return consents.NewConsent(**(new | told))
+
+
+def confirm(checker: User, paper: Consent) -> Consent:
+    seen = consents.Paper(sha256=paper.scan_sha256, pages=paper.scan_pages or 0)
+    return consent_checks.confirm(by=actor_for(checker), paper=paper, seen=seen, checks=ALL_CHECKS)
+
+
+def give(staff: User, checker: User, subject: Subject, form: ConsentForm, **told: Any) -> Consent:
+    """A newly signed form, recorded by one person and confirmed by another."""
+    paper = consents.give(by=actor_for(staff), subject=subject, new=new_consent(form, **told))
+    return confirm(checker, paper)
+
+
+def withdraw(staff: User, subject: Subject, level: Level | None = Level.W3, **told: Any) -> Consent:
+    """Take consent back on every floor, after the preview."""
+    new = NewWithdrawal(**({"level": level, "on": TODAY, "reason": "asked by letter"} | told))
+    by = actor_for(staff)
+    seen = withdrawal.preview(by=by, subject=subject, new=new).seen
+    return withdrawal.withdraw(by=by, subject=subject, new=new, seen=seen)
+
+
+def until(role: Role) -> dt.date | None:
+    """The last day that a grant of today gives: a visitor's role has one (C07)."""
+    days = LONGEST_DAYS.get(role)
+    return TODAY + dt.timedelta(days=days) if days else None
+
+
 def register(staff: User, site: TrialSite, form: ConsentForm, day_zero: dt.date = TODAY) -> Subject:
-    consent = subjects.NewConsent(form=form, scopes=SCOPES, on=TODAY)
-    return subjects.register(by=actor_for(staff), trial_site=site, day_zero=day_zero, consent=consent)
+    """A subject whose consent was given and checked by the trial's monitor, where it has one, else a colleague."""
+    subject = subjects.register(by=actor_for(staff), trial_site=site, day_zero=day_zero, consent=new_consent(form))
+    confirm(_second_person(site), subject.consents.get())
+    return subject
+
+
+def _second_person(site: TrialSite) -> User:
+    seat_of = site.trial.memberships.filter(role=Role.MONITOR).select_related("user").first()
+    assert seat_of is not None, "a stage needs a monitor, who checks consent"
+    return seat_of.user
 
 
 _staged: list[Cast] = []
@@ -148,6 +223,19 @@ def _read_anew(row: Any) -> Any:
     return type(row)._default_manager.get(pk=row.pk)
 
 
+def _seat_the_rest(trial: Trial, people: dict[str, User]) -> None:
+    """The founder does much in one go already: an administrator who is somebody else grants the rest."""
+    for name, role in (
+        ("monitor", Role.MONITOR),
+        ("officer", Role.DATA_PROTECTION_OFFICER),
+        ("data_manager", Role.COORDINATOR),
+        ("adjudicator", Role.ADJUDICATOR),
+        ("inspector", Role.INSPECTOR),
+        ("statistician", Role.STATISTICIAN),
+    ):
+        seat(trial, people["administrator"], people[name], role)
+
+
 def _set_stage() -> Cast:
     coordinator = person("clara", "Clara Coordinator")
     file_letter(by=STAGE, organisation=ORGANISATION, filed_on=TODAY, document=b"We sign as if by hand.")
@@ -161,15 +249,18 @@ def _set_stage() -> Cast:
         "monitor": person("mona", "Mona Monitor"),
         "officer": person("dora", "Dora Officer"),
         "stranger": person("stig", "Stig Stranger"),
+        "data_manager": person("dale", "Dale Datamanager"),
+        "administrator": person("anke", "Anke Administrator"),
+        "adjudicator": person("juno", "Juno Adjudicator"),
+        "inspector": person("iris", "Iris Inspector"),
+        "statistician": person("tove", "Tove Statistician"),
     }
     trial = found_trial(coordinator)
     charter = write_charter(trial, coordinator)
     trials.open_trial(by=actor_for(coordinator), trial=trial)
     site_a = add_site(trial, coordinator, code="alba", number="01", ae_title="ALBA_PACS")
     site_b = add_site(trial, coordinator, code="brisa", number="02", ae_title="BRISA_PACS")
-    form = subjects.add_consent_form(
-        by=actor_for(coordinator), trial=trial, version="1.0", approved_on=TODAY, scopes=SCOPES
-    )
+    form = add_form(coordinator, trial)
     seat(trial, coordinator, others["alba"], Role.SITE_STAFF, site_a)
     seat(trial, coordinator, others["brisa"], Role.SITE_STAFF, site_b)
     for name, role in (
@@ -177,14 +268,14 @@ def _set_stage() -> Cast:
         ("reader", Role.READER),
         ("second_reader", Role.READER),
         ("sponsor", Role.SPONSOR),
-        ("monitor", Role.MONITOR),
-        ("officer", Role.DATA_PROTECTION_OFFICER),
+        ("administrator", Role.ADMINISTRATOR),
     ):
         seat(trial, coordinator, others[name], role)
+    _seat_the_rest(trial, others)
     trial.refresh_from_db()
     return Cast(
         coordinator=coordinator,
-        operator=User.objects.create_superuser("root", password=PASSWORD),
+        operator=operator("root"),
         trial=trial,
         charter=charter,
         site_a=site_a,

@@ -25,3 +25,10 @@ def person(username: str, printed_name: str) -> User:
     )
     factors.enrol_demo(by=STAGE, user=user)
     return user
+
+
+def operator(username: str) -> User:
+    """An operator with a second factor, as it is a duty for every account."""
+    user = User.objects.create_superuser(username, password=PASSWORD)
+    factors.enrol_demo(by=STAGE, user=user)
+    return user

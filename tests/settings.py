@@ -17,3 +17,10 @@ STORAGES = {
 }
 STATIC_ROOT = HOME / "static"  # noqa: F405  from the star above
 STATIC_ROOT.mkdir()
+
+# The vault has its database in every test run, and is off unless a test turns it on.
+VAULT_ON = False
+_name = str(DATABASES["default"]["NAME"])  # noqa: F405
+DATABASES["identity"] = DATABASES["default"] | {  # noqa: F405
+    "NAME": f"{_name}_vault" if "postgresql" in DATABASES["default"]["ENGINE"] else HOME / "identity" / "vault.sqlite3",  # noqa: F405
+}

@@ -156,6 +156,7 @@ def stop(running: Stack) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="corelab-stack-") as home:
-        running = start(Path(home))
+        # With the vault, which is off by default, so that its pages are looked at and its traces searched for too.
+        running = start(Path(home), CORELAB_VAULT="on")
         yield running
         stop(running)

@@ -110,6 +110,18 @@ def acts_in(actor: Actor, trial: Trial) -> frozenset[Act]:
     return frozenset(act for act in Act for role in roles if reach_of(role, act))
 
 
+def may_name_sites(actor: Actor, trial: Trial) -> bool:
+    """Whether the actor learns which hospital stands behind the number of a site it sees in the trial."""
+    return Act.SITE_NAME in acts_in(actor, trial)
+
+
+def inspection_mark(actor: Actor) -> str:
+    """Return the line that marks everything an inspector takes as their copy (C07); "" for everybody else."""
+    if all(scope.role is not Role.INSPECTOR for scope in scopes(actor)):
+        return ""
+    return _("inspection copy for %(name)s, %(date)s") % {"name": actor.name, "date": timezone.localdate().isoformat()}
+
+
 def visible_trial(actor: Actor, code: str) -> Trial:
     """Raise Http404 where the trial is foreign or does not exist."""
     return get_object_or_404(visible(actor, Trial.objects.select_related("sponsor")), code=code)

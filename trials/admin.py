@@ -15,13 +15,14 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from audit import letters
 from audit.admin import operator_of
 from audit.context import admit
 from trials.models import User
-from trials.services.accounts import record_change
+from trials.services.accounts import end_for_rights, record_change
 
 # Groups carry guardian's rights on trials; only memberships may fill them.
 admin.site.unregister(Group)
@@ -95,14 +96,19 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # takes no parameter a
         admit(operator_of(request))
         return super().changeform_view(request, *args, **kwargs)
 
-    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002  Django's own
         """Let password and event stand or fall together: Django keeps this page outside of a transaction."""
         admit(operator_of(request))
+        if id == str(request.user.pk):
+            # One's own is changed by its holder, with a second factor.
+            return redirect("account-password")
         with transaction.atomic():
-            return super().user_change_password(request, *args, **kwargs)
+            return super().user_change_password(request, id, form_url)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django's own
         super().save_model(request, obj, form, change)
+        if change:
+            end_for_rights(by=operator_of(request), account=obj, changed=set(form.changed_data))
         if obj.organisation and not letters.is_on_file(obj.organisation):
             messages.warning(
                 request, _("No letter of non-repudiation of this organisation is on file: its people cannot sign yet.")

@@ -22,10 +22,13 @@ from trials.http import ActorRequest
 from trials.models import Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import corrections
+from trials.services.consent import is_restricted, standing_of
 from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
 M = TypeVar("M", bound=Model)
 C = TypeVar("C", Trial, TrialSite, Subject)
+# What tells which hospital a site is: its sender's title is mostly the hospital's name.
+_NAMING = frozenset({"hospital", "ae_title"})
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
 _PAGING = frozenset({"limit", "offset"})
 # Of the unknown keys of a body, so many are named, each by so many characters.
@@ -49,6 +52,13 @@ class SiteRecord(serializers.ModelSerializer[TrialSite]):
         model = TrialSite
         fields = ["id", "number", "code", "hospital", "time_zone", "ae_title", "state"]
 
+    def to_representation(self, instance: TrialSite) -> dict[str, Any]:
+        """Leave out what names the hospital where the asker knows sites by number and code alone."""
+        told = super().to_representation(instance)
+        if not self.context.get("names_sites"):
+            told = {name: value for name, value in told.items() if name not in _NAMING}
+        return told
+
 
 class SubjectRecord(serializers.ModelSerializer[Subject]):
     site = serializers.CharField(source="trial_site.number")
@@ -56,6 +66,29 @@ class SubjectRecord(serializers.ModelSerializer[Subject]):
     class Meta:
         model = Subject
         fields = ["code", "site", "day_zero", "state"]
+
+
+class SubjectDetailRecord(SubjectRecord):
+    """One subject, with where its consent stands by module, its withdrawal and whether its use is restricted."""
+
+    consent = serializers.SerializerMethodField()
+    withdrawal = serializers.SerializerMethodField()
+    is_restricted = serializers.SerializerMethodField()
+
+    class Meta(SubjectRecord.Meta):
+        fields = [*SubjectRecord.Meta.fields, "consent", "withdrawal", "is_restricted"]
+
+    def get_consent(self, subject: Subject) -> dict[str, str]:
+        return {module.value: each.state.value for module, each in standing_of(subject).modules.items()}
+
+    def get_withdrawal(self, subject: Subject) -> dict[str, str] | None:
+        standing = standing_of(subject)
+        if standing.level is None or standing.withdrawn_on is None:
+            return None
+        return {"level": standing.level.value, "on": standing.withdrawn_on.isoformat()}
+
+    def get_is_restricted(self, subject: Subject) -> bool:
+        return is_restricted(subject)
 
 
 class TimePointRecord(serializers.ModelSerializer[TimePoint]):
@@ -120,6 +153,11 @@ class SiteList(Records[TrialSite]):
     def get_queryset(self) -> QuerySet[TrialSite]:
         trial = access.trial_for(self.asker.actor, self.kwargs["code"], Act.SITE_VIEW)
         return self.narrowed(TrialSite.objects.filter(trial=trial).select_related("site"))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        trial = access.visible_trial(self.asker.actor, self.kwargs["code"])
+        names_sites = access.may_name_sites(self.asker.actor, trial)
+        return {**super().get_serializer_context(), "names_sites": names_sites}
 
 
 class SubjectList(Records[Subject]):
@@ -210,7 +248,11 @@ class Record(APIView, ABC, Generic[C]):
         return dict(told.validated_data)
 
     def _answer(self, row: C) -> Response:
-        return Response({**self.record_class(row).data, "seen": corrections.seen_of(row)})
+        return Response({**self.record_class(row, context=self.context_of(row)).data, "seen": corrections.seen_of(row)})
+
+    def context_of(self, _row: C) -> dict[str, Any]:
+        """What the record's class must know of the asker."""
+        return {}
 
 
 class TrialDetail(Record[Trial]):
@@ -238,10 +280,13 @@ class SiteDetail(Record[TrialSite]):
     def correct(self, row: TrialSite, *, values: dict[str, Any], told: dict[str, str]) -> TrialSite:
         return corrections.correct_site(by=self.actor, trial_site=row, change=SiteChange(**values), **told)
 
+    def context_of(self, row: TrialSite) -> dict[str, Any]:
+        return {"names_sites": access.may_name_sites(self.actor, row.trial)}
+
 
 class SubjectDetail(Record[Subject]):
     act = Act.SUBJECT_REGISTER
-    record_class = SubjectRecord
+    record_class = SubjectDetailRecord
     correction_class = SubjectCorrection
 
     def find(self) -> Subject:

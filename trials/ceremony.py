@@ -21,7 +21,7 @@ from audit.signing import Offer, Proof, SignatureRefused
 from trials.forms import Code, Password
 from trials.http import ActorRequest
 from trials.models import Trial
-from trials.services import factors
+from trials.services import factors, passkeys
 
 _NOTHING = "—"
 
@@ -118,7 +118,7 @@ def _page(request: ActorRequest, ceremony: Ceremony, offer: Offer, form: SignFor
         "facts": _facts(offer.contents),
         "form": form,
         "demo_code": factors.demo_code(request.user),
-        "has_factor": factors.has_factor(request.user),
+        "has_passkey": bool(passkeys.held_by(request.user)),
         "has_letter": letters.is_on_file(request.user.organisation),
     }
     return render(request, "sign.html", context, status=400 if form.is_bound else 200)

@@ -14,8 +14,7 @@ _MODULUS = 0b100101
 
 def new_code() -> str:
     """Eight symbols as XXXX-XXXX, six random and two checks; no site and no date inside."""
-    payload = [secrets.randbelow(32) for _ in range(_PAYLOAD)]
-    return _show([*payload, *_checks(payload)])
+    return _show(checked([secrets.randbelow(32) for _ in range(_PAYLOAD)]))
 
 
 def normalise(text: str) -> str:
@@ -26,10 +25,20 @@ def normalise(text: str) -> str:
 
 def is_valid(code: str) -> bool:
     symbols = code.replace("-", "")
-    if len(symbols) != _PAYLOAD + 2 or any(symbol not in ALPHABET for symbol in symbols):
+    return len(symbols) == _PAYLOAD + 2 and is_checked(symbols)
+
+
+def checked(payload: list[int]) -> list[int]:
+    """Return the values (0 to 31, at most 29 of them) with their two check values behind them."""
+    return [*payload, *_checks(payload)]
+
+
+def is_checked(symbols: str) -> bool:
+    """Whether all symbols are of the alphabet and the last two are the checks of the others."""
+    if any(symbol not in ALPHABET for symbol in symbols):
         return False
     values = [ALPHABET.index(symbol) for symbol in symbols]
-    return values[_PAYLOAD:] == list(_checks(values[:_PAYLOAD]))
+    return checked(values[:-2]) == values
 
 
 def _show(values: list[int]) -> str:

@@ -9,13 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
 from audit.context import widened
-from trials.codes import normalise
 from trials.models import (
     Charter,
-    ConsentForm,
     ImagingRequirement,
     ScheduledTimePoint,
-    Subject,
     Trial,
     TrialSite,
     User,
@@ -33,6 +30,10 @@ ROLE_NAMES = {
     Role.MONITOR: __("monitor"),
     Role.SPONSOR: __("sponsor"),
     Role.DATA_PROTECTION_OFFICER: __("data protection officer"),
+    Role.ADJUDICATOR: __("blinded adjudicator"),
+    Role.ADMINISTRATOR: __("administrator"),
+    Role.INSPECTOR: __("inspector"),
+    Role.STATISTICIAN: __("unblinded statistician"),
 }
 # Words of our own addresses that a trial code would shadow.
 RESERVED_CODES = frozenset({"new"})
@@ -48,16 +49,6 @@ class Day(forms.DateField):
         MinValueValidator(FIRST_DAY, message=__("No trial is so old: check the year.")),
         MaxValueValidator(LAST_DAY, message=__("No trial runs so long: check the year.")),
     ]
-
-
-class Scopes(forms.MultipleChoiceField):
-    widget = forms.CheckboxSelectMultiple
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=ConsentForm.Scope.choices, **kwargs)
-
-    def clean(self, value: Any) -> tuple[str, ...]:
-        return tuple(super().clean(value))
 
 
 class SiteChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
@@ -201,7 +192,19 @@ class MemberForm(forms.Form):
         help_text=__("For site staff only."),
     )
     starts = Day(label=__("From"))
-    ends = Day(label=__("Until"), required=False, help_text=__("Leave empty if no end is agreed."))
+    ends = Day(
+        label=__("Until"),
+        required=False,
+        help_text=__(
+            "Leave empty if no end is agreed. A monitor needs one within a year, an inspector within 90 days."
+        ),
+    )
+    reason = forms.CharField(
+        label=__("What it rests on"),
+        max_length=500,
+        required=False,
+        help_text=__("Such as the line of the delegation log, or the letter that announces a visit."),
+    )
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -222,52 +225,3 @@ class MemberForm(forms.Form):
                 code="unknown",
             )
         return user
-
-
-class ConsentVersionForm(forms.Form):
-    version = forms.CharField(label=__("Version"), max_length=20)
-    approved_on = Day(label=__("Approved by the ethics committee on"))
-    scopes = Scopes(label=__("What this version asks for"))
-
-
-class ConsentGivenForm(forms.Form):
-    """What a signed form says."""
-
-    form = forms.ModelChoiceField(
-        label=__("Version of the consent form"), queryset=ConsentForm.objects.none(), empty_label=None
-    )
-    scopes = Scopes(label=__("What the subject agreed to"))
-    on = Day(label=__("Signed on"))
-
-    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self, "form", trial.consent_forms.all())
-
-
-class RegisterForm(ConsentGivenForm):
-    trial_site = SiteChoice(label=__("Site"), queryset=TrialSite.objects.none(), empty_label=None)
-    day_zero = Day(label=__("Day zero"), help_text=__("Enrolment or first treatment: the planned days count from it."))
-    field_order = ["trial_site", "day_zero", "form", "scopes", "on"]
-
-    def __init__(self, *args: Any, trial: Trial, sites: QuerySet[TrialSite], **kwargs: Any) -> None:
-        super().__init__(*args, trial=trial, **kwargs)
-        _offer(self, "trial_site", sites)
-
-
-class WithdrawForm(ReasonForm):
-    on = Day(label=__("Withdrawn on"))
-    code = forms.CharField(
-        label=__("Type the subject's code to confirm"),
-        max_length=20,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-    field_order = ["on", "reason", "code"]
-
-    def __init__(self, *args: Any, subject: Subject, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.subject = subject
-
-    def clean_code(self) -> str:
-        if normalise(self.cleaned_data["code"]) != self.subject.code:
-            raise forms.ValidationError(_("This is not the code of this subject. Nothing was done."), code="code")
-        return self.subject.code

@@ -1,5 +1,8 @@
-"""The request as our views see it: with an account and an actor."""
+"""The request as our views see it, with an account and an actor; and the status that a refusal answers with."""
 
+from http import HTTPStatus
+
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from audit.actor import Actor
@@ -12,3 +15,9 @@ class ActorRequest(HttpRequest):
     actor: Actor
     request_id: str
     user: User
+
+
+def status_of(refusal: ValidationError) -> HTTPStatus:
+    """400, or 507 where a share of the room is full: to be tried again when a person asks for it (RFC 4918 11.5)."""
+    is_full = getattr(refusal, "code", None) == "quota"
+    return HTTPStatus.INSUFFICIENT_STORAGE if is_full else HTTPStatus.BAD_REQUEST

@@ -1,30 +1,43 @@
-"""Each trial's de-identification key, wrapped by the installation's key: a database dump alone opens nothing."""
+"""Keys of trials, recipients and permits, wrapped by the installation's key: a database dump alone opens nothing."""
 
 import hashlib
 import hmac
 import secrets
+from enum import Enum
 
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 
-from trials.models import Subject, Trial
+from trials.models import Recipient, Trial
 
 
-def new_wrapped_key() -> bytes:
-    return aes_key_wrap(_wrapping_key(), secrets.token_bytes(32))
+class Use(Enum):
+    """What a wrapped key is for: each use is wrapped under a key of its own, the quarantine's under yet another."""
+
+    TRIAL = b"trial-keys"
+    RECIPIENT = b"recipient-keys"
+    PERMIT = b"permit-keys"
+
+
+def new_wrapped_key(use: Use = Use.TRIAL) -> bytes:
+    """Return 32 random bytes, wrapped (AES key wrap, RFC 3394)."""
+    return aes_key_wrap(_wrapping_key(use), secrets.token_bytes(32))
+
+
+def unwrapped(wrapped: bytes | memoryview, use: Use) -> bytes:
+    """Return the 32 bytes. Raises InvalidUnwrap where they were changed, or wrapped for another use."""
+    return aes_key_unwrap(_wrapping_key(use), bytes(wrapped))
 
 
 def trial_key(trial: Trial) -> bytes:
     """32 bytes: UIDs, day shifts and identity tokens of this trial hang on it."""
-    return aes_key_unwrap(_wrapping_key(), bytes(trial.wrapped_key))
+    return unwrapped(trial.wrapped_key, Use.TRIAL)
 
 
-def read_code(trial: Trial, subject: Subject) -> str:
-    """Return what a blinded reader sees instead of the subject: keyed, so that reader and sponsor cannot join files."""
-    digest = hmac.new(trial_key(trial), b"reader:" + subject.code.encode(), hashlib.sha256).hexdigest()
-    return f"CASE-{digest[:8].upper()}"
+def recipient_key(recipient: Recipient) -> bytes:
+    """32 bytes: the recipient's ids of subjects hang on it."""
+    return unwrapped(recipient.wrapped_key, Use.RECIPIENT)
 
 
-def _wrapping_key() -> bytes:
-    # Its own key for each use: the quarantine wraps under another name.
-    return hmac.new(settings.KEY_ENCRYPTION_KEY, b"trial-keys", hashlib.sha256).digest()
+def _wrapping_key(use: Use) -> bytes:
+    return hmac.new(settings.KEY_ENCRYPTION_KEY, use.value, hashlib.sha256).digest()

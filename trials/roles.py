@@ -12,6 +12,10 @@ class Role(StrEnum):
     MONITOR = "monitor"
     SPONSOR = "sponsor"
     DATA_PROTECTION_OFFICER = "data_protection_officer"
+    ADJUDICATOR = "adjudicator"
+    ADMINISTRATOR = "administrator"
+    INSPECTOR = "inspector"
+    STATISTICIAN = "statistician"
 
 
 class Reach(StrEnum):
@@ -30,6 +34,7 @@ class Act(StrEnum):
     CHARTER_VIEW = "charter.view"
     CHARTER_APPROVE = "charter.approve"
     SITE_VIEW = "site.view"
+    SITE_NAME = "site.name"
     MEMBER_VIEW = "member.view"
     MEMBER_GRANT = "member.grant"
     SUBJECT_VIEW = "subject.view"
@@ -42,16 +47,22 @@ class Act(StrEnum):
     SCAN_VIEW = "scan.view"
     QC_DECIDE = "qc.decide"
     READ_ASSIGN = "read.assign"
+    READ_OVERSEE = "read.oversee"
     READ_VIEW = "read.view"
     READ_PERFORM = "read.perform"
     RESULT_VIEW = "result.view"
     REPORT_VIEW = "report.view"
     REPORT_BUILD = "report.build"
     AUDIT_VIEW = "audit.view"
+    HISTORY_VIEW = "history.view"
+    TRAIL_OWN = "trail.own"
+    TRAIL_REVIEW = "trail.review"
     TRAIL_MASK = "trail.mask"
+    ACCESS_VIEW = "access.view"
     ACCESS_REVIEW = "access.review"
     CONSENT_CHECK = "consent.check"
     SUBJECT_RESTRICT = "subject.restrict"
+    DESTRUCTION_DECIDE = "destruction.decide"
     IDENTITY_RECORD = "identity.record"
     IDENTITY_UNLOCK = "identity.unlock"
     LEDGER_VIEW = "ledger.view"
@@ -64,16 +75,24 @@ class Act(StrEnum):
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
 
 TABLE: dict[Role, dict[Act, Reach]] = {
-    # The coordinator runs the trial, but neither sends, judges, reads nor masks: those hands stay apart.
+    # The coordinator runs the trial's data, but neither sends, judges, reads, masks nor says who may what: those hands
+    # stay apart (C01).
     Role.COORDINATOR: {
         act: reach
         for act, reach in _EVERYWHERE.items()
         if act
         not in {
+            Act.MEMBER_GRANT,
             Act.SUBMISSION_SEND,
             Act.QC_DECIDE,
             Act.READ_PERFORM,
             Act.TRAIL_MASK,
+            # A signed form bears a name: who checks it stands at the site, or monitors it there.
+            Act.CONSENT_CHECK,
+            Act.DESTRUCTION_DECIDE,
+            Act.TRAIL_OWN,
+            Act.ACCESS_VIEW,
+            Act.ACCESS_REVIEW,
             Act.IDENTITY_RECORD,
             Act.IDENTITY_UNLOCK,
             Act.REQUEST_HANDLE,
@@ -85,16 +104,22 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.TRIAL_VIEW: Reach.TRIAL,
         Act.CHARTER_VIEW: Reach.TRIAL,
         Act.SITE_VIEW: Reach.SITE,
+        Act.SITE_NAME: Reach.SITE,
         Act.SUBJECT_VIEW: Reach.SITE,
         Act.SUBJECT_REGISTER: Reach.SITE,
         Act.CONSENT_RECORD: Reach.SITE,
+        Act.CONSENT_CHECK: Reach.SITE,
         Act.SUBMISSION_VIEW: Reach.SITE,
         Act.SUBMISSION_SEND: Reach.SITE,
         Act.SUBMISSION_ASSIGN: Reach.SITE,
         Act.SUBMISSION_DISCARD: Reach.SITE,
         Act.SCAN_VIEW: Reach.SITE,
         Act.IDENTITY_RECORD: Reach.SITE,
+        Act.TRAIL_OWN: Reach.TRIAL,
+        # Asks, or agrees to what another asks: never both.
+        Act.IDENTITY_UNLOCK: Reach.SITE,
     },
+    # Knows sites by number and code, never by name: a known hospital must not make a scan look better.
     Role.QC_ANALYST: {
         Act.TRIAL_VIEW: Reach.TRIAL,
         Act.CHARTER_VIEW: Reach.TRIAL,
@@ -103,36 +128,50 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_VIEW: Reach.TRIAL,
         Act.SCAN_VIEW: Reach.TRIAL,
         Act.QC_DECIDE: Reach.TRIAL,
+        Act.TRAIL_OWN: Reach.TRIAL,
     },
     # A reader meets a case through an assignment and nothing else: no site, no subject, no other reader.
     Role.READER: {Act.READ_VIEW: Reach.OWN, Act.READ_PERFORM: Reach.OWN},
+    # As blind as a reader, and reads nothing: only cases given to the adjudicator are theirs.
+    Role.ADJUDICATOR: {Act.READ_VIEW: Reach.OWN},
     Role.MONITOR: dict.fromkeys(
         (
             Act.TRIAL_VIEW,
             Act.CHARTER_VIEW,
             Act.SITE_VIEW,
+            Act.SITE_NAME,
             Act.MEMBER_VIEW,
             Act.SUBJECT_VIEW,
+            Act.CONSENT_CHECK,
             Act.SCAN_VIEW,
             Act.RESULT_VIEW,
             Act.REPORT_VIEW,
             Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
+            Act.TRAIL_REVIEW,
         ),
         Reach.TRIAL,
     ),
-    Role.SPONSOR: dict.fromkeys((Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW), Reach.TRIAL),
+    Role.SPONSOR: dict.fromkeys(
+        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.DESTRUCTION_DECIDE), Reach.TRIAL
+    ),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
             Act.TRIAL_VIEW,
             Act.CHARTER_VIEW,
             Act.SITE_VIEW,
+            Act.SITE_NAME,
             Act.MEMBER_VIEW,
+            Act.ACCESS_VIEW,
             Act.SUBJECT_VIEW,
             Act.SUBMISSION_VIEW,
             Act.SUBMISSION_DISCARD,
             Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
+            Act.TRAIL_REVIEW,
             Act.TRAIL_MASK,
             Act.SUBJECT_RESTRICT,
+            Act.DESTRUCTION_DECIDE,
             Act.IDENTITY_UNLOCK,
             Act.LEDGER_VIEW,
             Act.REQUEST_HANDLE,
@@ -141,17 +180,78 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         ),
         Reach.TRIAL,
     ),
+    # Says who may what, and touches no data: no subject, no image, no result (C01, EMA A3.3).
+    Role.ADMINISTRATOR: dict.fromkeys(
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.SITE_VIEW,
+            Act.SITE_NAME,
+            Act.MEMBER_VIEW,
+            Act.MEMBER_GRANT,
+            Act.ACCESS_VIEW,
+            Act.ACCESS_REVIEW,
+            Act.AUDIT_VIEW,
+        ),
+        Reach.TRIAL,
+    ),
+    # Sees everything of the trial and changes nothing (C07).
+    Role.INSPECTOR: dict.fromkeys(
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.SITE_VIEW,
+            Act.SITE_NAME,
+            Act.MEMBER_VIEW,
+            Act.ACCESS_VIEW,
+            Act.SUBJECT_VIEW,
+            Act.SUBMISSION_VIEW,
+            Act.SCAN_VIEW,
+            Act.READ_VIEW,
+            Act.READ_OVERSEE,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.AUDIT_VIEW,
+            Act.HISTORY_VIEW,
+            Act.LEDGER_VIEW,
+        ),
+        Reach.TRIAL,
+    ),
+    # Unblinded: what reads came to, never images, subjects or the people who read.
+    Role.STATISTICIAN: dict.fromkeys(
+        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.TRAIL_OWN), Reach.TRIAL
+    ),
 }
 
 # Roles that stand on one site of a trial; every other role stands on the trial.
 SITE_ROLES = frozenset({Role.SITE_STAFF})
 
-# Pairs that one person never holds in one trial at the same time.
+# Roles that see no arm, site, other reader, name of a file, nor dates: by no channel (I04).
+BLINDED = frozenset({Role.READER, Role.ADJUDICATOR})
+
+# Roles of visitors: none stands without an end, and no longer than so many days at a time (C07).
+LONGEST_DAYS: dict[Role, int] = {Role.MONITOR: 365, Role.INSPECTOR: 90}
+
+# Roles without which a trial cannot go on.
+INDISPENSABLE = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})
+
+
+def _others(role: Role) -> tuple[Role, ...]:
+    return tuple(other for other in Role if other is not role)
+
+
+# Pairs that one person never holds in one trial at the same time. (Who founds a trial begins as its coordinator and
+# administrator: the one exception, shown at every review until the second is handed on.)
 INCOMPATIBLE: frozenset[frozenset[Role]] = frozenset(
     frozenset({one, other})
     for one, others in {
-        # Blinding: every other role shows sites, subjects or results.
-        Role.READER: tuple(role for role in Role if role is not Role.READER),
+        # Blinding: every other role shows sites, subjects or results; an adjudicator judges what readers did.
+        Role.READER: _others(Role.READER),
+        Role.ADJUDICATOR: _others(Role.ADJUDICATOR),
+        # Whoever says who may what works with none of the data (C01).
+        Role.ADMINISTRATOR: _others(Role.ADMINISTRATOR),
+        # Comes from outside and belongs to nobody's work.
+        Role.INSPECTOR: _others(Role.INSPECTOR),
         # Who runs a trial neither sends its scans nor judges them.
         Role.COORDINATOR: (Role.SITE_STAFF, Role.QC_ANALYST),
         # Nobody judges what they sent.
@@ -159,6 +259,8 @@ INCOMPATIBLE: frozenset[frozenset[Role]] = frozenset(
         # Who pays for the work or oversees it does not do it.
         Role.SPONSOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
         Role.MONITOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
+        # Who knows the arms keeps away from whoever makes the data.
+        Role.STATISTICIAN: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
     }.items()
     for other in others
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from trials.models import Charter, Subject, TimePoint, Trial
+from trials.models import Charter, Disclosure, Subject, TimePoint, Trial
 
 
 def charter_contents(charter: Charter) -> dict[str, Any]:
@@ -53,3 +53,8 @@ def subjects_of(trial: Trial) -> QuerySet[Subject]:
 
 def time_points_of(subject: Subject) -> QuerySet[TimePoint]:
     return subject.time_points.select_related("scheduled", "subject__trial_site__trial")
+
+
+def recipients_of(subject: Subject) -> QuerySet[Disclosure]:
+    """Return every export that told of the subject, newest first (GDPR 15(1)(c), 19)."""
+    return Disclosure.objects.filter(trial_id=subject.trial_site.trial_id, subjects__contains=f" {subject.code} ")

@@ -5,7 +5,6 @@ both databases the events then tell other columns. Rows that stand already are t
 """
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -14,10 +13,11 @@ from django.db.models import Model
 
 from audit.actor import machine
 from audit.context import acting
+from audit.guards import Execute, runner
 from audit.watching import postgresql, sqlite
 from audit.watching.tables import Table, Watch, describe
 
-Execute = Callable[[str], object]
+_LIVE = "SELECT {key}, {row} FROM {table} r"
 _WORDS = ("added", "changed", "removed")
 
 
@@ -44,6 +44,12 @@ def remove(execute: Execute, *, vendor: str, table: str) -> None:
 def adopt(execute: Execute, *, vendor: str, table: Table) -> None:
     """Tell of the rows that stand in the table, so that a replay knows where each began."""
     execute(postgresql.adopt(table) if vendor == "postgresql" else sqlite.adopt(table))
+
+
+def live(table: Table, *, vendor: str) -> str:
+    """SELECT of (key, row as JSON) over the whole table, as the triggers would tell it."""
+    dialect = postgresql if vendor == "postgresql" else sqlite
+    return _LIVE.format(key=dialect.key(table.key, "r"), row=dialect.row(table, "r"), table=table.name)
 
 
 def watched(
@@ -82,8 +88,3 @@ def _model(apps: Any, name: str) -> type[Model]:
     app, label, *field = name.split(".")
     model: type[Model] = apps.get_model(app, label)
     return getattr(model, field[0]).through if field else model
-
-
-def runner(editor: BaseDatabaseSchemaEditor) -> Execute:
-    # No parameters: the SQL holds % signs of its own.
-    return lambda sql: editor.execute(sql, params=None)

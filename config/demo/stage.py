@@ -1,6 +1,7 @@
 """The demo's trials, sites and people, made through the same services that the web forms call."""
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -9,11 +10,16 @@ from audit.actor import OPERATOR, Actor
 from audit.letters import file_letter
 from config.demo.people import LETTER, ORGANISATION, PASSWORD, PEOPLE, Person
 from config.demo.signing import prove
-from trials.models import ConsentForm, Subject, Trial, TrialSite, User
-from trials.roles import Role
-from trials.services import charters, factors, members, subjects, trials
+from trials.models import Consent, ConsentForm, Subject, Trial, TrialSite, User
+from trials.roles import LONGEST_DAYS, Role
+from trials.services import charters, consent_checks, consent_forms, consents, factors, members, subjects, trials
 
 SCOPES = tuple(ConsentForm.Scope.values)
+CHECKS = tuple(Consent.Check.values)
+LANGUAGE = "es"
+BASES = dict.fromkeys(SCOPES, ConsentForm.Basis.RESEARCH.value) | {
+    ConsentForm.Scope.SECONDARY.value: ConsentForm.Basis.CONSENT.value
+}
 SITES = (("norte", "Hospital Norte", "Europe/Madrid", "01"), ("sur", "Hospital Sur", "Europe/Madrid", "02"))
 
 
@@ -73,7 +79,10 @@ def make_trial(plan: Plan) -> Trial:
     for person in PEOPLE:
         _seat(trial, person)
     approved_on = timezone.localdate() - dt.timedelta(days=400)
-    subjects.add_consent_form(by=by, trial=trial, version="1.0", approved_on=approved_on, scopes=SCOPES)
+    version = consent_forms.NewForm(version="1.0", approved_on=approved_on, scopes=SCOPES, bases=BASES)
+    form = consent_forms.add(by=by, trial=trial, new=version)
+    for trial_site in trial.sites.all():
+        consent_forms.approve(by=by, form=form, trial_site=trial_site, language=LANGUAGE, on=approved_on)
     return trial
 
 
@@ -95,14 +104,16 @@ def _seat(trial: Trial, person: Person) -> None:
     if person.role in (None, Role.COORDINATOR):
         return
     site = TrialSite.objects.get(trial=trial, site__code=person.site) if person.site else None
+    role, today = Role(str(person.role)), timezone.localdate()
+    longest = LONGEST_DAYS.get(role)
     members.grant(
         by=actor("carmen"),
         user=User.objects.get(username=person.username),
         trial=trial,
-        role=Role(str(person.role)),
+        role=role,
         trial_site=site,
-        starts=timezone.localdate(),
-        ends=None,
+        starts=today,
+        ends=today + dt.timedelta(days=longest) if longest else None,
     )
 
 
@@ -110,5 +121,16 @@ def enrol(trial: Trial, *, site: str, staff: str, day_zero: dt.date) -> Subject:
     trial_site = TrialSite.objects.select_related("trial").get(trial=trial, site__code=site)
     form = trial.consent_forms.get()
     signed = max(day_zero, form.approved_on)
-    consent = subjects.NewConsent(form=form, scopes=SCOPES, on=min(signed, timezone.localdate()))
-    return subjects.register(by=actor(staff), trial_site=trial_site, day_zero=day_zero, consent=consent)
+    # No paper exists in a demo; its hash is that of nothing.
+    paper = consents.Paper(sha256=hashlib.sha256(b"").hexdigest(), pages=1)
+    consent = consents.NewConsent(
+        form=form,
+        language=LANGUAGE,
+        scopes=SCOPES,
+        on=min(signed, timezone.localdate()),
+        paper=paper,
+        checks=CHECKS,
+    )
+    subject = subjects.register(by=actor(staff), trial_site=trial_site, day_zero=day_zero, consent=consent)
+    consent_checks.confirm(by=actor("marta"), paper=subject.consents.get(), seen=paper, checks=CHECKS)
+    return subject

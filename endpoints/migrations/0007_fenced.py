@@ -42,6 +42,11 @@ class Migration(migrations.Migration):
             owner="assignment__reader",
         ),
         fenced(
+            "endpoints.ReadVoid",
+            trial="read__assignment__time_point__subject__trial_site__trial",
+            site="read__assignment__time_point__subject__trial_site",
+        ),
+        fenced(
             "endpoints.Response",
             trial="read__assignment__time_point__subject__trial_site__trial",
             site="read__assignment__time_point__subject__trial_site",

@@ -1,5 +1,6 @@
 from endpoints.models.reads import Assignment, Lesion, Measurement, Read
 from endpoints.models.results import EndpointResult, RadiomicsRun, Response, Segmentation, SegmentationRun
+from endpoints.models.voids import ReadVoid
 
 __all__ = [
     "Assignment",
@@ -8,6 +9,7 @@ __all__ = [
     "Measurement",
     "RadiomicsRun",
     "Read",
+    "ReadVoid",
     "Response",
     "Segmentation",
     "SegmentationRun",

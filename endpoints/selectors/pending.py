@@ -8,8 +8,9 @@ from django.utils import timezone
 from audit.version import VERSION
 from endpoints.models import Segmentation, SegmentationRun
 from imaging.models import Instance
-from trials.models import Charter, ConsentForm, Subject, TimePoint, Trial
-from trials.services.consent import covers
+from trials.agreement import Gate
+from trials.models import Charter, Subject, TimePoint, Trial
+from trials.services.consent import allows
 
 DRAWN = ("SEG", "RTSTRUCT")
 
@@ -51,4 +52,4 @@ def _trials(**asked: bool) -> QuerySet[Trial]:
 
 
 def _may_compute(subject: Subject) -> bool:
-    return covers(subject, ConsentForm.Scope.COMPUTING)
+    return allows(subject, Gate.COMPUTE)

@@ -9,9 +9,10 @@ from django.db.models import Min
 
 from endpoints.models import Assignment, EndpointResult, Measurement, Read, Segmentation
 from endpoints.selectors.days import day_of
-from trials.models import ConsentForm, Subject, TimePoint, Trial
+from trials.agreement import Gate
+from trials.models import Subject, TimePoint, Trial
 from trials.selectors import subjects_of
-from trials.services.consent import covers
+from trials.services.consent import allows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,12 @@ def subject_rows(trial: Trial, cut_off: dt.date) -> list[SubjectRow]:
     ]
 
 
+def rows_of(subject: Subject, cut_off: dt.date) -> list[SubjectRow]:
+    """Return one row per reader of one subject; counts as `subject_rows`."""
+    end = dt.datetime.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    return _rows_of(subject, reader_positions(subject.trial_site.trial), end)
+
+
 def reader_positions(trial: Trial) -> dict[int, str]:
     """Map each reader's key to R1, R2 …, in the order in which they were first given a case."""
     assigned = Assignment.objects.filter(time_point__subject__trial_site__trial=trial)
@@ -122,7 +129,9 @@ def reader_positions(trial: Trial) -> dict[int, str]:
 
 
 def _rows_of(subject: Subject, positions: dict[int, str], end: dt.datetime) -> list[SubjectRow]:
-    locked = Read.objects.filter(assignment__time_point__subject=subject, state=Read.State.LOCKED, locked_at__lt=end)
+    locked = Read.objects.filter(
+        assignment__time_point__subject=subject, state=Read.State.LOCKED, locked_at__lt=end, void__isnull=True
+    )
     reads = list(locked.select_related("assignment__time_point__scheduled").order_by("assignment__position"))
     readers = sorted({read.assignment.reader_id for read in reads}, key=positions.__getitem__)
     return [_row(subject, reader, positions, reads, end) for reader in readers] or [
@@ -137,7 +146,7 @@ def _row(
         subject_code=subject.code,
         site_number=subject.trial_site.number,
         reader=positions[reader] if reader else "",
-        may_be_exported=covers(subject, ConsentForm.Scope.SPONSOR_EXPORT),
+        may_be_exported=allows(subject, Gate.EXPORT),
         best=_best(subject, reader, end) if reader else None,
         time_points=tuple(_time_point(read, end) for read in reads if read.assignment.reader_id == reader),
     )

@@ -9,10 +9,11 @@ from audit.actor import Actor
 from audit.services import record
 from endpoints.models import Assignment
 from trials import access
-from trials.keys import read_code
-from trials.models import ConsentForm, TimePoint, Trial, User
+from trials.agreement import Gate
+from trials.models import TimePoint, Trial, User
 from trials.roles import Act, Role
 from trials.services import consent
+from trials.services.recipients import read_code
 
 
 @transaction.atomic
@@ -24,7 +25,7 @@ def assign(*, by: Actor, time_point: TimePoint, reader: User) -> Assignment:
     """
     by = access.require(by, Act.READ_ASSIGN, time_point)
     subject = time_point.subject
-    consent.require(subject, ConsentForm.Scope.IMAGING)
+    consent.require(subject, Gate.ASSIGN)
     _refuse_misfit(time_point, reader)
     _refuse_disorder(time_point, reader)
     assignment = Assignment.objects.create(
@@ -75,7 +76,7 @@ def _unread(trial: Trial) -> list[TimePoint]:
 
 def _is_assignable(time_point: TimePoint, reader: User) -> bool:
     others = Assignment.objects.filter(time_point__subject=time_point.subject).exclude(reader=reader)
-    if others.exists() or not consent.covers(time_point.subject, ConsentForm.Scope.IMAGING):
+    if others.exists() or not consent.allows(time_point.subject, Gate.ASSIGN):
         return False
     try:
         _refuse_disorder(time_point, reader)

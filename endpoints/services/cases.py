@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from endpoints.models import Assignment, Read
 from trials import access
-from trials.models import ConsentForm
+from trials.agreement import Gate
 from trials.roles import Act
 from trials.services import consent
 
@@ -15,7 +15,7 @@ def require_own(by: Actor, assignment: Assignment) -> Actor:
     """Return the actor in its role. Raises Http404 or PermissionDenied, or ValidationError (`no-consent`)."""
     by = access.require(by, Act.READ_PERFORM, assignment)
     # The general sentence names the subject, which a blinded reader must not learn.
-    if not consent.covers(assignment.time_point.subject, ConsentForm.Scope.IMAGING):
+    if not consent.allows(assignment.time_point.subject, Gate.READ):
         raise ValidationError(
             _("This case may not be read any more. Nothing was changed; ask the coordinator."), code="no-consent"
         )

@@ -17,7 +17,7 @@ from endpoints.measure.settings import Settings
 from endpoints.models import RadiomicsRun, Segmentation
 from endpoints.services.segmentations import draw, software
 from imaging.volumes import VolumeRefused
-from trials.models import ConsentForm
+from trials.agreement import Gate
 from trials.services import consent
 
 # CT has a scale of its own: bins of 25 HU counted from air mean the same in every lesion.
@@ -39,11 +39,11 @@ def run_radiomics(*, by: Actor, segmentation: Segmentation) -> RadiomicsRun:
     cover computing.
     """
     subject = segmentation.series.study.time_point.subject
-    consent.require(subject, ConsentForm.Scope.COMPUTING)
+    consent.require(subject, Gate.COMPUTE)
     settings = _settings_for(segmentation)
     outcome = _extract(segmentation, settings)
     with transaction.atomic():
-        consent.require(subject, ConsentForm.Scope.COMPUTING)
+        consent.require(subject, Gate.COMPUTE)
         return _keep(by, segmentation, settings, outcome)
 
 

@@ -36,7 +36,8 @@ from imaging.volumes import (
     read_volume,
     referenced_series,
 )
-from trials.models import ConsentForm, Subject
+from trials.agreement import Gate
+from trials.models import Subject
 from trials.services import consent
 
 State = SegmentationRun.State
@@ -64,7 +65,7 @@ def measure_segments(*, by: Actor, instance: Instance) -> list[Segmentation]:
     asks for this. Raises ValidationError (`no-consent`) where consent does not cover computing.
     """
     admit(by)
-    consent.require(_subject(instance), ConsentForm.Scope.COMPUTING)
+    consent.require(_subject(instance), Gate.COMPUTE)
     if not _claim(instance):
         return []
     try:
@@ -197,7 +198,7 @@ def _geometry(volume: Volume, found: AxialDiameters) -> dict[str, Any]:
 def _keep(by: Actor, instance: Instance, rows: list[Segmentation]) -> list[Segmentation]:
     subject = _subject(instance)
     # Asked again: measuring takes a while, and consent may have gone meanwhile.
-    consent.require(subject, ConsentForm.Scope.COMPUTING)
+    consent.require(subject, Gate.COMPUTE)
     _finish(instance, state=State.MEASURED)
     for row in rows:
         row.save(force_insert=True)

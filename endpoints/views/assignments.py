@@ -1,4 +1,4 @@
-"""The coordinator's page: which accepted scan is read by whom, and how far each is."""
+"""Which accepted scan is read by whom, and how far each is: the coordinator gives, an inspector looks on."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class ReaderProgress:
 
 @require_GET
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    return _page(request, access.trial_for(request.actor, code, Act.READ_ASSIGN))
+    return _page(request, access.trial_for(request.actor, code, Act.READ_OVERSEE))
 
 
 @require_POST
@@ -74,6 +74,7 @@ def _page(request: ActorRequest, trial: Trial, *, form: AssignForm | None = None
     rows = given.select_related("time_point__subject", "time_point__scheduled", "reader", "read")
     context = {
         "trial": trial,
+        "may_assign": Act.READ_ASSIGN in access.acts_in(request.actor, trial),
         "form": form or AssignForm(readers=readers),
         "readers": readers,
         "waiting": _accepted(trial).filter(assignments__isnull=True),

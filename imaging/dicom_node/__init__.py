@@ -116,6 +116,11 @@ def handle_store(event: Any) -> int:
     reception: Reception = _reception(event)
     try:
         return reception.take(event.encoded_dataset())
+    except ValidationError as refusal:
+        # Its code is a word of ours; its sentence is for people.
+        code = getattr(refusal, "code", "")
+        log.warning("an object was refused: %s", code)
+        return OUT_OF_RESOURCES if code == "quota" else CANNOT_UNDERSTAND
     except (OSError, OperationalError):
         log.exception("no room for an object, or no database: the sender may try again")
         return OUT_OF_RESOURCES

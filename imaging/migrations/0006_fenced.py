@@ -41,6 +41,17 @@ class Migration(migrations.Migration):
             site="query__time_point__subject__trial_site",
         ),
         fenced(
+            "imaging.SecludedInstance",
+            trial="seclusion__subject__trial_site__trial",
+            site="seclusion__subject__trial_site",
+        ),
+        fenced("imaging.Seclusion", trial="subject__trial_site__trial", site="subject__trial_site"),
+        fenced(
+            "imaging.SeclusionDecision",
+            trial="seclusion__subject__trial_site__trial",
+            site="seclusion__subject__trial_site",
+        ),
+        fenced(
             "imaging.Series",
             trial="study__time_point__subject__trial_site__trial",
             site="study__time_point__subject__trial_site",

@@ -1,5 +1,7 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
+from imaging.models.quotas import Quota
+from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
@@ -9,6 +11,10 @@ __all__ = [
     "QCDecision",
     "Query",
     "QueryMessage",
+    "Quota",
+    "SecludedInstance",
+    "Seclusion",
+    "SeclusionDecision",
     "Series",
     "Study",
     "Submission",

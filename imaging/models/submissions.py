@@ -47,6 +47,8 @@ class Submission(models.Model):
     # When the last piece came: what is silent too long is closed.
     active_at = models.DateTimeField(default=timezone.now)
     bytes_received = models.BigIntegerField(default=0)
+    # Files as they came, without those inside archives.
+    files_received = models.IntegerField(default=0, db_default=0)
     wrapped_key = models.BinaryField(editable=False)
     sent_by = models.CharField(max_length=150)
     refusal = models.TextField(blank=True)
@@ -65,6 +67,7 @@ class Submission(models.Model):
             "active_at",
             "state_since",
             "bytes_received",
+            "files_received",
             "patient_id_token",
             "person_token",
         )

@@ -13,11 +13,12 @@ from pydicom import dcmread
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import Cleaned, ClinicalTrial, Policy, Rejected, engine_version
+from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
 from deid import clean as clean_object
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, road
+from imaging.services.asking import go_on
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
 from trials.models import Charter, TimePoint
@@ -34,7 +35,7 @@ def clean(by: Actor, submission: Submission) -> None:
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
     for file in submission.files.filter(state=State.RECEIVED):
         _clean_one(file, key=key, policy=policy, context=context)
-        road.renew(submission)
+        go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
         raise ValidationError(_none_left(submission), code="nothing-clean")
@@ -56,7 +57,9 @@ def _time_point(submission: Submission) -> TimePoint:
 
 
 def policy_of(charter: Charter) -> Policy:
-    return Policy(version=charter.version, retain_patient_characteristics=charter.retain_patient_characteristics)
+    """Return what a charter allows beside the Basic Profile."""
+    retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
+    return Policy(version=charter.version, options=DEFAULT_OPTIONS | retained)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:

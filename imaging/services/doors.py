@@ -1,22 +1,28 @@
 """What the DICOM node needs of the domain: who may send, and as whom the node acts."""
 
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
 from audit.actor import Actor, machine
-from trials.models import Trial, TrialSite
+from trials.models import ConsentFormApproval, Trial, TrialSite
 
 
 def sender(ae_title: str) -> TrialSite | None:
     """Return the open site of an open trial that sends under this AE title, if any."""
-    return (
-        TrialSite.objects.select_related("trial")
-        .filter(ae_title=ae_title, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
-        .exclude(ae_title="")
-        .first()
-    )
+    return _open_sites().select_related("trial").filter(ae_title=ae_title).first()
 
 
 def known_ae_titles() -> list[str]:
-    open_sites = TrialSite.objects.filter(state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
-    return list(open_sites.exclude(ae_title="").values_list("ae_title", flat=True))
+    return list(_open_sites().values_list("ae_title", flat=True))
+
+
+def _open_sites() -> QuerySet[TrialSite]:
+    """Sites that may send: some version of the consent form is approved for them, too (V02)."""
+    is_live = Exists(
+        ConsentFormApproval.objects.filter(trial_site=OuterRef("pk"), approved_on__lte=timezone.localdate())
+    )
+    open_sites = TrialSite.objects.filter(is_live, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
+    return open_sites.exclude(ae_title="")
 
 
 def node(*, ae_title: str, request_id: str) -> Actor:

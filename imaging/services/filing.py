@@ -15,9 +15,11 @@ from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import intake, road
+from imaging.services.asking import go_on
 from imaging.vault import Stage
+from trials.agreement import Gate
 from trials.keys import trial_key
-from trials.models import ConsentForm, Subject, TimePoint
+from trials.models import Subject, TimePoint
 from trials.services import consent, timepoints
 
 State = IncomingFile.State
@@ -35,10 +37,21 @@ def file(by: Actor, submission: Submission) -> None:
     if time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
     for batch in _batches(list(submission.files.filter(state=State.CLEANED))):
-        stored = {each.pk: _store(submission, each) for each in batch}
         # Bytes first, rows after: a row always has its file, and a file without a row is never served.
-        _file_batch(by, submission, time_point, batch, stored)
+        try:
+            stored = {each.pk: _store(submission, each) for each in batch}
+            _file_batch(by, submission, time_point, batch, stored)
+        except ValidationError:
+            _take_back(batch)
+            raise
     _finish(by, submission, time_point)
+
+
+def _take_back(batch: Sequence[IncomingFile]) -> None:
+    """Leave no bytes in the archive of what was refused at the last moment."""
+    for each in batch:
+        if not Instance.objects.filter(sha256=each.cleaned_sha256).exists():
+            archive.remove(each.cleaned_sha256)
 
 
 def _batches(files: Sequence[IncomingFile]) -> Iterator[Sequence[IncomingFile]]:
@@ -51,8 +64,12 @@ def _file_batch(
     by: Actor, submission: Submission, time_point: TimePoint, batch: Sequence[IncomingFile], stored: dict[int, int]
 ) -> None:
     _hold(submission, time_point)
+    last_day = consent.last_collection_day(time_point.subject)
     for each in batch:
-        _enter(submission, time_point, each, size=stored[each.pk])
+        if last_day is not None and _acquired_on(time_point.subject, each) > last_day:
+            _refuse_later(each)
+        else:
+            _enter(submission, time_point, each, size=stored[each.pk])
         each.save(update_fields=["state", "refusal_code", "refusal"])
     filed = [each.facts["sop_instance_uid"] for each in batch if each.state == State.FILED]
     after = {"filed": len(filed), "refused": len(batch) - len(filed), "time_point": time_point.scheduled.code}
@@ -79,7 +96,7 @@ def _hold(submission: Submission, time_point: TimePoint) -> None:
             ),
             code="accepted",
         )
-    consent.require(subject, ConsentForm.Scope.IMAGING)
+    consent.require(subject, Gate.FILE, time_point=time_point)
     _recognise(submission, subject)
 
 
@@ -96,7 +113,7 @@ def _recognise(submission: Submission, subject: Subject) -> None:
 
 
 def _store(submission: Submission, incoming: IncomingFile) -> int:
-    road.renew(submission)
+    go_on(submission)
     data = quarantine.read_whole(incoming, stage=Stage.CLEANED)
     if archive.store(data) != incoming.cleaned_sha256:
         raise archive.ArchiveDamaged("cleaned bytes changed inside the quarantine")
@@ -143,6 +160,22 @@ def _meet(known: Instance, time_point: TimePoint, incoming: IncomingFile) -> Non
                 "stays; this one is kept encrypted. Tell the coordinator which of the two is right."
             )
         )
+
+
+def _acquired_on(subject: Subject, incoming: IncomingFile) -> dt.date:
+    """Return the true day of the image; where it has none, the first of all days: the investigator's word counts."""
+    day = study_day(subject, str(incoming.facts["study_date"] or ""))
+    return dt.date.min if day is None else subject.day_zero + dt.timedelta(days=day)
+
+
+def _refuse_later(incoming: IncomingFile) -> None:
+    incoming.state, incoming.refusal_code = State.REFUSED, "after-withdrawal"
+    incoming.refusal = str(
+        _(
+            "This image was acquired after consent was withdrawn. It was not filed and is kept encrypted until "
+            "somebody discards it. Discard it, and send nothing acquired after that day."
+        )
+    )
 
 
 def _refuse_elsewhere(incoming: IncomingFile) -> None:

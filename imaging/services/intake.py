@@ -15,6 +15,7 @@ from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import road
+from imaging.services.asking import go_on
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
@@ -37,7 +38,7 @@ def open_files(by: Actor, submission: Submission) -> None:
     """Stage RECEIVED → OPENED. Raises ValidationError where the delivery as a whole must stop."""
     for file in submission.files.filter(state=State.RECEIVED, inside__isnull=True):
         _look_at(file)
-        road.renew(submission)
+        go_on(submission)
     tokens = _one_person(submission)
     match = compare(_subject(submission), tokens)
     refuse_another(match)
@@ -120,7 +121,7 @@ def _sealed_members(archive: IncomingFile, plan: ZipPlan) -> list[IncomingFile]:
         file.parts = quarantine.seal_whole(file, data, stage=Stage.RECEIVED)
         file.sha256 = hashlib.sha256(data).hexdigest()
         made.append(file)
-        road.renew(archive.submission)
+        go_on(archive.submission)
     return made
 
 
@@ -162,7 +163,7 @@ def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
             yield identify(quarantine.read_whole(file), key=key)
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
-        road.renew(submission)
+        go_on(submission)
 
 
 def _persons(named: set[IdentityTokens]) -> list[set[str]]:
@@ -184,24 +185,28 @@ def _only(tokens: set[str]) -> str:
 
 
 def compare(subject: Subject, tokens: IdentityTokens) -> IdentityMatch:
-    """Answer “same person?” from keyed tokens, first by the subject's own, then by those of the trial's others."""
-    if _known_elsewhere(subject, tokens):
-        return IdentityMatch.OTHER_SUBJECT
-    if not tokens.patient_id and not tokens.person:
-        return IdentityMatch.NOT_COMPARABLE
+    """Answer “same person?” from keyed tokens, by the subject's own and by those of the trial's others.
+
+    What contradicts all that the subject's own scans told is refused, whoever it is; what does not, but is known under
+    another subject, is one person registered twice or the wrong subject's first scan: a person decides.
+    """
     pairs = ((subject.patient_id_token, tokens.patient_id), (subject.person_token, tokens.person))
     answers = [known == told for known, told in pairs if known and told]
+    if answers and not any(answers):
+        return IdentityMatch.DIFFERS
+    if _known_elsewhere(subject, tokens):
+        return IdentityMatch.OTHER_SUBJECT
     if not answers:
-        was_told = subject.patient_id_token or subject.person_token
-        return IdentityMatch.NOT_COMPARABLE if was_told else IdentityMatch.FIRST
-    if all(answers):
-        return IdentityMatch.SAME
-    return IdentityMatch.DIFFERS_IN_ONE if any(answers) else IdentityMatch.DIFFERS
+        is_first = not (subject.patient_id_token or subject.person_token) and (tokens.patient_id or tokens.person)
+        return IdentityMatch.FIRST if is_first else IdentityMatch.NOT_COMPARABLE
+    return IdentityMatch.SAME if all(answers) else IdentityMatch.DIFFERS_IN_ONE
 
 
 def _known_elsewhere(subject: Subject, tokens: IdentityTokens) -> bool:
     others = Subject.objects.filter(trial_site__trial=subject.trial_site.trial_id).exclude(pk=subject.pk)
-    same_id = Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
+    # A number is a hospital's own: the same one elsewhere is somebody else's.
+    here = Q(trial_site=subject.trial_site_id)
+    same_id = here & Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
     same_person = Q(person_token=tokens.person) if tokens.person else Q(pk__in=())
     return others.filter(same_id | same_person).exists()
 

@@ -24,7 +24,8 @@ from imaging.qc import (
 from imaging.selectors import DERIVED, latest_findings
 from imaging.services import road
 from trials import access
-from trials.models import ConsentForm, TimePoint
+from trials.agreement import Gate
+from trials.models import TimePoint
 from trials.roles import Act
 from trials.services import consent, timepoints
 
@@ -178,7 +179,8 @@ def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, com
 
 
 def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment: str) -> None:
-    consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+    # A verdict prepares the scan for reading.
+    consent.require(time_point.subject, Gate.ASSIGN)
     if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
         raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
     if time_point.submissions.filter(state__in=road.WORKING).exists():

@@ -11,6 +11,7 @@ from audit.context import acting, admit
 from audit.services import record
 from imaging.models import Submission
 from imaging.services import cleaning, filing, intake, quality, road
+from imaging.services.asking import require_filing
 
 State = Submission.State
 STAGES: dict[str, Callable[[Actor, Submission], None]] = {
@@ -19,6 +20,7 @@ STAGES: dict[str, Callable[[Actor, Submission], None]] = {
     State.CLEANED: filing.file,
     State.FILED: quality.check,
 }
+_BEFORE_FILING = (State.RECEIVED, State.OPENED, State.CLEANED)
 
 
 def run(submission: Submission) -> None:
@@ -33,6 +35,8 @@ def run(submission: Submission) -> None:
 
 def _run(by: Actor, submission: Submission) -> None:
     try:
+        if submission.state in _BEFORE_FILING:
+            require_filing(submission)
         STAGES[submission.state](by, submission)
     except ValidationError as error:
         # Another worker was faster: its word stands.

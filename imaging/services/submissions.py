@@ -14,10 +14,11 @@ from audit.context import admit
 from audit.services import record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import road
+from imaging.services import quotas, road
 from imaging.vault import PART_SIZE
 from trials import access
-from trials.models import ConsentForm, TimePoint, Trial, TrialSite
+from trials.agreement import Gate
+from trials.models import TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
 
@@ -36,15 +37,22 @@ class Piece:
     data: bytes
 
 
-@transaction.atomic
-def start(*, by: Actor, time_point: TimePoint) -> Submission:
-    """Open a delivery from the browser for one time point.
+def start(*, by: Actor, time_point: TimePoint, size: int = 0, files: int = 0) -> Submission:
+    """Open a delivery from the browser for one time point; `size` bytes and `files` as far as they are known.
 
-    Raises ValidationError where the trial is not open, consent does not cover imaging, or a scan was accepted already.
+    Raises ValidationError where the trial is not open, consent does not cover imaging, or a scan was accepted already;
+    `quota` where a share is full.
     """
     by = access.require(by, Act.SUBMISSION_SEND, time_point)
-    refuse_closed(time_point)
     site = time_point.subject.trial_site
+    # Before the transaction: the event of a full share must outlive the refusal.
+    quotas.require_room(by=by, trial_site=site, more=quotas.Room(size=size, files=files, deliveries=1))
+    return _start(by, time_point, site)
+
+
+@transaction.atomic
+def _start(by: Actor, time_point: TimePoint, site: TrialSite) -> Submission:
+    refuse_closed(time_point)
     submission = _open(by=by, trial_site=site, time_point=time_point, door=Submission.Door.BROWSER)
     record(
         by=by,
@@ -56,10 +64,18 @@ def start(*, by: Actor, time_point: TimePoint) -> Submission:
     return submission
 
 
-@transaction.atomic
 def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
-    """Open a delivery from a known DICOM sender; a person names subject and time point later."""
+    """Open a delivery from a known DICOM sender; a person names subject and time point later.
+
+    Raises ValidationError (`quota`) where a share is full.
+    """
     admit(by)
+    quotas.require_room(by=by, trial_site=trial_site, more=quotas.Room(deliveries=1))
+    return _start_unassigned(by, trial_site)
+
+
+@transaction.atomic
+def _start_unassigned(by: Actor, trial_site: TrialSite) -> Submission:
     submission = _open(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
     record(
         by=by,
@@ -92,23 +108,27 @@ def refuse_closed(time_point: TimePoint) -> None:
             _("A scan for this time point was accepted already. Ask the coordinator if it must be replaced."),
             code="accepted",
         )
-    consent.require(time_point.subject, ConsentForm.Scope.IMAGING)
+    consent.require(time_point.subject, Gate.RECEIVE, time_point=time_point)
 
 
 def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece]) -> int:
     """Seal the pieces durably, then record them; returns how many were new. Safe to repeat after a cut line.
 
-    Raises ValidationError where the delivery takes no more, or a piece is out of order, changed, or over a limit.
+    Raises ValidationError where the delivery takes no more, consent ended meanwhile, or a piece is out of order,
+    changed, or over a limit; `quota` where a share is full.
     """
-    _refuse_sender(by, submission)
+    by = _refuse_sender(by, submission)
+    if submission.time_point is not None:
+        consent.require(submission.time_point.subject, Gate.RECEIVE, time_point=submission.time_point)
     for piece in pieces:
         _refuse_size(piece)
     # Held, not in a transaction: a slow disk must not stop the database's only writer.
     with quarantine.held(submission):
         files = _files(submission, pieces)
+        quotas.require_room(by=by, trial_site=submission.trial_site, more=_more(files, pieces))
         fresh = [piece for piece in sorted(pieces, key=_place) if _is_fresh(files[piece.number], piece)]
         with transaction.atomic():
-            _count(submission, sum(len(piece.data) for piece in fresh))
+            _count(submission, files, sum(len(piece.data) for piece in fresh))
             _note(files.values())
     return len(fresh)
 
@@ -117,13 +137,14 @@ def _place(piece: Piece) -> tuple[int, int]:
     return piece.number, piece.part
 
 
-def _refuse_sender(by: Actor, submission: Submission) -> None:
+def _refuse_sender(by: Actor, submission: Submission) -> Actor:
     if by.user_id is not None:
-        access.require(by, Act.SUBMISSION_SEND, submission)
+        by = access.require(by, Act.SUBMISSION_SEND, submission)
     else:
         admit(by)
     if submission.sent_by != by.id or submission.state != State.RECEIVING:
         raise _closed()
+    return by
 
 
 def _closed() -> ValidationError:
@@ -143,6 +164,12 @@ def _files(submission: Submission, pieces: Sequence[Piece]) -> dict[int, Incomin
     known = {file.number: file for file in submission.files.filter(number__in=numbers, inside__isnull=True)}
     new = {number: IncomingFile(submission=submission, number=number, size=0) for number in numbers - set(known)}
     return known | new
+
+
+def _more(files: dict[int, IncomingFile], pieces: Sequence[Piece]) -> quotas.Room:
+    """What the pieces add where they are new."""
+    size = sum(len(piece.data) for piece in pieces if piece.part >= len(files[piece.number].parts))
+    return quotas.Room(size=size, files=sum(file.pk is None for file in files.values()))
 
 
 def _is_fresh(file: IncomingFile, piece: Piece) -> bool:
@@ -172,14 +199,19 @@ def _add(file: IncomingFile, piece: Piece) -> None:
     file.sha256 = sealed.sha256 if piece.part == 0 else ""
 
 
-def _count(submission: Submission, size: int) -> None:
+def _count(submission: Submission, files: dict[int, IncomingFile], size: int) -> None:
     """Hold the delivery's row: what arrives after it was closed or discarded is refused, not lost."""
     row = road.lock(submission)
     if row.state != State.RECEIVING:
         raise _closed()
     if row.bytes_received + size > MAXIMUM_BYTES:
         raise ValidationError(_("More than one delivery can hold. Divide it."), code="too-large")
-    Submission.objects.filter(pk=row.pk).update(bytes_received=row.bytes_received + size, active_at=timezone.now())
+    added = sum(file.pk is None for file in files.values())
+    Submission.objects.filter(pk=row.pk).update(
+        bytes_received=row.bytes_received + size,
+        files_received=row.files_received + added,
+        active_at=timezone.now(),
+    )
 
 
 def _note(files: Collection[IncomingFile]) -> None:
@@ -229,7 +261,7 @@ def send_whole(*, by: Actor, time_point: TimePoint, files: Sequence[bytes]) -> S
     """Start, receive and complete in one go: for a form without JavaScript and for the demo."""
     if not files:
         raise ValidationError(_("There was no file to send."), code="empty")
-    submission = start(by=by, time_point=time_point)
+    submission = start(by=by, time_point=time_point, size=sum(map(len, files)), files=len(files))
     for number, data in enumerate(files):
         receive(by=by, submission=submission, pieces=cut(number=number, data=data))
     return complete(by=by, submission=submission, files=len(files), size=sum(map(len, files)))

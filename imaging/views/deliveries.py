@@ -17,7 +17,7 @@ from imaging.models import Submission
 from imaging.selectors import submissions_of
 from imaging.services import desk, submissions
 from trials import access
-from trials.http import ActorRequest
+from trials.http import ActorRequest, status_of
 from trials.models import TimePoint, Trial
 from trials.roles import Act
 
@@ -77,7 +77,7 @@ def _send_plainly(request: ActorRequest, trial: Trial, form: SendForm) -> HttpRe
         delivery = submissions.send_whole(by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads)
     except ValidationError as error:
         form.add_error(None, error)
-        return render(request, "send.html", {"trial": trial, "form": form}, status=400)
+        return render(request, "send.html", {"trial": trial, "form": form}, status=status_of(error))
     return redirect("submission", pk=delivery.pk)
 
 

@@ -1,26 +1,39 @@
 """Looking at filed scans, for the people who check them; readers have their own page."""
 
 import hashlib
+import logging
 import re
+from http import HTTPStatus
 
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imaging.archive import load
+from imaging.archive import ObjectMissing, load
 from imaging.frames import FrameRefused, Preset
 from imaging.frames import render as render_frame
 from imaging.models import Instance, Series
 from imaging.selectors import DERIVED, instances_of
 from trials import access
+from trials.agreement import Gate
 from trials.http import ActorRequest
+from trials.services import consent
+
+_logger = logging.getLogger("corelab.imaging")
 
 
 def _series(request: ActorRequest, pk: int) -> Series:
     rows = Series.objects.select_related(
         "study__time_point__subject__trial_site__trial", "study__time_point__scheduled"
     )
-    return get_object_or_404(access.visible(request.actor, rows), pk=pk)
+    found = get_object_or_404(access.visible(request.actor, rows), pk=pk)
+    try:
+        consent.require(found.study.time_point.subject, Gate.READ)
+    except ValidationError as refusal:
+        raise PermissionDenied(" ".join(refusal.messages)) from None
+    return found
 
 
 def frame_of(instances: list[Instance], index: int) -> tuple[Instance, int]:
@@ -80,4 +93,9 @@ def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
         picture = render_frame(load(instance.sha256), frame=frame, window=window)
     except FrameRefused as refused:
         return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
+    except ObjectMissing as missing:
+        # An erased image is no fault of ours, a lost one is: the operator is told of both.
+        _logger.error("%s", missing)  # noqa: TRY400  a hash and a sentence, no trace
+        words = _("This image is no longer in the archive: it was erased, or the archive is damaged.")
+        return HttpResponse(words, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
     return HttpResponse(picture.png, content_type="image/png", headers=headers)

@@ -5,7 +5,7 @@ from typing import Any
 
 from reportlab.platypus import Spacer, Table, TableStyle
 
-from reports.contents import CharterFacts, Contents, SignatureFacts
+from reports.contents import CharterFacts, Contents, SignatureFacts, Withdrawal
 from reports.document import styles, writing
 from reports.document.letters import REGULAR
 from reports.document.styles import facts, paragraph, table
@@ -90,9 +90,14 @@ def _accounting(contents: Contents) -> list[tuple[str, Any]]:
         ("Left out", _codes(counts.excluded, [f"{e.subject} ({e.reason})" for e in contents.excluded])),
         (
             "Withdrawn",
-            _codes(counts.withdrawn, [f"{w.subject} ({writing.day(w.on)})" for w in contents.withdrawn]),
+            _codes(counts.withdrawn, [_withdrawn(w) for w in contents.withdrawn]),
         ),
     ]
+
+
+def _withdrawn(withdrawal: Withdrawal) -> str:
+    told = [withdrawal.words, writing.day(withdrawal.on)]
+    return f"{withdrawal.subject} ({', '.join(part for part in told if part)})"
 
 
 def _codes(count: int, codes: Any) -> str:

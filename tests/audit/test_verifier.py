@@ -590,6 +590,27 @@ def test_a_leaf_is_the_hash_of_the_documented_bytes_and_does_not_know_the_salt(l
         verifier.commit(salt=b"short", object_label="", before="", after="", reason="")
 
 
+ANYTHING = st.text(st.characters(exclude_categories=())) | st.booleans() | st.integers() | st.floats() | JUNK
+
+
+@pytest.mark.req("R-AUD-21")
+@UNHURRIED
+@given(values=st.lists(ANYTHING, min_size=len(HEADER), max_size=len(HEADER)), sequence=st.integers() | ANYTHING)
+def test_the_text_of_a_leaf_is_json_to_the_byte_for_any_values(values: list[Any], sequence: Any) -> None:
+    event = dict(zip(HEADER, values, strict=True)) | {"sequence": sequence, "commitment": "0" * 96}
+    listed = [*(event[name] for name in HEADER), "0" * 64]
+    assert verifier.canonical(event) == json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.req("R-AUD-21")
+@UNHURRIED
+@given(texts=st.lists(st.text(st.characters(exclude_categories=())), min_size=len(HEADER), max_size=len(HEADER)))
+def test_the_text_of_a_leaf_is_json_to_the_byte_for_any_texts(texts: list[str]) -> None:
+    event: dict[str, Any] = dict(zip(HEADER, texts, strict=True)) | {"sequence": 5, "commitment": "0" * 96}
+    listed = [*(event[name] for name in HEADER), "0" * 64]
+    assert verifier.canonical(event) == json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+
+
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 TIMES = st.datetimes(timezones=st.just(dt.UTC)).map(verifier.stamp)
 ORIGINS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1)

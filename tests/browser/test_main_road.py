@@ -10,6 +10,14 @@ from playwright.sync_api import expect
 from tests.imaging.scans import PLANTED, ct_series
 from tests.stack import Stack
 
+SEATS = (
+    ("nora", "site_staff"),
+    ("quim", "qc_analyst"),
+    ("rosa", "reader"),
+    ("silvia", "sponsor"),
+    ("marta", "monitor"),
+)
+
 
 def today(person: Any) -> str:
     return str(person.page.evaluate("() => new Date().toISOString().slice(0, 10)"))
@@ -55,10 +63,13 @@ def bring_people(carmen: Any) -> None:
     carmen.look()
     carmen.fill(number="01", code="norte", name="Hospital Norte")
     page.locator("main form button[type=submit]").click()
-    for username, role in (("nora", "site_staff"), ("quim", "qc_analyst"), ("rosa", "reader"), ("silvia", "sponsor")):
+    for username, role in SEATS:
         carmen.go("/trials/FJORD/people/new/")
         carmen.fill(user=username, starts=today(carmen))
         page.locator("[name$='role']").select_option(role)
+        if role == "monitor":
+            # Who visits, visits until a day.
+            carmen.fill(ends=today(carmen))
         if role == "site_staff":
             page.locator("[name$='trial_site']").select_option(index=1)
         page.locator("main form button[type=submit]").click()
@@ -68,18 +79,53 @@ def bring_people(carmen: Any) -> None:
     carmen.fill(version="1.0", approved_on=today(carmen))
     for box in page.locator("[name$='scopes']").all():
         box.check()
+    for basis in page.locator("select[name^='basis_']").all():
+        basis.select_option("research")
     page.locator("main form button[type=submit]").click()
+    carmen.look()
+    page.locator("[name$='trial_site']").select_option(index=0)
+    carmen.fill(language="es", on=today(carmen))
+    carmen.press("Record this approval")
+    expect(page.get_by_text("The approval is recorded")).to_be_visible()
 
 
-def send_a_scan(nora: Any, folder: Path) -> None:
+def see_paper(person: Any, paper: Path) -> None:
+    """Tick the checklist and have the browser take the fingerprint of the scan."""
+    page = person.page
+    for box in page.locator("[name$='checks']").all():
+        box.check()
+    page.locator("input[type=file]").set_input_files(str(paper))
+    expect(page.locator("[name$='scan_sha256']")).to_have_value(re.compile("^[0-9a-f]{64}$"))
+    person.fill(scan_pages="3")
+
+
+def confirm_consent(marta: Any, paper: Path) -> None:
+    """As the second person, on the scan that lies at the site."""
+    page = marta.go("/trials/FJORD/subjects/")
+    page.locator("main tbody a").first.click()
+    page.get_by_role("link", name="Check").click()
+    marta.look()
+    see_paper(marta, paper)
+    marta.press("Confirm")
+    expect(page.get_by_text("The check is recorded.")).to_be_visible()
+    marta.look()
+
+
+def register(nora: Any, paper: Path) -> None:
     page = nora.go("/trials/FJORD/subjects/new/")
     nora.look()
     nora.fill(day_zero=today(nora))
     for box in page.locator("[name$='scopes']").all():
         box.check()
     page.locator("input[name$='on'][type=date]").last.fill(today(nora))
+    nora.fill(language="es")
+    see_paper(nora, paper)
     page.locator("main form button[type=submit]").click()
-    nora.go("/trials/FJORD/send/")
+    expect(page.get_by_text("Note the code")).to_be_visible()
+
+
+def send_a_scan(nora: Any, folder: Path) -> None:
+    page = nora.go("/trials/FJORD/send/")
     nora.look()
     page.locator("[name$='time_point']").select_option(index=1)
     page.locator("[data-files]").set_input_files([str(path) for path in sorted(folder.iterdir())])
@@ -189,11 +235,15 @@ def take(silvia: Any, folder: Path) -> None:
 def test_a_newcomer_takes_a_scan_of_their_own_down_the_whole_road(stack: Stack, someone: Any, tmp_path: Path) -> None:
     for number, data in enumerate(ct_series(6, seed="browser")):
         (tmp_path / f"IM{number}").write_bytes(data)
-    carmen = someone("carmen")
+    paper = tmp_path.with_suffix(".pdf")
+    paper.write_bytes(b"a signed form, scanned at the site")
+    carmen, nora = someone("carmen"), someone("nora")
     found_trial(carmen)
     write_charter(carmen)
     bring_people(carmen)
-    send_a_scan(someone("nora"), tmp_path)
+    register(nora, paper)
+    confirm_consent(someone("marta"), paper)
+    send_a_scan(nora, tmp_path)
     accept(someone("quim"))
     assign(carmen)
     read(someone("rosa"))

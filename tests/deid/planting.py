@@ -123,6 +123,12 @@ class Plants:
         return sorted(token.decode() for token in found & planted)
 
 
+def vr_of(tag: int) -> str:
+    """Return the dictionary's VR of a tag, "UN" where it has none."""
+    entry = DicomDictionary.get(tag)
+    return entry[0] if entry else "UN"
+
+
 def strings_of(dataset: Dataset) -> Iterator[str]:
     """Yield every value of a data set, its sequences and its file meta as text."""
     meta = getattr(dataset, "file_meta", None)

@@ -191,7 +191,7 @@ def test_weight_and_capped_age_are_kept_only_when_the_policy_says_so(
     dataset = builders.pet()
     plain = _clean(dataset, key, trial, policy)
     assert not {"PatientWeight", "PatientSize", "PatientAge"} & {element.keyword for element in plain}
-    keeping = deid.Policy(retain_patient_characteristics=True)
+    keeping = deid.Policy(options=deid.DEFAULT_OPTIONS | {deid.Option.RETAIN_PATIENT_CHARACTERISTICS})
     result = deid.clean(planting.encode(dataset), key=key, trial=trial, policy=keeping)
     cleaned = builders.read(result.data)
     assert (cleaned.PatientWeight, cleaned.PatientSize, cleaned.PatientAge) == (81.5, 1.75, "089Y")

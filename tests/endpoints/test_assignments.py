@@ -8,7 +8,7 @@ from tests.cast import Cast, actor_for
 from tests.endpoints.desk import State, assign, code_of, name, open_read, opened, read_through, say
 from tests.endpoints.scans import accept, file_scan, time_point
 from tests.signing import lock
-from trials.keys import read_code
+from trials.services.recipients import read_code
 
 pytestmark = pytest.mark.django_db
 

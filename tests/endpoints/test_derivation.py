@@ -12,12 +12,12 @@ from endpoints.criteria import recist11
 from endpoints.models import EndpointResult, Lesion, Read, Response
 from endpoints.selectors import TimePointRow, subject_rows
 from endpoints.services import assignments
-from tests.cast import Cast, actor_for, amend_charter
+from tests.cast import Cast, actor_for, amend_charter, withdraw
 from tests.endpoints.desk import State, assign, name, open_read, opened, read_through, say
 from tests.people import STAGE
 from tests.roles import become_owner
 from tests.signing import lock
-from trials.services import subjects
+from trials.agreement import Level
 
 pytestmark = pytest.mark.django_db
 Kind = Lesion.Kind
@@ -193,9 +193,7 @@ def test_nothing_locked_after_the_cut_off_is_in_the_rows(cast: Cast) -> None:
 
 @pytest.mark.req("R-END-06")
 def test_a_subject_who_withdrew_is_marked_as_not_to_be_exported(cast: Cast) -> None:
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter of the subject"
-    )
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="letter of the subject")
     with acting(STAGE):
         marks = {row.subject_code: row.may_be_exported for row in subject_rows(cast.trial, timezone.localdate())}
     assert marks == {cast.subject_a.code: False, cast.subject_b.code: True}

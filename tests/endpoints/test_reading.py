@@ -16,12 +16,13 @@ from endpoints.models import Assignment, EndpointResult, Lesion, Measurement, Re
 from endpoints.selectors.cases import series_places
 from endpoints.services import assignments, lesions, reads
 from endpoints.services.lesions import Line, NewFinding
-from tests.cast import Cast, actor_for
+from tests.cast import Cast, actor_for, withdraw
 from tests.endpoints.desk import State, assign, code_of, draw, name, open_read, opened, read_through, say
 from tests.endpoints.scans import file_scan
 from tests.people import STAGE, STAGE_REASON
 from tests.signing import lock, prove
-from trials.services import members, subjects
+from trials.agreement import Level
+from trials.services import members
 
 pytestmark = pytest.mark.django_db
 Kind = Lesion.Kind
@@ -261,9 +262,7 @@ def test_withdrawn_consent_stops_assigning_opening_measuring_and_locking(cast: C
     lesion = name(draft)
     say(draft, lesion, State.MEASURED, "30.0")
     waiting = file_scan(cast.subject_a, "FU1").time_point
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter of the subject"
-    )
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="letter of the subject")
     attempts = (
         lambda: assignments.assign(by=actor_for(cast.coordinator), time_point=waiting, reader=cast.reader),
         lambda: open_read(draft.assignment, cast.reader),
@@ -281,9 +280,7 @@ def test_withdrawn_consent_stops_assigning_opening_measuring_and_locking(cast: C
 @pytest.mark.req("R-READ-11")
 def test_the_refusal_of_a_withdrawn_case_does_not_name_the_subject(cast: Cast) -> None:
     case = assign(cast, cast.subject_a, "BL")
-    subjects.withdraw_consent(
-        by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter of the subject"
-    )
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="letter of the subject")
     with pytest.raises(ValidationError) as refused:
         open_read(case, cast.reader)
     assert cast.subject_a.code not in str(refused.value)

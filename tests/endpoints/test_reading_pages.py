@@ -9,20 +9,19 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from audit.models import AuditEvent
 from audit.selectors import signatures
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
 from endpoints.services.reads import findings_sha256
-from tests.cast import Cast, actor_for
+from tests.cast import Cast, withdraw
 from tests.endpoints.desk import State, assign, draw, name, open_read, opened, read_through, say
 from tests.signing import lock
 from tests.signpage import fields, filled
 from tests.tampering import change_frozen
+from trials.agreement import Level
 from trials.models import Subject, TimePoint
-from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
 Kind = Lesion.Kind
@@ -93,7 +92,7 @@ def test_no_page_of_a_reader_tells_subject_site_dates_or_other_readers(desk: Cli
         desk.post(url("read-lock", case), {"seen": "something else"}),
         *signed(desk, draft),
     ]
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="letter")
     pages += [desk.get(url("read", case)), desk.get(reverse("worklist")), desk.get(url("read-frame", case, 0, 0))]
     planted = [secret for secret in secrets_of(cast) if secret]
     assert len(planted) > 60
@@ -153,7 +152,7 @@ def test_a_frame_is_a_private_picture_without_a_name_and_is_asked_for_anew_each_
 def test_withdrawal_closes_page_and_frames_even_for_a_browser_that_holds_them(desk: Client, cast: Cast) -> None:
     case = opened(cast, cast.subject_a, "BL").assignment
     tag = desk.get(url("read-frame", case, 0, 0))["ETag"]
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=timezone.localdate(), reason="letter")
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="letter")
     assert desk.get(url("read", case)).status_code == 403
     assert desk.get(url("read-frame", case, 0, 0), headers={"if-none-match": tag}).status_code == 403
     assert desk.post(url("read-lock", case)).status_code == 403

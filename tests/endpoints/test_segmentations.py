@@ -18,11 +18,10 @@ from endpoints.services import segmentations
 from imaging import archive
 from imaging.models import Instance, Series
 from imaging.selectors import instances_of
-from tests.cast import TODAY, Cast, actor_for, amend_charter
+from tests.cast import Cast, amend_charter, give
 from tests.endpoints.desk import read_through
 from tests.endpoints.scans import BALL, FINE, Scan, file, file_scan, file_seg, make_structures, spec
 from trials.models import TimePoint
-from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
 WORKER = machine("worker", source="worker", request_id="test-worker")
@@ -96,8 +95,7 @@ def test_nothing_is_measured_before_acceptance_or_against_charter_or_consent(
     elif obstacle == "no volumetry":
         amend_charter(cast.trial, cast.coordinator, volumetry=False)
     else:
-        consent = subjects.NewConsent(form=cast.form, scopes=("imaging",), on=TODAY)
-        subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=consent)
+        give(cast.alba, cast.monitor, cast.subject_a, cast.form, scopes=("imaging",))
     tasks.measure_pending()
     assert not SegmentationRun.objects.exists()
     assert not Segmentation.objects.exists()

@@ -5,12 +5,21 @@ One trial NORDA with one site and consented subjects, and one person for every r
 
 from audit.context import acting
 from audit.letters import file_letter
-from tests.cast import PASSWORD, SCOPES, TODAY, actor_for, add_site, found_trial, person, register, seat, write_charter
-from tests.people import ORGANISATION, STAGE, STAGE_REASON
+from tests.cast import (
+    TODAY,
+    actor_for,
+    add_form,
+    add_site,
+    found_trial,
+    person,
+    register,
+    seat,
+    write_charter,
+)
+from tests.people import ORGANISATION, STAGE, STAGE_REASON, operator
 from tests.stack import Stack
-from trials.models import User
 from trials.roles import Role
-from trials.services import charters, subjects, trials
+from trials.services import charters, trials
 
 PEOPLE = {
     "coordinator": "Cora Coordinator",
@@ -39,7 +48,7 @@ def found(number_of_subjects: int) -> None:
 def _found(number_of_subjects: int) -> None:
     people = {username: person(username, name) for username, name in PEOPLE.items()}
     file_letter(by=STAGE, organisation=ORGANISATION, filed_on=TODAY, document=b"We sign as if by hand.")
-    User.objects.create_superuser("operator", password=PASSWORD)
+    operator("operator")
     coordinator = people["coordinator"]
     by, trial = actor_for(coordinator), found_trial(coordinator, code=CODE)
     draft = trial.charters.get()
@@ -48,7 +57,7 @@ def _found(number_of_subjects: int) -> None:
     write_charter(trial, coordinator)
     trials.open_trial(by=by, trial=trial)
     site = add_site(trial, coordinator, code="norda", number="01", ae_title=AE_TITLE)
-    form = subjects.add_consent_form(by=by, trial=trial, version="1.0", approved_on=TODAY, scopes=SCOPES)
+    form = add_form(coordinator, trial)
     for username in PEOPLE.keys() - {"coordinator"}:
         role = Role(username)
         seat(trial, coordinator, people[username], role, site if role is Role.SITE_STAFF else None)

@@ -1,12 +1,17 @@
 """What quotes a header never reaches a log, whichever library says it and however it says it."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.logs import LineFormatter
 
 ROOT = Path(__file__).parents[2]
 PLANTED = "ZWEISTEIN"
@@ -52,3 +57,21 @@ def test_of_an_error_only_type_and_place_are_logged(tmp_path: Path, program: str
 @pytest.mark.req("R-LOG-02")
 def test_without_the_guard_a_thread_would_print_the_text_of_its_error(tmp_path: Path) -> None:
     assert PLANTED in said(IN_A_THREAD, tmp_path)
+
+
+@pytest.mark.req("R-SEC-14")
+@given(
+    st.text() | st.sampled_from(["a\r\nb", "\x1b[2J", "\u2028", "\u202e", '"}\n{"level": "CRITICAL"}', "\0", "\ud800"])
+)
+def test_whatever_is_logged_is_one_line_of_printable_letters_and_comes_back_as_it_was(text: str) -> None:
+    record = logging.LogRecord("corelab.x", logging.WARNING, "f", 1, "told: %s", (text,), None)
+    line = LineFormatter().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message"] == f"told: {text}"
+
+
+@pytest.mark.req("R-SEC-14")
+def test_what_a_library_was_asked_for_stays_out_of_its_line() -> None:
+    record = logging.LogRecord("django.request", logging.WARNING, "f", 1, "Not Found: %s", (f"/{PLANTED}/",), None)
+    assert json.loads(LineFormatter().format(record))["message"] == "Not Found: %s"

@@ -4,9 +4,17 @@ A home of its own, so that it can be searched after everything has been written 
 """
 
 import base64
+import json
+import os
+import re
+import secrets
 import sqlite3
 import subprocess
+import sys
+import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +25,18 @@ from tests.cast import PASSWORD, TODAY
 from tests.deid import planting
 from tests.flows import corpus, small
 from tests.flows.corpus import Sender
-from tests.flows.hunting import Hunt, Watch, walk
+from tests.flows.hunting import Hunt, Passing, Watch, forms_of, views, walk
 from tests.reports.pdftext import text_of
 from tests.services import need_program
 from tests.stack import Session, Stack, start, stop, wait_until
 
 ROLES = (*small.PEOPLE, "operator")
+# What is printed at the end beside log lines; the blank one is Celery's.
+FAREWELL = ("", "worker: Warm shutdown (MainProcess)", "Corelab has stopped.")
+# What a page of ours never holds: the strict policy would not run it, and somebody would loosen the policy for it.
+INLINE = re.compile(
+    rb"<script(?![^>]*\s(?:src|nonce)=)|<style[\s>]|\sstyle=\"|\son[a-z]+=\"|javascript:", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +50,10 @@ class Sent:
     states: dict[str, dict[str, Any]]
     pages: dict[str, dict[str, bytes]]
     dump: str
-    passing: dict[str, bytes]
+    passing: Passing
     measured: int
+    # Told to the installation by its environment.
+    keys: tuple[bytes, ...]
 
 
 class Site:
@@ -95,6 +111,24 @@ class Site:
         assert self.staff.api("POST", "/api/deliveries/", json={"time_point": word}).status_code == 400
         assert self.staff.api("POST", f"/api/deliveries/?{word}", data=f"{{{word}").status_code in (400, 415)
         assert not Session(self.stack.address, word, number).get("/trials/").ok
+        self.staff.get(f"/{word}%0d%0a%1b[2J%e2%80%a8{number}/", headers={"X-Request-ID": f"{word} {number}"})
+
+    def send_into_a_fault(self, delivery: str) -> None:
+        """Send by every door while the quarantine cannot be written: each answers that it is our fault, and logs it."""
+        quarantine, aside = self.stack.home / "quarantine", self.stack.home / "quarantine-aside"
+        name, data = self.sender.file_name("dcm"), self.sender.note()
+        self.originals[name] = data
+        quarantine.rename(aside)
+        quarantine.write_bytes(b"")
+        try:
+            root = f"/api/deliveries/{delivery}/pieces/"
+            answer = self.staff.api("POST", f"{root}?{self.sender.plants.word()}", files={"7.0": (name, data)})
+            assert answer.status_code == 500
+            with corpus.lenient():
+                self.store([corpus.foreign_scan(self.sender, "ISO_IR 100")[0]])
+        finally:
+            quarantine.unlink()
+            aside.rename(quarantine)
 
     def wait(self, *deliveries: str) -> None:
         for delivery in deliveries:
@@ -187,16 +221,17 @@ def _count(home: Path, question: str) -> int:
         return int(database.execute(question).fetchone()[0])
 
 
-def _play(stack: Stack, site: Site, watch: Watch) -> Sent:
+def _play(stack: Stack, site: Site, watch: Watch, keys: tuple[bytes, ...]) -> Sent:
     deliveries = _send_everything(site)
     site.wait(*(deliveries[name] for name in ("whole", "refused", "two persons", "stored")))
     _work(stack, [site.visit(0, "BL"), site.visit(1, "BL")])
     page = f"/deliveries/{deliveries['two persons']}/"
     pages = {role: _look(stack, role, deliveries) for role in ROLES}
+    site.send_into_a_fault(deliveries["never ended"])
     assert site.staff.post(f"{page}discard/", page=page, reason="sent by mistake").ok
     return Sent(
         stack=stack,
-        hunt=Hunt.after(site.sender),
+        hunt=Hunt.after(site.sender, secrets=(*keys, PASSWORD.encode())),
         word=site.sender.plants.words[0],
         originals=site.originals,
         states={name: site.told(delivery) for name, delivery in deliveries.items()},
@@ -204,18 +239,22 @@ def _play(stack: Stack, site: Site, watch: Watch) -> Sent:
         dump=stack.manage("dumpdata").stdout,
         passing=watch.end(),
         measured=_count(stack.home, "SELECT count(*) FROM endpoints_segmentation"),
+        keys=keys,
     )
 
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     home, temporary = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("temporary")
-    stack = start(home, "--no-demo", password=PASSWORD, TMPDIR=str(temporary))
+    keys = secrets.token_bytes(32), secrets.token_bytes(32)
+    session, wrapping = (base64.b64encode(key).decode() for key in keys)
+    told = {"CORELAB_SECRET_KEY": session, "CORELAB_KEY_ENCRYPTION_KEY": wrapping, "TMPDIR": str(temporary)}
+    stack = start(home, "--no-demo", password=PASSWORD, **told)
     watch = Watch(stack, temporary)
     try:
         small.seed(stack, number_of_subjects=3)
         watch.start()
-        played = _play(stack, Site(stack, Sender(), tmp_path_factory.mktemp("site")), watch)
+        played = _play(stack, Site(stack, Sender(), tmp_path_factory.mktemp("site")), watch, keys)
     finally:
         stop(stack)
     return played
@@ -228,7 +267,8 @@ def test_the_search_finds_plants_in_all_that_was_sent_and_in_every_coding(sent: 
     assert not [name for name in sent.originals if not sent.hunt.found(name.encode())]
     word, uid = sent.word, min(sent.hunt.uids)
     codings = [word.encode("utf-16-le"), base64.b64encode(b"xx" + word.encode()), b"ab" + zlib.compress(word.encode())]
-    codings += [uid, "Günther".encode(), b'"G\\u00fcnther"', planting.BIRTH.encode(), "山田".encode()]
+    codings += [uid, "Günthersdöttir".encode(), b'"G\\u00fcnthersd\\u00f6ttir"', "勅使河原".encode("shift_jis")]
+    codings += [planting.BIRTH.encode(), "てしがわら".encode(), *forms_of(sent.keys[0]), PASSWORD.encode()]
     for number, coded in enumerate(codings):
         (tmp_path / f"{number}.bin").write_bytes(b"\0\1" + coded + b"\xff")
     assert set(sent.hunt.in_files(tmp_path)) == {f"{number}.bin" for number in range(len(codings))}
@@ -299,5 +339,121 @@ def test_nothing_planted_is_on_any_page_or_in_any_answer_of_a_role(sent: Sent, r
 @pytest.mark.req("R-FLOW-05")
 def test_nothing_planted_lay_in_a_file_that_a_process_wrote_or_held_elsewhere(sent: Sent) -> None:
     """The worker's pool shares a little memory through deleted files; there is nothing else."""
-    assert {place: found for place, content in sent.passing.items() if (found := sent.hunt.found(content))} == {}
-    assert not [place for place in sent.passing if "/pymp-" not in place]
+    assert found_in(sent, sent.passing.files) == {}
+    assert not [place for place in sent.passing.files if "/pymp-" not in place]
+
+
+def found_in(sent: Sent, places: dict[str, bytes]) -> dict[str, set[bytes]]:
+    return {place: found for place, content in places.items() if (found := sent.hunt.found(content))}
+
+
+@pytest.mark.req("R-SEC-12", "R-SEC-16")
+def test_no_job_carries_more_than_an_id_of_ours(sent: Sent) -> None:
+    bodies = [view for message in sent.passing.messages.values() for view in views(message)]
+    assert [body for body in bodies if b"imaging.tasks.advance" in body], "jobs were seen while they waited"
+    assert found_in(sent, sent.passing.messages) == {}
+
+
+@pytest.mark.req("R-SEC-12", "R-SEC-16")
+def test_no_command_line_names_a_person_or_holds_a_secret(sent: Sent) -> None:
+    commands = sent.passing.commands
+    for word in (b"serve", b"dicom_node", b"seal_audit", b"celery"):
+        assert [command for command in commands.values() if word in command], word
+    assert found_in(sent, commands) == {}
+
+
+@pytest.mark.req("R-SEC-12", "R-SEC-14")
+def test_the_log_of_a_run_with_faults_holds_whole_lines_and_no_address_that_was_asked_for(sent: Sent) -> None:
+    lines = (sent.stack.home / "run.log").read_text().partition("Ctrl-C stops everything.\n")[2].splitlines()
+    assert lines[-1] == "Corelab has stopped."
+    logged = [line for line in lines if line not in FAREWELL]
+    told = [json.loads(line) for line in logged]
+    assert all(line.isascii() and line.isprintable() for line in logged)
+    assert {"at", "level", "logger", "message"} <= set.intersection(*(set(one) for one in told))
+    assert [one for one in told if one["logger"] == "django.request" and "error" in one], "the fault was logged"
+    assert [one for one in told if one["logger"] == "corelab.dicom" and "error" in one], "and that of the DICOM door"
+    assert not [line for line in logged if "/api/deliveries" in line or "GET /" in line or "POST /" in line]
+
+
+@pytest.mark.req("R-SEC-10")
+@pytest.mark.parametrize("role", ROLES)
+def test_every_page_of_a_role_carries_the_strict_policy_and_nothing_that_needs_a_looser_one(
+    sent: Sent, role: str
+) -> None:
+    pages = {address: page for address, page in sent.pages[role].items() if b"text/html" in page[:3000]}
+    assert len(pages) > 10
+    for address, page in pages.items():
+        policy = re.search(rb"'Content-Security-Policy': \"([^\"]+)\"", page)
+        assert policy, address
+        assert b"unsafe" not in policy[1], address
+        assert b"default-src 'self'" in policy[1], address
+        if not address.startswith("/operator/"):
+            assert INLINE.search(page) is None, address
+
+
+@pytest.mark.req("R-SEC-15")
+def test_files_are_handed_out_under_names_of_ours(sent: Sent) -> None:
+    named = re.compile(rb"filename=\\?\"?([^\"'\\]+)")
+    names = {name for pages in sent.pages.values() for page in pages.values() for name in named.findall(page[:3000])}
+    assert names
+    ours = re.compile(rb"NORDA-(?:report-\d+|audit)\.(?:pdf|json|csv|jsonl)|corelab-root\.pem")
+    assert {name for name in names if not ours.fullmatch(name)} == set()
+
+
+@pytest.mark.req("R-SEC-16")
+def test_keys_of_the_environment_are_written_nowhere_and_those_in_files_only_there(sent: Sent) -> None:
+    """The home, dump, pages, jobs and command lines are searched for them above; here are the keys made in files."""
+    folder = sent.stack.home / "keys"
+    assert not (folder / "session.key").exists()
+    held = [path for path in folder.rglob("*") if path.is_file()]
+    assert held
+    assert {oct(path.stat().st_mode & 0o777) for path in held if path.suffix in (".key", ".pem")} <= {"0o600"}
+    made = (folder / "seal.key").read_bytes().strip()
+    hunt = Hunt(frozenset(), frozenset(), frozenset(), frozenset(forms_of(base64.b64decode(made)) | {made}))
+    assert hunt.in_files(sent.stack.home) == {"keys/seal.key": hunt.found(made)}
+    assert hunt.found(sent.dump.encode()) == set()
+
+
+@contextmanager
+def process_that_holds(content: bytes, home: Path, temporary: Path) -> Iterator[None]:
+    """A child of the installation in `home` with `content` in its arguments and in a deleted file that it keeps open."""
+    program = "import os, sys, time; f = open(sys.argv[1], 'rb'); os.unlink(sys.argv[1]); print('ready', flush=True)"
+    with tempfile.NamedTemporaryFile(dir=temporary, delete=False) as file:
+        file.write(content)
+    command = [sys.executable, "-c", f"{program}; time.sleep(60)", file.name, content.decode()]
+    environment = os.environ | {"CORELAB_HOME": str(home)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.kill()
+
+
+@pytest.mark.req("R-SEC-13")
+def test_the_watch_finds_a_plant_in_each_place_where_none_was_found_above(sent: Sent, tmp_path: Path) -> None:
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    (home / "broker").mkdir(parents=True)
+    temporary.mkdir()
+    job = json.dumps({"body": base64.b64encode(json.dumps([sent.word]).encode()).decode()})
+    (home / "broker" / "1_road.msg").write_text(job)
+    (home / "run.log").write_text(f'{{"message": "Not Found: /{sent.word}/"}}\n')
+    (home / f"{sent.word}.part").write_bytes(b"")
+    watch = Watch(Stack("", 0, home, None, home / "run.log"), temporary)  # type: ignore[arg-type]  # only the home is asked
+    with process_that_holds(sent.word.encode(), home, temporary):
+        watch.start()
+        wait_until(lambda: watch.seen.files and watch.seen.commands and watch.seen.messages)
+        seen = watch.end()
+    for places in (seen.files, seen.commands, seen.messages):
+        assert {word for found in found_in(sent, places).values() for word in found} == {sent.word.lower().encode()}
+    assert set(sent.hunt.in_files(home)) == {"broker/1_road.msg", "run.log", f"{sent.word}.part"}
+    assert sent.hunt.found(sent.dump.replace("NORDA", sent.word, 1).encode()) == {sent.word.lower().encode()}
+
+
+@pytest.mark.req("R-SEC-13")
+def test_chance_writes_no_plant_into_sealed_or_compressed_bytes(sent: Sent) -> None:
+    noise = secrets.token_bytes(8 * 1024 * 1024)
+    packed = zlib.compress(base64.b64encode(noise))
+    assert sent.hunt.found(noise + packed) == set()
+    assert min(map(len, sent.hunt.foreign | sent.hunt.secrets)) >= 8
+    middle = len(noise) // 2
+    assert sent.hunt.found(noise[:middle] + sent.word.encode() + noise[middle:]) == {sent.word.lower().encode()}

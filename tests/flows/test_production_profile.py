@@ -1,10 +1,13 @@
 """The profile of a real site: PostgreSQL and Redis, no demo; the same product, the same promises."""
 
+import base64
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ from psycopg import sql
 
 from tests.cast import PASSWORD, TODAY
 from tests.flows import small
+from tests.flows.hunting import views
 from tests.flows.test_running import send_zip
 from tests.imaging.scans import PLANTED, ct_series
 from tests.postgresql import URL, is_there
@@ -84,8 +88,41 @@ def broker() -> Iterator[str]:
     lacking("No database of the Redis server is empty")
 
 
+class Overheard(threading.Thread):
+    """Everything that is said to one database of the Redis server, from all its clients."""
+
+    def __init__(self, broker: str) -> None:
+        super().__init__(daemon=True)
+        self.number = int(broker.rpartition("/")[2])
+        self.said: list[bytes] = []
+        self.listening = threading.Event()
+
+    def run(self) -> None:
+        # Nothing may be said for a while; by default the client hangs up after five seconds.
+        line = redis.Redis(REDIS_HOST, REDIS_PORT, self.number, socket_timeout=None)
+        with line.monitor() as monitor:  # type: ignore[no-untyped-call]  # the client types it not
+            self.listening.set()
+            for told in monitor.listen():
+                if told["db"] == self.number:
+                    self.said.append(told["command"].replace('\\"', '"').encode())
+
+    def found(self) -> set[str]:
+        read = [view for said in list(self.said) for view in views(said)]
+        return {planted for planted in PLANTED if any(planted.encode() in view for view in read)}
+
+
 @pytest.fixture(scope="module")
-def site(database: dict[str, str], broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def overheard(broker: str) -> Overheard:
+    listener = Overheard(broker)
+    listener.start()
+    assert listener.listening.wait(10)
+    return listener
+
+
+@pytest.fixture(scope="module")
+def site(
+    database: dict[str, str], broker: str, overheard: Overheard, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("production")
     running = start(
         home,
@@ -265,6 +302,28 @@ def test_a_dump_for_a_backup_holds_every_row(site: Stack, database: dict[str, st
     codes = re.findall(r'"code": "([^"]+)"', kept)
     assert codes
     assert all(code in told.stdout for code in codes)
+
+
+@pytest.mark.req("R-SEC-12", "R-SEC-13")
+def test_nothing_that_was_planted_or_that_opens_the_database_passed_the_broker(
+    site: Stack, database: str, overheard: Overheard, broker: str
+) -> None:
+    assert [said for said in overheard.said if b"imaging.tasks.advance" in said], "jobs were overheard"
+    assert overheard.found() == set()
+    assert not [said for said in overheard.said if database.encode() in said]
+    body = base64.b64encode(json.dumps([["id", PLANTED[0]], {}, None]).encode()).decode()
+    line = redis.Redis(REDIS_HOST, REDIS_PORT, overheard.number)
+    line.set("canary", json.dumps({"body": body}))
+    line.delete("canary")
+    wait_until(lambda: overheard.found() == {PLANTED[0]})
+
+
+@pytest.mark.req("R-SEC-16")
+def test_the_address_of_the_database_stands_in_no_command_line(site: Stack, database: str) -> None:
+    password = str(urlsplit(database).password)
+    words = [Path(f"/proc/{process}/cmdline").read_bytes() for process in site.children("")]
+    assert len(words) > 5
+    assert not [line for line in words if f":{password}@".encode() in line]
 
 
 @pytest.mark.req("R-FLOW-02")

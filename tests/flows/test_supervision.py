@@ -164,8 +164,8 @@ def test_behind_a_trusted_proxy_pages_come_over_tls_and_the_pulse_needs_none(ser
 
 
 @pytest.mark.req("R-RUN-11")
-@pytest.mark.parametrize("served", [{}], indirect=True)
-def test_without_a_trusted_proxy_nobody_is_believed_to_come_over_tls(served: str) -> None:
+@pytest.mark.parametrize("served", [{"CORELAB_TRUSTED_PROXY": "192.0.2.1"}], indirect=True)
+def test_whoever_is_not_the_trusted_proxy_is_not_believed_to_come_over_tls(served: str) -> None:
     assert ask(served, "/sign-in/", X_Forwarded_Proto="https").status_code == 301
     assert ask(served, "/healthz").text == "ok\n"
 

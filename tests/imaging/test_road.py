@@ -15,11 +15,10 @@ from imaging.models import IncomingFile, Instance, QCCheck, Series, Submission
 from imaging.quarantine import vault
 from imaging.services import cleaning, desk, road, stages, submissions
 from imaging.services.submissions import Piece
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
 from trials.keys import trial_key
 from trials.models import TimePoint
-from trials.services import subjects
 
 pytestmark = pytest.mark.django_db
 
@@ -174,7 +173,7 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
 @pytest.mark.req("R-ROAD-09")
 def test_without_consent_nothing_is_received_and_nothing_filed(cast: Cast) -> None:
     submission = send(cast.alba, baseline_of(cast), ct_series())
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked by phone")
+    withdraw(cast.alba, cast.subject_a, reason="asked by phone")
     done = drive(submission)
     assert done.state == Submission.State.QUARANTINED
     assert "Consent" in done.refusal

@@ -3,8 +3,10 @@
 import datetime as dt
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -15,10 +17,9 @@ from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, S
 from imaging.services import desk, filing, housekeeping, quality, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests import signing
-from tests.cast import TODAY, Cast, actor_for, register
+from tests.cast import Cast, actor_for, register, withdraw
 from tests.imaging.scans import baseline_of, ct_series, drive, send
 from trials.models import Subject, TimePoint
-from trials.services import subjects
 from trials.services.corrections import SubjectChange, correct_subject
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +113,7 @@ def test_the_next_verdict_closes_the_question_of_the_last(cast: Cast, filed: Sub
 
 @pytest.mark.req("R-QC-10")
 def test_no_verdict_without_consent(cast: Cast, filed: Submission) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked")
+    withdraw(cast.alba, cast.subject_a, reason="asked")
     with pytest.raises(ValidationError, match="Consent"):
         decide(cast, baseline_of(cast), VERDICT.ACCEPTED)
 
@@ -155,7 +156,7 @@ def test_the_first_scan_of_a_subject_raises_no_identity_finding(cast: Cast, file
 
 @pytest.mark.req("R-ROAD-09")
 def test_consent_taken_back_between_two_batches_stops_the_rest(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    submission = send(cast.alba, baseline_of(cast), ct_series(6))
+    submission = send(cast.alba, baseline_of(cast), ct_series(6, seed="taken back"))
     for _stage in range(2):
         claimed = road.claim(str(submission.pk))
         assert claimed is not None
@@ -166,12 +167,15 @@ def test_consent_taken_back_between_two_batches_stops_the_rest(cast: Cast, monke
     def storing(delivery: Submission, file: IncomingFile) -> int:
         stored.append(file.number)
         if len(stored) == 3:
-            subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="now")
+            withdraw(cast.alba, cast.subject_a, reason="now")
         return store(delivery, file)
 
     monkeypatch.setattr(filing, "_store", storing)
     assert drive(submission).state == Submission.State.QUARANTINED
     assert Instance.objects.count() == 2
+    kept = {path.name for path in Path(settings.ARCHIVE_ROOT).rglob("*") if path.is_file()}
+    refused = set(submission.files.exclude(state="filed").values_list("cleaned_sha256", flat=True))
+    assert not kept & refused
     assert AuditEvent.objects.filter(act="images.filed").count() == 1
     assert baseline_of(cast).state == TimePoint.State.RECEIVED
 

@@ -9,10 +9,10 @@ from audit.selectors import head
 from audit.services import canonical
 from reports.contents import Contents, to_plain
 from reports.selectors import freeze
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import TODAY, Cast, give, withdraw
 from tests.reports.rows import GROWN, HALVED, write_reads
+from trials.agreement import Level
 from trials.models import Charter, ConsentForm
-from trials.services import subjects
 
 
 def _freeze(cast: Cast, cut_off: dt.date = TODAY) -> Contents:
@@ -20,8 +20,7 @@ def _freeze(cast: Cast, cut_off: dt.date = TODAY) -> Contents:
 
 
 def _narrow_consent(cast: Cast, *scopes: str) -> None:
-    consent = subjects.NewConsent(form=cast.form, scopes=scopes, on=TODAY)
-    subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=consent)
+    give(cast.alba, cast.monitor, cast.subject_a, cast.form, scopes=scopes)
 
 
 @pytest.mark.req("R-REP-01")
@@ -95,12 +94,22 @@ def test_a_subject_without_consent_to_export_is_left_out_and_named_by_code_alone
 
 
 @pytest.mark.req("R-REP-07")
-def test_a_withdrawn_subject_is_listed_with_the_day_and_left_out(cast: Cast) -> None:
+def test_who_withdrew_at_w3_stays_and_is_marked_with_day_and_level(cast: Cast) -> None:
     write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    withdraw(cast.alba, cast.subject_a, reason="told the nurse")
     contents = _freeze(cast)
-    assert [(one.subject, one.on) for one in contents.withdrawn] == [(cast.subject_a.code, TODAY)]
-    assert [one.reason for one in contents.excluded] == ["consent was withdrawn"]
+    assert [(one.subject, one.on, one.level) for one in contents.withdrawn] == [(cast.subject_a.code, TODAY, "W3")]
+    assert contents.excluded == ()
+    assert cast.subject_a.code in contents.subjects
+
+
+@pytest.mark.req("R-REP-07")
+def test_who_never_validly_consented_is_listed_and_left_out(cast: Cast) -> None:
+    write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="the form was never signed")
+    contents = _freeze(cast)
+    assert [(one.subject, one.on, one.level) for one in contents.withdrawn] == [(cast.subject_a.code, TODAY, "W6")]
+    assert [one.reason for one in contents.excluded] == ["there never was a valid consent"]
     assert contents.readings == ()
     assert (contents.counts.withdrawn, contents.counts.excluded) == (1, 1)
 

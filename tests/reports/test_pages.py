@@ -12,11 +12,11 @@ from audit.models import AuditEvent
 from audit.sealing import seal_all
 from reports.models import Report, SealedDocument
 from reports.sealing import seal_released
-from tests.cast import TODAY, Cast, actor_for
+from tests.cast import TODAY, Cast, withdraw
 from tests.signpage import filled
 from tests.tampering import change_frozen
+from trials.agreement import Level
 from trials.models import Charter
-from trials.services import subjects
 
 
 @pytest.mark.req("R-REP-05", "R-REP-06")
@@ -35,10 +35,10 @@ def test_the_results_page_has_both_figures_and_the_numbers_in_tables(cast: Cast,
 
 @pytest.mark.req("R-REP-07")
 def test_the_results_page_names_who_is_left_out(cast: Cast, built: Report, client: Client) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    withdraw(cast.alba, cast.subject_a, Level.W6, reason="the form was never signed")
     client.force_login(cast.sponsor)
     page = client.get(reverse("results", args=["TUNDRA"])).content.decode()
-    assert "consent was withdrawn" in page
+    assert "there never was a valid consent" in page
     assert "-60.6" not in page
     assert "121.7" in page
 
@@ -110,7 +110,7 @@ def test_a_wrong_password_is_told_and_the_right_one_releases(cast: Cast, built: 
 
 @pytest.mark.req("R-SIG-24")
 def test_a_refused_release_is_told_on_the_reports_own_page(cast: Cast, built: Report, client: Client) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    withdraw(cast.alba, cast.subject_a, reason="told the nurse")
     client.force_login(cast.coordinator)
     answer = client.get(reverse("report-release", args=[built.pk]), follow=True)
     assert answer.redirect_chain[-1][0] == reverse("report", args=[built.pk])
@@ -226,10 +226,10 @@ def test_the_sponsor_sees_the_own_downloads_alone(cast: Cast, released: Report, 
 
 @pytest.mark.req("R-REP-13")
 def test_the_page_warns_when_a_subject_withdrew_after_the_build(cast: Cast, released: Report, client: Client) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    withdraw(cast.alba, cast.subject_a, reason="told the nurse")
     client.force_login(cast.coordinator)
     page = client.get(reverse("report", args=[released.pk])).content.decode()
-    assert "consent to give results to the sponsor ended" in page
+    assert "consent ended or was withdrawn" in page
     assert cast.subject_a.code in page
 
 

@@ -27,13 +27,12 @@ from reports.models import Report, SealedDocument
 from reports.seal import seal
 from reports.sealing import seal_report
 from reports.services import Form, build, download, read
-from tests.cast import TODAY, Cast, actor_for, register
+from tests.cast import TODAY, Cast, actor_for, give, register, withdraw
 from tests.people import STAGE
 from tests.reports.pdftext import text_of
 from tests.reports.rows import GROWN, HALVED, write_reads
 from tests.signing import release
 from trials.models import Charter, ConsentForm, User
-from trials.services import subjects
 
 
 def _refusal(error: pytest.ExceptionInfo[ValidationError]) -> str | None:
@@ -209,7 +208,7 @@ def test_who_may_look_may_not_release(cast: Cast, built: Report, name: str) -> N
 
 @pytest.mark.req("R-REP-13")
 def test_a_report_is_not_released_after_a_subject_in_it_withdrew(cast: Cast, built: Report) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="told the nurse")
+    withdraw(cast.alba, cast.subject_a, reason="told the nurse")
     with pytest.raises(ValidationError) as gone:
         release(cast.coordinator, built)
     assert _refusal(gone) == "consent-changed"
@@ -219,8 +218,7 @@ def test_a_report_is_not_released_after_a_subject_in_it_withdrew(cast: Cast, bui
 
 @pytest.mark.req("R-REP-13")
 def test_a_report_is_not_released_after_a_subject_in_it_narrowed_consent(cast: Cast, built: Report) -> None:
-    imaging = subjects.NewConsent(form=cast.form, scopes=(ConsentForm.Scope.IMAGING,), on=TODAY)
-    subjects.give_consent(by=actor_for(cast.brisa), subject=cast.subject_b, consent=imaging)
+    give(cast.brisa, cast.monitor, cast.subject_b, cast.form, scopes=(ConsentForm.Scope.IMAGING,))
     with pytest.raises(ValidationError) as gone:
         release(cast.coordinator, built)
     assert _refusal(gone) == "consent-changed"

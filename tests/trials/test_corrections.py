@@ -23,7 +23,7 @@ from audit.actor import Actor
 from audit.context import acting
 from audit.models import AuditEvent
 from imaging.models import Submission
-from tests.cast import TODAY, Cast, actor_for, add_site, found_trial
+from tests.cast import TODAY, Cast, actor_for, add_site, found_trial, withdraw
 from tests.people import STAGE
 from tests.stack import ROOT, environment_of
 from trials.models import Site, Subject, TimePoint, Trial, TrialSite
@@ -327,7 +327,7 @@ def test_a_scan_filed_after_the_correction_counts_from_the_true_day(cast: Cast, 
 
 @pytest.mark.req("R-COR-06")
 def test_without_consent_day_zero_stays(cast: Cast) -> None:
-    subjects.withdraw_consent(by=actor_for(cast.alba), subject=cast.subject_a, on=TODAY, reason="asked by letter")
+    withdraw(cast.alba, cast.subject_a, reason="asked by letter")
     assert refusal(lambda: day_zero(actor_for(cast.alba), cast)) == "no-consent"
 
 

@@ -9,10 +9,11 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from audit.context import acting
-from tests.cast import SCOPES, TODAY, Cast, actor_for, register
+from tests.cast import ALL_CHECKS, SCOPES, TODAY, Cast, actor_for, new_consent, register
+from tests.cast import withdraw as take_back
 from tests.people import STAGE
 from trials.models import Consent, ScheduledTimePoint, Subject
-from trials.services import subjects
+from trials.services import consents
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
@@ -27,6 +28,10 @@ def test_a_day_zero_outside_any_trial_is_a_form_error(cast: Cast, client: Client
         "day_zero": day.isoformat(),
         "form": cast.form.pk,
         "scopes": SCOPES,
+        "language": "en",
+        "scan_sha256": "a" * 64,
+        "scan_pages": 3,
+        "checks": ALL_CHECKS,
         "on": TODAY,
     }
     answer = client.post("/trials/TUNDRA/subjects/new/", told)
@@ -63,13 +68,12 @@ def test_the_database_itself_takes_no_odd_day(cast: Cast, day: dt.date) -> None:
 
 
 def give(cast: Cast, on: dt.date) -> Consent:
-    new = subjects.NewConsent(form=cast.form, scopes=SCOPES, on=on)
-    return subjects.give_consent(by=actor_for(cast.alba), subject=cast.subject_a, consent=new)
+    new = new_consent(cast.form, on=on)
+    return consents.give(by=actor_for(cast.alba), subject=cast.subject_a, new=new)
 
 
 def withdraw(cast: Cast, on: dt.date) -> Consent:
-    by = actor_for(cast.alba)
-    return subjects.withdraw_consent(by=by, subject=cast.subject_a, on=on, reason="asked by letter")
+    return take_back(cast.alba, cast.subject_a, on=on)
 
 
 @pytest.mark.req("R-SUB-06")
@@ -87,7 +91,7 @@ def test_consent_is_taken_back_after_it_was_given_and_not_in_the_future(
     with pytest.raises(ValidationError, match=r"The date lies|before the first consent"):
         withdraw(cast, on)
     client.force_login(cast.alba)
-    told = {"on": on.isoformat(), "reason": "asked by letter", "code": cast.subject_a.code}
+    told = {"what": "W3", "on": on.isoformat(), "reason": "asked by letter"}
     assert client.post(f"/subjects/{cast.subject_a.code}/withdrawal/", told).status_code == 400
     cast.subject_a.refresh_from_db()
     assert cast.subject_a.state == Subject.State.ENROLLED

@@ -23,7 +23,7 @@ from config import grants
 from imaging.models import QCDecision, Submission
 from tests.cast import Cast, actor_for, person
 from tests.people import STAGE
-from tests.roles import become_owner, make
+from tests.roles import become_owner, fenced_throughout, make
 from tests.services import lacking
 from tests.test_access_matrix import Objects, foreign, own  # noqa: F401  fixtures
 from trials.fences.functions import cases, lookups, whole
@@ -58,6 +58,8 @@ UNFENCED = {
     "guardian_groupobjectpermission": _RIGHT,
     "guardian_userobjectpermission": _RIGHT,
     "mfa_authenticator": _DOOR,
+    "trials_accountsession": "of an account; asked at every request, before anybody is known",
+    "trials_providerlink": "of an account; asked at the door, before anybody is known",
     "trials_site": "a hospital takes part in trials by its TrialSite",
     "trials_sponsor": "a name of which trials carry one",
     "trials_trialgroupobjectpermission": _RIGHT,
@@ -88,6 +90,16 @@ def _on_postgresql() -> None:
         cursor.execute("SELECT current_user = session_user")
         if cursor.fetchone() == (True,):
             lacking("the role of the tests may not create roles: ALTER ROLE corelab CREATEROLE")
+
+
+@pytest.fixture(autouse=True)
+def _fenced(_on_postgresql: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What this file asks is fenced as if our code asked it; what sets its stage is not."""
+    for name in ("cast", "filed", "own", "foreign", "owner"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+    with fenced_throughout():
+        yield
 
 
 @contextmanager

@@ -160,11 +160,12 @@ def test_the_page_says_beforehand_what_is_missing_for_a_signature(cast: Cast, dr
     complete = client.get(f"{ADDRESS}2/approve/").content.decode()
     assert "of Tundra Core Laboratory" in complete
     assert "you cannot sign" not in complete
-    User.objects.filter(pk=cast.coordinator.pk).update(organisation="Elsewhere")
-    Authenticator.objects.filter(user=cast.coordinator).delete()
+    User.objects.filter(pk=cast.coordinator.pk).update(organisation="Elsewhere", awaits_vouching=True)
     lacking = client.get(f"{ADDRESS}2/approve/").content.decode()
     assert "No letter of non-repudiation of your organisation is on file" in lacking
-    assert "You have no second factor yet" in lacking
+    assert "The operator revoked your old factors, so you cannot sign yet" in lacking
+    Authenticator.objects.filter(user=cast.coordinator).delete()
+    assert client.get(f"{ADDRESS}2/approve/")["Location"] == "/account/second-factor/"
 
 
 @pytest.mark.req("R-SIG-11")

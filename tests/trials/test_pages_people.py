@@ -1,3 +1,5 @@
+import datetime as dt
+
 import pytest
 from django.test import Client
 
@@ -10,7 +12,8 @@ SITE = {"number": "03", "code": "cala", "name": "Cala Hospital", "time_zone": "E
 
 
 def member(**changes: object) -> dict[str, object]:
-    return {"user": "stig", "role": "monitor", "trial_site": "", "starts": TODAY, "ends": ""} | changes
+    told = {"user": "stig", "role": "monitor", "trial_site": "", "starts": TODAY, "ends": TODAY + dt.timedelta(days=90)}
+    return told | changes
 
 
 @pytest.mark.req("R-TRI-07")
@@ -86,7 +89,9 @@ def test_site_staff_see_their_own_site_and_no_people(cast: Cast, client: Client)
     [
         ({"user": "nobody"}, "No open account has this name"),
         ({"role": "site_staff"}, "Site staff stand on a site"),
-        ({"user": "rhea"}, "A blinded reader holds no other role"),
+        ({"user": "rhea"}, "A blinded reader or adjudicator holds no other role"),
+        ({"ends": ""}, "has a last day"),
+        ({"role": "inspector", "ends": TODAY + dt.timedelta(days=91)}, "lasts at most 90 days"),
         ({"starts": TODAY, "ends": TODAY.replace(year=TODAY.year - 1, day=1)}, "lies before the first"),
     ],
 )

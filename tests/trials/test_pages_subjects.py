@@ -1,19 +1,28 @@
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from audit.models import AuditEvent
-from tests.cast import SCOPES, TODAY, Cast
+from tests.cast import ALL_CHECKS, SCOPES, TODAY, Cast
 from trials.models import Consent, Subject
 
 pytestmark = pytest.mark.django_db
-WITHDRAWAL = {"on": TODAY, "reason": "asked by letter"}
+WITHDRAWAL = {"what": "W3", "on": TODAY, "reason": "asked by letter"}
+PAPER = {"language": "en", "scan_sha256": "a" * 64, "scan_pages": 3, "checks": ALL_CHECKS}
 
 
 def registration(cast: Cast, **changes: object) -> dict[str, object]:
     told = {"trial_site": cast.site_a.pk, "day_zero": TODAY, "form": cast.form.pk, "scopes": SCOPES, "on": TODAY}
-    return told | changes
+    return told | PAPER | changes
+
+
+def withdraw(client: Client, code: str, typed: str, **changes: object) -> Any:
+    """Ask for the preview, then confirm what it showed with the code as typed."""
+    address, told = f"/subjects/{code}/withdrawal/", WITHDRAWAL | changes
+    shown = client.post(address, told).context["shown"]
+    return client.post(address, told | {"confirm": "yes", "seen": shown.seen, "code": typed})
 
 
 @pytest.mark.req("R-SUB-02")
@@ -60,7 +69,8 @@ def test_a_registration_that_does_not_fit_is_refused_in_words(
 def test_no_field_of_the_registration_could_take_a_name(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     fields = client.get("/trials/TUNDRA/subjects/new/").context["form"].fields
-    assert set(fields) == {"trial_site", "day_zero", "form", "scopes", "on"}
+    paper = {"language", "scan_sha256", "scan_pages", "checks"}
+    assert set(fields) == {"trial_site", "day_zero", "form", "scopes", "on"} | paper
 
 
 @pytest.mark.req("R-ACC-03")
@@ -102,9 +112,11 @@ def test_the_list_shows_the_own_site_to_its_staff_and_all_to_the_coordinator(cas
 @pytest.mark.req("R-SUB-03")
 def test_a_consent_form_version_is_recorded_with_what_it_asks_for(cast: Cast, client: Client) -> None:
     client.force_login(cast.coordinator)
-    told = {"version": "2.0", "approved_on": TODAY, "scopes": ["imaging", "export"]}
+    told = {"version": "2.0", "approved_on": TODAY, "scopes": ["imaging", "export"], "basis_imaging": "research"}
+    assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 400
+    told["basis_export"] = "public_interest"
     assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 302
-    assert cast.trial.consent_forms.get(version="2.0").scopes == ["imaging", "export"]
+    assert cast.trial.consent_forms.get(version="2.0").scopes == ["export", "imaging"]
     assert client.post("/trials/TUNDRA/consent-forms/new/", told).status_code == 400
 
 
@@ -112,20 +124,21 @@ def test_a_consent_form_version_is_recorded_with_what_it_asks_for(cast: Cast, cl
 def test_a_new_consent_replaces_the_old_one_and_keeps_it_readable(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     code = cast.subject_a.code
-    told = {"form": cast.form.pk, "scopes": ["imaging"], "on": TODAY}
+    told = {"form": cast.form.pk, "scopes": ["imaging"], "on": TODAY} | PAPER
     assert client.post(f"/subjects/{code}/consent/", told).status_code == 302
     page = client.get(f"/subjects/{code}/")
-    assert [line.is_covered for line in page.context["scopes"]] == [True, False, False, False]
-    assert len(page.context["consents"]) == 2
+    assert [line.words for line in page.context["modules"]] == ["valid", "refused", "refused", "refused"]
+    kinds = [row.kind for row, _scopes in client.get(f"/subjects/{code}/consent/history/").context["rows"]]
+    assert kinds == ["given", "confirmed", "given"]
 
 
 @pytest.mark.req("R-SUB-04")
 def test_withdrawal_covers_nothing_any_more_and_stops_what_was_expected(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     code = cast.subject_a.code
-    assert client.post(f"/subjects/{code}/withdrawal/", WITHDRAWAL | {"code": code}).status_code == 302
+    assert withdraw(client, code, code).status_code == 302
     page = client.get(f"/subjects/{code}/")
-    assert not any(line.is_covered for line in page.context["scopes"])
+    assert [line.words for line in page.context["modules"]] == ["withdrawn", "withdrawn", "valid", "valid"]
     assert {visit.standing.word for visit in page.context["visits"]} == {"stopped"}
     event = AuditEvent.objects.get(act="consent.withdrawn")
     assert (event.reason, event.actor_id) == ("asked by letter", "alba")
@@ -135,8 +148,7 @@ def test_withdrawal_covers_nothing_any_more_and_stops_what_was_expected(cast: Ca
 @pytest.mark.parametrize("typed", ["", "AAAA-AAAA", "yes"])
 def test_withdrawal_needs_the_code_of_this_subject(cast: Cast, client: Client, typed: str) -> None:
     client.force_login(cast.alba)
-    answer = client.post(f"/subjects/{cast.subject_a.code}/withdrawal/", WITHDRAWAL | {"code": typed})
-    assert answer.status_code == 400
+    assert withdraw(client, cast.subject_a.code, typed).status_code == 400
     assert not Consent.objects.filter(kind=Consent.Kind.WITHDRAWN).exists()
 
 
@@ -144,17 +156,16 @@ def test_withdrawal_needs_the_code_of_this_subject(cast: Cast, client: Client, t
 def test_the_typed_code_may_come_in_small_letters_and_without_hyphen(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     typed = cast.subject_a.code.replace("-", "").lower()
-    answer = client.post(f"/subjects/{cast.subject_a.code}/withdrawal/", WITHDRAWAL | {"code": typed})
-    assert answer.status_code == 302
+    assert withdraw(client, cast.subject_a.code, typed).status_code == 302
 
 
 @pytest.mark.req("R-SUB-04")
 def test_withdrawal_needs_a_reason_and_happens_once(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     address, code = f"/subjects/{cast.subject_a.code}/withdrawal/", cast.subject_a.code
-    assert client.post(address, {"on": TODAY, "reason": " ", "code": code}).status_code == 400
-    assert client.post(address, WITHDRAWAL | {"code": code}).status_code == 302
-    answer = client.post(address, WITHDRAWAL | {"code": code})
+    assert client.post(address, WITHDRAWAL | {"reason": " "}).status_code == 400
+    assert withdraw(client, code, code).status_code == 302
+    answer = client.post(address, WITHDRAWAL)
     assert answer.status_code == 400
     assert "no consent to withdraw" in answer.content.decode()
 
@@ -163,9 +174,14 @@ def test_withdrawal_needs_a_reason_and_happens_once(cast: Cast, client: Client) 
 def test_the_history_tells_who_did_what_to_the_subject_newest_first(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     code = cast.subject_a.code
-    client.post(f"/subjects/{code}/withdrawal/", WITHDRAWAL | {"code": code})
+    withdraw(client, code, code)
     address = f"/history/subject/{cast.subject_a.pk}/"
     assert address in client.get(f"/subjects/{code}/").content.decode()
     acts = [line for line in client.get(address).context["lines"] if not line.is_row]
-    assert [line.event.act for line in acts] == ["consent.withdrawn", "consent.given", "subject.registered"]
+    assert [line.event.act for line in acts] == [
+        "consent.withdrawn",
+        "consent.confirmed",
+        "consent.given",
+        "subject.registered",
+    ]
     assert {line.event.object_label for line in acts} == {code}

@@ -44,10 +44,17 @@ def test_a_trial_grows_from_nothing_to_its_first_subject_through_the_pages_alone
     trial_site = Trial.objects.get(code="FJORD").sites.get()
     member = {"user": "nils", "role": "site_staff", "trial_site": trial_site.pk, "starts": TODAY, "ends": ""}
     post(client, "/trials/FJORD/people/new/", member)
-    post(client, "/trials/FJORD/consent-forms/new/", {"version": "1", "approved_on": TODAY, "scopes": ["imaging"]})
+    post(
+        client,
+        "/trials/FJORD/consent-forms/new/",
+        {"version": "1", "approved_on": TODAY, "scopes": ["imaging"], "basis_imaging": "consent"},
+    )
     form = Trial.objects.get(code="FJORD").consent_forms.get()
+    approval = {"trial_site": trial_site.pk, "language": "nb", "on": TODAY}
+    post(client, f"/trials/FJORD/consent-forms/{form.pk}/", approval)
     client.force_login(nils)
-    told = {"trial_site": trial_site.pk, "day_zero": TODAY, "form": form.pk, "scopes": ["imaging"], "on": TODAY}
+    paper = {"language": "nb", "scan_sha256": "a" * 64, "scan_pages": 2}
+    told = {"trial_site": trial_site.pk, "day_zero": TODAY, "form": form.pk, "scopes": ["imaging"], "on": TODAY} | paper
     post(client, "/trials/FJORD/subjects/new/", told)
     subject = Subject.objects.get(trial_site=trial_site)
     page = client.get(f"/subjects/{subject.code}/").content.decode()
@@ -119,13 +126,37 @@ TABS = {
         "Reads",
         "Results",
         "Reports",
+        "Privacy",
         "Audit",
     },
-    "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
-    "analyst": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries"},
-    "sponsor": {"Overview", "Charter", "Results", "Reports"},
+    "alba": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Own acts"},
+    "analyst": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Own acts"},
+    "administrator": {"Overview", "Sites and people", "Charter", "Audit"},
+    "statistician": {"Overview", "Charter", "Results", "Reports", "Own acts"},
+    "inspector": {
+        "Overview",
+        "Subjects",
+        "Sites and people",
+        "Charter",
+        "Deliveries",
+        "Reads",
+        "Results",
+        "Reports",
+        "Privacy",
+        "Audit",
+    },
+    "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Results", "Reports", "Audit"},
-    "officer": {"Overview", "Subjects", "Sites and people", "Charter", "Deliveries", "Audit"},
+    "officer": {
+        "Overview",
+        "Subjects",
+        "Sites and people",
+        "Charter",
+        "Deliveries",
+        "Out of analysis",
+        "Privacy",
+        "Audit",
+    },
 }
 
 
@@ -223,8 +254,10 @@ def test_my_work_is_empty_but_not_mute_for_stranger_and_operator(cast: Cast, cli
 
 
 @pytest.mark.req("R-TRI-01")
-def test_founding_leaves_an_event_and_a_coordinator(cast: Cast, client: Client) -> None:
+def test_founding_leaves_an_event_a_coordinator_and_an_administrator(cast: Cast, client: Client) -> None:
     user = founder(cast, client)
     post(client, "/trials/new/", NEW_TRIAL)
     assert AuditEvent.objects.get(act="trial.created", trial_code="FJORD").actor_id == "frida"
-    assert Membership.objects.get(trial__code="FJORD").user == user
+    seats = Membership.objects.filter(trial__code="FJORD", user=user, granted_by="frida")
+    assert set(seats.values_list("role", flat=True)) == {"coordinator", "administrator"}
+    assert Membership.objects.filter(trial__code="FJORD").count() == 2

@@ -301,9 +301,7 @@ def test_under_another_key_of_the_installation_nothing_opens(ada: Enrolled, sett
     settings.KEY_ENCRYPTION_KEY = bytes(32)
     assert ada.verify(coming(ada.secret)) is None
     assert ada.verify(ada.recovery_codes[0]) is None
-    state = factors.state_of(ada.user)
-    assert state is not None
-    assert state.recovery_codes_left == 0
+    assert factors.recovery_codes_left(ada.user) == 0
 
 
 @pytest.mark.req("R-2FA-05")
@@ -472,9 +470,10 @@ def test_the_app_shows_the_account_name_and_never_an_address(two: Two) -> None:
 
 
 @pytest.mark.req("R-2FA-09")
-def test_every_page_leads_to_ones_own_second_factor(two: Two, client: Client) -> None:
-    client.force_login(two.bea)
-    assert f'href="{PAGE}"' in client.get("/").content.decode()
+def test_every_page_leads_by_the_account_to_ones_own_second_factor(cast: Cast, client: Client) -> None:
+    client.force_login(cast.alba)
+    assert 'href="/account/"' in client.get("/").content.decode()
+    assert f'href="{PAGE}"' in client.get("/account/").content.decode()
 
 
 @pytest.mark.req("R-2FA-10")

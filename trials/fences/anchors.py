@@ -4,6 +4,7 @@ A policy then walks one step instead of four. Such a row never moves to another 
 writes the column whatever the statement said.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Model
@@ -64,13 +65,29 @@ def subject_of(model: type[Model], path: str, *, row: str) -> str:
 
     Raises ValueError where the road does not pass one.
     """
+    for value, label in _steps(model, path, row):
+        if label == SUBJECT:
+            return value
+    raise ValueError(f"{model._meta.label} has no subject on its road")
+
+
+def trial_of(model: type[Model], path: str, *, row: str) -> str:
+    """Return the SQL that follows the foreign keys of a road from a row to its end."""
+    return [value for value, _label in _steps(model, path, row)][-1]
+
+
+def passes_subject(model: type[Model], path: str) -> bool:
+    return any(label == SUBJECT for _value, label in _steps(model, path, ""))
+
+
+def _steps(model: type[Model], path: str, row: str) -> Iterator[tuple[str, str]]:
+    """Yield, for each foreign key of a road, the SQL of its value and the label of the model it points at."""
     first, *steps = path.split("__")
     field: Any = model._meta.get_field(first)
     value = f"{row}.{field.column}"
+    yield value, field.related_model._meta.label
     for step in steps:
-        if field.related_model._meta.label == SUBJECT:
-            return value
         here = field.related_model._meta
         field = here.get_field(step)
         value = f"(SELECT v.{field.column} FROM {here.db_table} v WHERE v.{here.pk.column} = {value})"  # noqa: S608  our own names
-    raise ValueError(f"{model._meta.label} has no subject on its road")
+        yield value, field.related_model._meta.label

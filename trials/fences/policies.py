@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from trials.fences.anchors import COLUMN, SUBJECT, anchors, released, subject_of
+from trials.fences.anchors import COLUMN, SUBJECT, anchors, passes_subject, released, subject_of, trial_of
 from trials.fences.tables import Way
 
 NAME = "corelab_fence"
@@ -78,6 +78,10 @@ def _reached(model: type[Model], way: Way) -> str:
     if rest == "trial" and way.site == first:
         case = f" OR {table}.id = ANY {_CASES}" if model._meta.label == SUBJECT else ""
         return f"{here} = ANY {_SITES}{case}"
+    if way.site and "__" not in way.site and way.site != first:
+        return f"{table}.{_column(model, way.site)} = ANY {_SITES}"
+    if not way.site and passes_subject(model, way.trial):
+        return f"{trial_of(model, way.trial, row=table)} = ANY {_WHOLE}"
     return f"{_parent(model, way, first)}{_unblinding(model, way)}"
 
 

@@ -17,6 +17,10 @@ class User(AbstractUser):
     # Whose letter of non-repudiation covers this person's signatures (21 CFR 11.100(c)).
     organisation = models.CharField(_("organisation"), max_length=120, blank=True)
     may_create_trials = models.BooleanField(_("may create trials"), default=False)
+    # Somebody else knows the password: it opens the page that changes it, and signs nothing (11.200(a)(2)).
+    must_change_password = models.BooleanField(default=False, editable=False)
+    # The operator took this person's factors away: new ones sign nothing until a colleague says whose they are.
+    awaits_vouching = models.BooleanField(default=False, editable=False)
 
     # When somebody came in is told by an act; a password is never told.
     watch: ClassVar[Watch] = Watch(quiet=("last_login",), digested=("password",))
@@ -49,10 +53,26 @@ class Membership(models.Model):
     starts = models.DateField(_("from"))
     # NULL: open-ended.
     ends = models.DateField(_("until"), null=True, blank=True)
+    # Account names, or those of machines: text, so that the row says it whatever becomes of the account.
+    granted_by = models.CharField(_("granted by"), max_length=150, blank=True)
+    reason = models.CharField(_("granted because"), max_length=500, blank=True)
+    ended_by = models.CharField(_("ended by"), max_length=150, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site", owner="user")
 
-    watch: ClassVar[Watch] = Watch(reasoned=("user_id", "trial_id", "trial_site_id", "role", "starts", "ends"))
+    watch: ClassVar[Watch] = Watch(
+        reasoned=(
+            "user_id",
+            "trial_id",
+            "trial_site_id",
+            "role",
+            "starts",
+            "ends",
+            "granted_by",
+            "reason",
+            "ended_by",
+        )
+    )
 
     class Meta:
         ordering = ["trial_id", "role", "user_id"]
@@ -65,6 +85,10 @@ class Membership(models.Model):
             models.CheckConstraint(
                 condition=models.Q(ends__isnull=True) | models.Q(ends__gte=models.F("starts")),
                 name="membership_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(role=Role.INSPECTOR) | models.Q(ends__isnull=False),
+                name="membership_of_an_inspector_has_an_end",
             ),
         ]
 

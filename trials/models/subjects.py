@@ -1,4 +1,4 @@
-"""Pseudonymised subjects, their consent and their time points. No name and no birth date has a field anywhere."""
+"""Pseudonymised subjects and their time points. No name and no birth date has a field anywhere."""
 
 import datetime as dt
 from typing import ClassVar
@@ -8,7 +8,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
-from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 # Days outside are typing errors; the arithmetic of visits must never leave the calendar.
@@ -56,63 +55,6 @@ class Subject(models.Model):
 
     def __str__(self) -> str:
         return self.code
-
-
-class ConsentForm(models.Model):
-    """One version of a trial's consent form; its text stays with the site."""
-
-    class Scope(models.TextChoices):
-        IMAGING = "imaging", _("images are sent to and read by the core laboratory")
-        COMPUTING = "computing", _("measures are computed from the images by software")
-        SPONSOR_EXPORT = "export", _("coded results and images go to the sponsor")
-        SECONDARY = "secondary", _("coded images may be used for other research")
-
-    trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="consent_forms")
-    version = models.CharField(_("version"), max_length=20)
-    approved_on = models.DateField(_("approved by the ethics committee on"))
-    scopes = models.JSONField(_("scopes it asks for"), default=list)
-
-    road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
-
-    fence: ClassVar[Fence] = Fence(shared=True)
-
-    watch: ClassVar[Watch] = Watch(reasoned=("version", "approved_on", "scopes"))
-
-    class Meta:
-        ordering = ["trial_id", "-approved_on"]
-        constraints = [models.UniqueConstraint(fields=["trial", "version"], name="consent_form_version_is_unique")]
-
-    def __str__(self) -> str:
-        return self.version
-
-
-class Consent(models.Model):
-    """What a subject agreed to, or took back. Rows are added, never edited: the latest counts (GDPR 7(1), 7(3))."""
-
-    class Kind(models.TextChoices):
-        GIVEN = "given", _("given")
-        WITHDRAWN = "withdrawn", _("withdrawn")
-
-    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="consents")
-    form = models.ForeignKey(ConsentForm, on_delete=models.PROTECT, related_name="consents")
-    kind = models.CharField(max_length=20, choices=Kind)
-    scopes = models.JSONField(default=list)
-    on = models.DateField(_("date"))
-    recorded_at = models.DateTimeField()
-    recorded_by = models.CharField(max_length=150)
-
-    road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
-
-    class Meta:
-        ordering = ["subject_id", "-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(on__gte=FIRST_DAY, on__lte=LAST_DAY), name="consent_day_is_plausible"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.subject} {self.kind}"
 
 
 class TimePoint(models.Model):

@@ -45,11 +45,23 @@ def activate(user: User, secret: str, *, last_step: int, demo: bool = False) -> 
     held.data |= {_LAST_STEP: last_step} | ({_DEMO: True} if demo else {})
     held.save(update_fields=["data"])
     # Whatever codes were left behind belong to no secret that is still good.
+    return renew_recovery_codes(user)
+
+
+def renew_recovery_codes(user: User) -> tuple[str, ...]:
+    """Replace whatever recovery codes there are; return the new ones."""
     rows(user).filter(type=Type.RECOVERY_CODES).delete()
     with held_by(_recovery_holder(user)):
         codes = RecoveryCodes.activate(user)
         codes.mark_as_viewed()
         return tuple(codes.generate_codes())
+
+
+def take_off(user: User) -> None:
+    """Remove the app; codes for the day that a factor is lost stay as long as there is one."""
+    rows(user).filter(type=Type.TOTP).delete()
+    if not Authenticator.objects.filter(user=user, type=Type.WEBAUTHN).exists():
+        rows(user).delete()
 
 
 def unused_recovery_codes(user: User) -> tuple[str, ...]:

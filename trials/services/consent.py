@@ -1,22 +1,162 @@
-"""The gate every act asks at its own moment: does consent cover it now."""
+"""The one gate that every act asks at its own moment: may this be done with this subject's data now."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Prefetch
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trials.models import Consent, Subject
+from audit.context import widened
+from trials.agreement import (
+    Allowed,
+    Answer,
+    Event,
+    Form,
+    Gate,
+    Level,
+    Module,
+    Reconsent,
+    Row,
+    Standing,
+    Why,
+    judge,
+    stand,
+)
+from trials.models import (
+    CollectionAllowance,
+    Consent,
+    ConsentForm,
+    ConsentFormApproval,
+    Restriction,
+    Subject,
+    TimePoint,
+)
+
+_SENTENCES: dict[Why, Any] = {
+    Why.NOT_VALID: _(
+        "Consent of subject %(code)s does not cover this, or nobody has confirmed it yet. Nothing was done; see the "
+        "subject's consent."
+    ),
+    Why.RECONSENT: _(
+        "Consent of subject %(code)s is due again: a new version of the form must be signed and confirmed before the "
+        "next scan. Nothing was taken."
+    ),
+    Why.FOLLOW_UP: _(
+        "Consent of subject %(code)s to procedures was withdrawn (W2), so only scans of routine care are taken. "
+        "Nothing was taken. If this is one, have the site confirm that on the subject's page, then send it again."
+    ),
+    Why.EARLIER: _(
+        "Consent of subject %(code)s was withdrawn, so nothing more is collected and nothing was taken. A scan "
+        "acquired before that day may come once the investigator confirms it on the subject's page."
+    ),
+    Why.WITHDRAWN: _(
+        "Consent of subject %(code)s was withdrawn, which ends this. Nothing was done; what is stored stays as it is."
+    ),
+    Why.NEVER_VALID: _(
+        "Consent of subject %(code)s was never valid (W6): nothing of this subject may be used. Nothing was done."
+    ),
+    Why.RESTRICTED: _(
+        "Use of the data of subject %(code)s is restricted (GDPR 18): they are kept, nothing else. Nothing was done; "
+        "ask the data protection officer."
+    ),
+}
 
 
-def covers(subject: Subject, scope: str) -> bool:
-    """Whether the latest consent row is given and names `scope` (GDPR 7; only the latest counts)."""
-    latest = Consent.objects.filter(subject=subject).order_by("-id").first()
-    return latest is not None and latest.kind == Consent.Kind.GIVEN and scope in latest.scopes
+@widened("consent is asked whole, whoever asks")
+def answer(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> Answer:
+    """Answer for this moment. `time_point` is the one whose scan is meant, at the doors (its allowances count)."""
+    standing = standing_of(subject)
+    allowed = _allowed(standing, time_point) if time_point is not None and standing.level else frozenset()
+    return judge(standing, gate, is_restricted=is_restricted(subject), allowed=allowed)
 
 
-def require(subject: Subject, scope: str) -> None:
-    """Raise ValidationError (`no-consent`) where consent does not cover `scope` now."""
-    if not covers(subject, scope):
-        raise ValidationError(
-            _("Consent of subject %(code)s does not cover this (any more). Nothing was done; ask the site."),
-            code="no-consent",
-            params={"code": subject.code},
-        )
+def allows(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> bool:
+    return answer(subject, gate, time_point=time_point).is_open
+
+
+def require(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> None:
+    """Raise ValidationError (`no-consent`, or `restricted`) with a sentence where the gate is closed now."""
+    told = answer(subject, gate, time_point=time_point)
+    if not told.is_open:
+        code = "restricted" if told.why is Why.RESTRICTED else "no-consent"
+        raise ValidationError(_SENTENCES[told.why], code=code, params={"code": subject.code})
+
+
+@widened("consent is asked whole, whoever asks")
+def is_restricted(subject: Subject) -> bool:
+    latest = Restriction.objects.filter(subject=subject).order_by("-id").values_list("kind", flat=True).first()
+    return latest == Restriction.Kind.RESTRICTED
+
+
+@widened("consent is asked whole, whoever asks")
+def standing_of(subject: Subject) -> Standing:
+    """Return where the subject stands today, from every row ever recorded."""
+    rows = list(Consent.objects.filter(subject=subject).select_related("form").order_by("id"))
+    return stand(told_by(rows), forms_for(subject, rows), today=timezone.localdate())
+
+
+def told_by(rows: Iterable[Consent]) -> Iterator[Row]:
+    """Return the rows as the pure rules take them: what a signed form offers and nobody ticked was refused."""
+    for row in rows:
+        if row.kind == Consent.Kind.GIVEN:
+            yield _row(row, Event.REFUSED, modules_of(row.form.scopes) - modules_of(row.scopes))
+        yield _row(row, Event(row.kind), modules_of(row.scopes))
+
+
+def modules_of(scopes: Iterable[str]) -> frozenset[Module]:
+    return frozenset(Module(scope) for scope in scopes)
+
+
+def _row(row: Consent, event: Event, modules: frozenset[Module]) -> Row:
+    level = Level(row.level) if row.level else None
+    if event is Event.WITHDRAWN and level is None and not modules:
+        # Recorded before there were levels: everything was taken back and nothing more collected.
+        level = Level.W3
+    return Row(key=row.pk, form=row.form_id, event=event, modules=modules, on=row.on, level=level, of=row.of_id)
+
+
+def forms_for(subject: Subject, rows: Iterable[Consent]) -> list[Form]:
+    """Return the trial's form versions, each open or not at the subject's site in the subject's own language."""
+    languages = {row.language for row in rows} - {""}
+    approvals = ConsentFormApproval.objects.filter(
+        trial_site=subject.trial_site_id, approved_on__lte=timezone.localdate()
+    )
+    forms = ConsentForm.objects.filter(trial__sites=subject.trial_site_id)
+    found = list(forms.prefetch_related(Prefetch("approvals", approvals, to_attr="open_here")))
+    before = {form.pk: form.supersedes_id for form in found}
+    return [_form(form, _earlier(form.pk, before), languages) for form in found]
+
+
+def _form(form: ConsentForm, earlier: frozenset[int], languages: set[str]) -> Form:
+    here: list[ConsentFormApproval] = form.open_here  # type: ignore[attr-defined]  # prefetched under this name
+    return Form(
+        key=form.pk,
+        modules=modules_of(form.scopes),
+        valid_days=form.valid_days,
+        reconsent=Reconsent(form.reconsent),
+        earlier=earlier,
+        is_open=any(not languages or each.language in languages for each in here),
+    )
+
+
+def _earlier(key: int, before: dict[int, int | None]) -> frozenset[int]:
+    found: set[int] = set()
+    step = before.get(key)
+    while step is not None and step not in found:
+        found.add(step)
+        step = before.get(step)
+    return frozenset(found)
+
+
+def _allowed(standing: Standing, time_point: TimePoint | None) -> frozenset[Allowed]:
+    rows = CollectionAllowance.objects.filter(time_point=time_point, withdrawal=standing.withdrawal)
+    return frozenset(Allowed(kind) for kind in rows.values_list("kind", flat=True))
+
+
+def last_collection_day(subject: Subject) -> dt.date | None:
+    """Return the day after which nothing acquired is taken, None while collection goes on."""
+    standing = standing_of(subject)
+    return standing.withdrawn_on if standing.level and standing.level.stops_collection else None

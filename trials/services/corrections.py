@@ -15,7 +15,7 @@ from audit.context import because, require_reason, widened
 from audit.services import record
 from audit.signing import sha256_of
 from trials import access
-from trials.models import ConsentForm, Site, Subject, TimePoint, Trial, TrialSite
+from trials.models import Site, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
 from trials.services.subjects import due_on, refuse_day_zero
@@ -180,7 +180,7 @@ def correct_subject(*, by: Actor, subject: Subject, change: SubjectChange, reaso
     rows = Subject.objects.select_for_update(of=("self",)).select_related("trial_site__trial", "trial_site__site")
     row = rows.get(pk=subject.pk)
     difference = _difference(row, asdict(change), seen)
-    consent.require(row, ConsentForm.Scope.IMAGING)
+    _refuse_withdrawn(row)
     refuse_day_zero(difference.after["day_zero"], row.trial_site)
     points = list(TimePoint.objects.select_for_update(of=("self",)).filter(subject=row).select_related("scheduled"))
     _refuse_filed(points)
@@ -189,6 +189,16 @@ def correct_subject(*, by: Actor, subject: Subject, change: SubjectChange, reaso
     told = _Difference({**difference.before, **planned.before}, {**difference.after, **planned.after})
     _tell(by, row, trial=row.trial_site.trial, difference=told, reason=reason)
     return row
+
+
+def _refuse_withdrawn(subject: Subject) -> None:
+    """A restricted subject's day may be put right (GDPR 16); after a withdrawal nothing is planned any more."""
+    if consent.last_collection_day(subject) is not None:
+        raise ValidationError(
+            _("Consent of subject %(code)s was withdrawn: no visit is planned any more. Nothing was changed."),
+            code="no-consent",
+            params={"code": subject.code},
+        )
 
 
 def _refuse_filed(points: Collection[TimePoint]) -> None:

@@ -1,4 +1,7 @@
-"""The second factor of an account: codes of an authenticator app, and recovery codes for the day it is lost."""
+"""The second factor of an account: codes of an authenticator app, and recovery codes for the day it is lost.
+
+Passkeys are a second factor as well: `trials.services.passkeys`.
+"""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,7 +10,6 @@ from enum import StrEnum
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.totp.internal.auth import generate_totp_secret
-from django.contrib.auth import authenticate
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -15,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import ACCOUNT, Actor
 from audit.context import current
-from audit.services import TRIES_WINDOW, has_tried_too_often, record
+from audit.services import record
 from trials.adapters import SecretUnreadable, seal, unseal
 from trials.models import User
 from trials.services import authenticators as rows
+from trials.services import proving, webauthn
 
 # No code is longer, whatever somebody puts between its digits.
 LONGEST_CODE = 32
@@ -29,15 +32,15 @@ class Method(StrEnum):
 
     TOTP = "totp"
     RECOVERY_CODE = "recovery_code"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the account's page tells of a second factor."""
+    """What the account's page tells of an authenticator app."""
 
     since: dt.datetime
     last_used: dt.datetime | None
-    recovery_codes_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,22 @@ class Enrolment:
 
 def has_factor(user: User) -> bool:
     """Whether the account can prove a second factor; recovery codes alone are none."""
+    return bool(get_adapter().is_mfa_enabled(user, types=[rows.Type.TOTP, rows.Type.WEBAUTHN]))
+
+
+def has_app(user: User) -> bool:
+    """Whether an authenticator app is set up."""
     return bool(get_adapter().is_mfa_enabled(user, types=[rows.Type.TOTP]))
 
 
 def state_of(user: User) -> State | None:
-    """Return None where the account has no second factor."""
+    """Return None where the account has no authenticator app."""
     held = rows.find(user, rows.Type.TOTP)
-    if held is None:
-        return None
-    left = len(rows.unused_recovery_codes(user))
-    return State(since=held.created_at, last_used=held.last_used_at, recovery_codes_left=left)
+    return State(since=held.created_at, last_used=held.last_used_at) if held else None
+
+
+def recovery_codes_left(user: User) -> int:
+    return len(rows.unused_recovery_codes(user))
 
 
 def enrol_begin(*, user: User, pending: str = "") -> Enrolment:
@@ -74,20 +83,22 @@ def enrol_begin(*, user: User, pending: str = "") -> Enrolment:
     return Enrolment(secret=secret, address=get_adapter().build_totp_url(user, secret), pending=pending)
 
 
-def enrol(*, by: Actor, user: User, pending: str, password: str, code: str) -> tuple[str, ...]:
+def enrol(*, by: Actor, user: User, pending: str, password: str, code: str, present: str = "") -> tuple[str, ...]:
     """Make the pending secret the account's second factor; return its recovery codes, which nothing shows again.
 
-    The code counts as used. Raises ValidationError: `pending-lost`, `has-factor`, `wrong-factor` where password and
-    code do not both fit, `too-many-tries` after several such; PermissionDenied where `by` does not hold the account.
+    Where a passkey is one already, `present` proves it: a password alone never adds a factor to another. The code
+    counts as used. Raises ValidationError: `pending-lost`, `has-factor`, `wrong-factor` where they do not all fit,
+    `too-many-tries` after several such; PermissionDenied where `by` does not hold the account.
     """
-    by = _holder(by, user)
+    by = proving.holder(by, user)
     secret = _pending_secret(user, pending)
     with transaction.atomic():
-        _hold(user)
-        if has_factor(user):
+        proving.hold(user)
+        if has_app(user):
             raise ValidationError(_("This account has a second factor already: nothing changed."), code="has-factor")
         step = rows.step_of(secret, code, at=timezone.now())
-        refusal = _judge(by, user, "enrol", lambda: _is_own(user, password) and bool(step))
+        fits = what_is_asked(by, user, password, present)
+        refusal = proving.judge(by, user, "enrol", lambda: bool(step) and fits())
         if refusal is None:
             codes = rows.activate(user, secret, last_step=step)
             after = {"method": Method.TOTP, "recovery_codes": len(codes)}
@@ -97,19 +108,18 @@ def enrol(*, by: Actor, user: User, pending: str, password: str, code: str) -> t
 
 
 def remove(*, by: Actor, user: User, password: str, code: str) -> None:
-    """Take app and recovery codes off the account; a recovery code proves it as well as the app does.
+    """Take the app off the account, and the recovery codes where no passkey stays; a recovery code proves it as well.
 
     Raises ValidationError: `no-factor`, `wrong-factor`, `too-many-tries`; PermissionDenied as in `enrol`.
     """
-    by = _holder(by, user)
+    by = proving.holder(by, user)
     with transaction.atomic():
-        _hold(user)
-        if not has_factor(user):
+        proving.hold(user)
+        if not has_app(user):
             raise ValidationError(_("This account has no second factor: nothing changed."), code="no-factor")
-        # The password first: a wrong one must not use up a recovery code.
-        refusal = _judge(by, user, "remove", lambda: _is_own(user, password) and _proves(by=by, user=user, code=code))
+        refusal = proving.judge(by, user, "remove", lambda: both_fit(by=by, user=user, password=password, code=code))
         if refusal is None:
-            rows.rows(user).delete()
+            rows.take_off(user)
             record(by=by, act="second_factor.removed", obj=user, after={"method": Method.TOTP})
             return
     raise refusal
@@ -120,20 +130,26 @@ def verify(*, user: User, code: str, at: dt.datetime | None = None) -> Method | 
 
     That it was used stands or falls with the caller's transaction, as does the act which it allows. Wrong codes are
     the caller's to count. `at` is another moment than now: only accounts of the demo have one. Where nobody acts no
-    recovery code is taken, since its event would name nobody.
+    recovery code is taken, since its event would name nobody. Nothing is proven while somebody else knows the
+    password, or may hold the factor (21 CFR 11.200(a)(2)).
     """
+    if user.must_change_password or user.awaits_vouching:
+        return None
     if at is not None and not rows.is_demo(rows.find(user, rows.Type.TOTP)):
         return None
     here = current()
-    return _prove(by=here.actor if here else None, user=user, code=code, at=at or timezone.now())
+    return prove(by=here.actor if here else None, user=user, code=code, at=at or timezone.now())
 
 
 @transaction.atomic
-def _prove(*, by: Actor | None, user: User, code: str, at: dt.datetime) -> Method | None:
+def prove(*, by: Actor | None, user: User, code: str, at: dt.datetime) -> Method | None:
+    """Return what the code proves; unlike `verify` also of an account whose password is still to be changed."""
     if len(code) > LONGEST_CODE:
         return None
     if rows.takes_totp(user, code, at=at):
         return Method.TOTP
+    if webauthn.takes_ticket(user, code):
+        return Method.PASSKEY
     if by is None or not rows.takes_recovery_code(user, code):
         return None
     after = {"recovery_codes_left": len(rows.unused_recovery_codes(user))}
@@ -160,8 +176,21 @@ def demo_code(user: User, *, at: dt.datetime | None = None) -> str | None:
     return rows.coming_code(held, at=at or timezone.now()) if rows.is_demo(held) else None
 
 
-def _proves(*, by: Actor, user: User, code: str) -> bool:
-    return _prove(by=by, user=user, code=code, at=timezone.now()) is not None
+def is_of_demo(user: User) -> bool:
+    """Whether the seed command gave this account its factor: told by the seal, not by a mark on a row."""
+    return demo_code(user) is not None
+
+
+def both_fit(*, by: Actor, user: User, password: str, code: str) -> bool:
+    """Whether password and code are the account's. The password first: a wrong one must not use up a code."""
+    return proving.is_own(user, password) and prove(by=by, user=user, code=code, at=timezone.now()) is not None
+
+
+def what_is_asked(by: Actor, user: User, password: str, present: str) -> Callable[[], bool]:
+    """Return what a new factor must prove: the password, and a factor where there is one."""
+    if has_factor(user):
+        return lambda: both_fit(by=by, user=user, password=password, code=present)
+    return lambda: proving.is_own(user, password)
 
 
 def _pending_holder(user: User) -> str:
@@ -176,41 +205,3 @@ def _pending_secret(user: User, pending: str) -> str:
             _("This QR code is no longer good: nothing changed. Open the page again and scan the new one."),
             code="pending-lost",
         ) from None
-
-
-def _holder(by: Actor, user: User) -> Actor:
-    """Let nobody through but the holder of the account (21 CFR 11.200(a)(2))."""
-    if by.user_id != user.pk:
-        raise PermissionDenied
-    return by.acting_as(ACCOUNT)
-
-
-def _hold(user: User) -> None:
-    """Let one try at an account's factor happen at a time; foreign keys may still point at the account."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
-
-
-def _judge(by: Actor, user: User, attempt: str, fits: Callable[[], bool]) -> ValidationError | None:
-    """Return why the try is refused, or None. A refusal's event must be committed before it is raised."""
-    if has_tried_too_often(username=user.get_username(), user_id=user.pk):
-        record(by=by, act="second_factor.locked", obj=user, after={"attempt": attempt})
-        return ValidationError(
-            _("Too many wrong tries: nothing changed. Wait %(minutes)s minutes, then try again.")
-            % {"minutes": TRIES_WINDOW // dt.timedelta(minutes=1)},
-            code="too-many-tries",
-        )
-    if fits():
-        return None
-    record(by=by, act="second_factor.failed", obj=user, after={"attempt": attempt})
-    return ValidationError(
-        _(
-            "Password and code do not both fit: nothing changed. Type your password, and a code that was not used "
-            "before: the app shows a new one every 30 seconds."
-        ),
-        code="wrong-factor",
-    )
-
-
-def _is_own(user: User, password: str) -> bool:
-    known = authenticate(username=user.get_username(), password=password)
-    return known is not None and known.pk == user.pk

@@ -120,7 +120,7 @@ def _no_member() -> ValidationError:
     return ValidationError(
         _(
             "Nobody who may see the trail of this trial has that account name: nothing was masked. A coordinator, "
-            "monitor or data protection officer of this trial can agree."
+            "administrator, monitor or data protection officer of this trial can agree."
         ),
         code="no-member",
     )

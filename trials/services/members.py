@@ -18,7 +18,7 @@ from audit.context import because, require_reason
 from audit.services import record
 from trials import access
 from trials.models import Membership, Trial, TrialSite, User
-from trials.roles import SITE_ROLES, Act, Role, excluded_by
+from trials.roles import BLINDED, INDISPENSABLE, LONGEST_DAYS, SITE_ROLES, Act, Role, excluded_by
 
 
 @transaction.atomic
@@ -31,20 +31,44 @@ def grant(
     trial_site: TrialSite | None,
     starts: dt.date,
     ends: dt.date | None,
+    reason: str = "",
 ) -> Membership:
-    """Give a person a role.
+    """Give a person a role; `reason` is what it rests on, such as a line of the delegation log.
 
     Raises ValidationError: `own-role` where somebody grants to themselves, `blinding` or `incompatible` where the
-    person holds a role that excludes this one on a day of it, `role-place` where the role needs a site and has none.
+    person holds a role that excludes this one on a day of it, `role-place` where the role needs a site and has none,
+    `no-end` or `too-long` for a visitor's role without an end soon enough (C07).
     """
     by = access.require(by, Act.MEMBER_GRANT, trial)
     if by.user_id == user.pk:
         raise ValidationError(
-            _("Nobody grants a role to themselves. Ask another coordinator of this trial."), code="own-role"
+            _("Nobody grants a role to themselves. Ask another administrator of this trial."), code="own-role"
         )
+    _refuse_long_visit(role, starts=starts, ends=ends)
     _hold(trial, user)
     _refuse_second_hat(_overlapping(user, trial, starts=starts, ends=ends), role)
-    return seat(by=by, user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
+    return seat(
+        by=by, user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends, reason=reason
+    )
+
+
+def _refuse_long_visit(role: Role, *, starts: dt.date, ends: dt.date | None) -> None:
+    days = LONGEST_DAYS.get(role)
+    if days is None:
+        return
+    told = {"role": _name(role), "days": days}
+    if ends is None:
+        raise ValidationError(
+            _("The role %(role)s has a last day, at most %(days)s days after the first. Nothing was granted."),
+            code="no-end",
+            params=told,
+        )
+    if ends - starts > dt.timedelta(days=days):
+        raise ValidationError(
+            _("The role %(role)s lasts at most %(days)s days at a time: choose an earlier last day, and renew it."),
+            code="too-long",
+            params=told,
+        )
 
 
 def seat(
@@ -56,13 +80,23 @@ def seat(
     role: Role,
     starts: dt.date,
     ends: dt.date | None = None,
+    reason: str = "",
 ) -> Membership:
     """Write the membership for an actor who was already asked; only services of this floor call it."""
     if (role in SITE_ROLES) != (trial_site is not None):
         raise ValidationError(_("Site staff stand on a site; every other role stands on the trial."), code="role-place")
     if trial_site is not None and trial_site.trial_id != trial.pk:
         raise ValidationError(_("That site belongs to another trial."), code="role-place")
-    membership = Membership(user=user, trial=trial, trial_site=trial_site, role=role, starts=starts, ends=ends)
+    membership = Membership(
+        user=user,
+        trial=trial,
+        trial_site=trial_site,
+        role=role,
+        starts=starts,
+        ends=ends,
+        granted_by=by.id,
+        reason=reason.strip(),
+    )
     membership.full_clean()
     membership.save()
     _group(trial, trial_site, role).user_set.add(user)
@@ -73,7 +107,7 @@ def seat(
         "starts": starts,
         "ends": ends,
     }
-    record(by=by, act="role.granted", obj=membership, trial_code=trial.code, after=after)
+    record(by=by, act="role.granted", obj=membership, trial_code=trial.code, after=after, reason=membership.reason)
     return membership
 
 
@@ -92,10 +126,10 @@ def _refuse_second_hat(seats: QuerySet[Membership], role: Role) -> None:
     held = {Role(other) for other in seats.values_list("role", flat=True)} & excluded_by(role)
     if not held:
         return
-    if Role.READER in held | {role}:
+    if BLINDED & (held | {role}):
         raise ValidationError(
             _(
-                "A blinded reader holds no other role in the same trial. "
+                "A blinded reader or adjudicator holds no other role in the same trial. "
                 "Choose another person, or days on which the other role has ended."
             ),
             code="blinding",
@@ -126,9 +160,13 @@ def _group(trial: Trial, trial_site: TrialSite | None, role: Role) -> Group:
 def end(*, by: Actor, membership: Membership, reason: str) -> Membership:
     """End a role at once: yesterday becomes its last day, and its first where it had not run for a whole day.
 
-    Raises ValidationError: `no-reason`, `ended` already, `last-coordinator`.
+    Raises ValidationError: `no-reason`, `ended` already, `last-coordinator` or `last-administrator`.
     """
-    by = access.require(by, Act.MEMBER_GRANT, membership)
+    return unseat(by=access.require(by, Act.MEMBER_GRANT, membership), membership=membership, reason=reason)
+
+
+def unseat(*, by: Actor, membership: Membership, reason: str) -> Membership:
+    """End a role for a `by` who was already asked, in their transaction. Raises as `end`."""
     require_reason(reason)
     _hold(membership.trial, membership.user)
     seat_now = Membership.objects.select_related("trial", "trial_site", "user").get(pk=membership.pk)
@@ -136,8 +174,9 @@ def end(*, by: Actor, membership: Membership, reason: str) -> Membership:
     before = {"starts": seat_now.starts, "ends": seat_now.ends}
     seat_now.ends = timezone.localdate() - dt.timedelta(days=1)
     seat_now.starts = min(seat_now.starts, seat_now.ends)
+    seat_now.ended_by = by.id
     with because(reason):
-        seat_now.save(update_fields=["starts", "ends"])
+        seat_now.save(update_fields=["starts", "ends", "ended_by"])
     if not _still_seated(seat_now):
         _group(seat_now.trial, seat_now.trial_site, Role(seat_now.role)).user_set.remove(seat_now.user)
     record(
@@ -157,15 +196,20 @@ def _refuse_end(membership: Membership) -> None:
         raise ValidationError(
             _("This role has ended already; nothing changed. Open the list of people again."), code="ended"
         )
-    if membership.role == Role.COORDINATOR and not _other_coordinators(membership).exists():
+    if membership.role in INDISPENSABLE and not _others_in_role(membership).exists():
+        sentences = {
+            Role.COORDINATOR: _("A trial is never without a coordinator."),
+            Role.ADMINISTRATOR: _("A trial is never without an administrator, or nobody could grant a role."),
+        }
         raise ValidationError(
-            _("A trial is never without a coordinator. Grant this role to somebody else first, then end this one."),
-            code="last-coordinator",
+            _("%(sentence)s Grant this role to somebody else first, then end this one."),
+            code=f"last-{membership.role}",
+            params={"sentence": sentences[Role(membership.role)]},
         )
 
 
-def _other_coordinators(membership: Membership) -> QuerySet[Membership]:
-    others = access.current_memberships().filter(trial=membership.trial, role=Role.COORDINATOR, user__is_active=True)
+def _others_in_role(membership: Membership) -> QuerySet[Membership]:
+    others = access.current_memberships().filter(trial=membership.trial, role=membership.role, user__is_active=True)
     return others.exclude(pk=membership.pk)
 
 

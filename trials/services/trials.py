@@ -44,8 +44,9 @@ class NewSite:
 
 @transaction.atomic
 def create(*, by: Actor, new: NewTrial) -> Trial:
-    """Found a trial with an empty charter draft; its founder becomes its coordinator.
+    """Found a trial with an empty charter draft; its founder becomes its coordinator and its administrator.
 
+    The two exclude each other from then on: the founder hands the second on, and then ends the own one.
     Raises PermissionDenied for accounts that may not found trials: being superuser is not enough.
     """
     founder = User.objects.filter(username=by.id, may_create_trials=True).first()
@@ -57,9 +58,17 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
         trial = _found(new)
         after = {"title": new.title, "protocol_number": new.protocol_number, "sponsor": new.sponsor}
         record(by=by, act="trial.created", obj=trial, trial_code=trial.code, after=after)
-        today = timezone.localdate()
-        members.seat(by=by, user=founder, trial=trial, trial_site=None, role=Role.COORDINATOR, starts=today)
         Charter.objects.create(trial=trial, version=1)
+        for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
+            members.seat(
+                by=by,
+                user=founder,
+                trial=trial,
+                trial_site=None,
+                role=role,
+                starts=timezone.localdate(),
+                reason="founded the trial",
+            )
     return trial
 
 

@@ -13,14 +13,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from qrcode.image.svg import SvgPathImage
 
+from trials.account_forms import NextAppForm
 from trials.forms import EnrolForm, RemoveFactorForm
 from trials.http import ActorRequest
-from trials.services import factors
+from trials.services import factors, passkeys
 from trials.views.pages import attempt, typed
+from trials.views.words import GROUP, grouped
 
 # Where the session keeps the sealed secret between showing it and confirming it.
 _PENDING = "second_factor_pending"
-_GROUP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,11 @@ def show(request: ActorRequest) -> HttpResponse:
 
 
 def _page(request: ActorRequest, form: BaseForm) -> HttpResponse:
+    user = request.user
     context = {
-        "state": factors.state_of(request.user),
+        "state": factors.state_of(user),
+        "passkeys": passkeys.held_by(user),
+        "recovery_codes": factors.recovery_codes_left(user),
         "demo_code": " ".join(wrap(factors.demo_code(request.user) or "", 3)),
         "form": form,
     }
@@ -50,13 +54,14 @@ def _page(request: ActorRequest, form: BaseForm) -> HttpResponse:
 def enrol(request: ActorRequest) -> HttpResponse:
     """Show the QR code until password and a code of the app confirm it, then the recovery codes."""
     kept = request.session.get(_PENDING, "")
-    if factors.has_factor(request.user):
+    if factors.has_app(request.user):
         return redirect("second-factor")
     if request.method == "POST" and not kept:
         messages.warning(request, _("Setting up has to begin anew: scan this QR code."))
         return redirect("second-factor-enrol")
     enrolment = factors.enrol_begin(user=request.user, pending=kept)
-    form = EnrolForm(typed(request))
+    # A password alone never adds a factor to another.
+    form = (NextAppForm if factors.has_factor(request.user) else EnrolForm)(typed(request))
     codes = attempt(
         form,
         lambda: factors.enrol(by=request.actor, user=request.user, pending=enrolment.pending, **form.cleaned_data),
@@ -65,15 +70,15 @@ def enrol(request: ActorRequest) -> HttpResponse:
         request.session[_PENDING] = enrolment.pending
         return _enrolment_page(request, form, enrolment)
     del request.session[_PENDING]
-    grouped = [" ".join(wrap(code, _GROUP)) for code in codes]
-    return render(request, "second_factor_codes.html", {"codes": grouped})
+    return render(request, "second_factor_codes.html", {"codes": grouped(codes)})
 
 
 def _enrolment_page(request: ActorRequest, form: BaseForm, enrolment: factors.Enrolment) -> HttpResponse:
     context = {
         "form": form,
         "picture": _picture(enrolment.address),
-        "secret": " ".join(wrap(enrolment.secret, _GROUP)),
+        "has_passkey": bool(passkeys.held_by(request.user)),
+        "secret": " ".join(wrap(enrolment.secret, GROUP)),
     }
     return render(request, "second_factor_enrol.html", context, status=400 if form.is_bound else 200)
 
@@ -90,7 +95,9 @@ def remove(request: ActorRequest) -> HttpResponse:
     done = attempt(form, lambda: _remove(request, form))
     if done is None:
         return _page(request, form)
-    messages.success(request, _("The second factor is removed. You cannot sign until you set up another one."))
+    messages.success(
+        request, _("The authenticator app is removed. A second factor is a duty: set up another one before you leave.")
+    )
     return redirect("second-factor")
 
 

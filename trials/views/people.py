@@ -40,6 +40,8 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
         "may_edit": Act.TRIAL_EDIT in acts,
         "may_grant": Act.MEMBER_GRANT in acts,
         "may_see_people": Act.MEMBER_VIEW in acts,
+        "may_look_back": Act.ACCESS_VIEW in acts,
+        "names_sites": Act.SITE_NAME in acts,
         "seats": [_seat(one, today) for one in people.select_related("user", "trial_site__site")],
     }
     return render(request, "site_list.html", context)
@@ -81,8 +83,8 @@ def add_member(request: ActorRequest, code: str) -> HttpResponse:
     page = FormPage(
         heading=_("Grant a role"),
         intro=_(
-            "A blinded reader holds no other role in the same trial, and who sends scans neither judges them nor runs "
-            "the trial. Nobody grants a role to themselves. Every grant stands in the audit trail."
+            "A blinded reader or adjudicator holds no other role in the same trial, and who sends scans neither judges "
+            "them nor runs the trial. Nobody grants a role to themselves. Every grant stands in the audit trail."
         ),
         submit=_("Grant the role"),
         back=reverse("site-list", args=[trial.code]),

@@ -1,10 +1,9 @@
-"""Subjects: the list, the registration, the page of one, and what they agreed to or took back."""
+"""Subjects: the list, the registration, and the page of one."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,22 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trials import access
-from trials.forms import ConsentGivenForm, ConsentVersionForm, RegisterForm, WithdrawForm
+from trials.agreement import Level, Standing, State
+from trials.agreement_forms import RegisterForm
 from trials.http import ActorRequest
-from trials.models import Consent, ConsentForm, Subject, TimePoint, Trial, TrialSite
+from trials.models import Consent, ConsentForm, ConsentFormApproval, Restriction, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
-from trials.services import subjects
-from trials.services.subjects import NewConsent
+from trials.services import collection, consent, consent_checks, consent_forms, subjects
+from trials.views.consents import state_line, words_of
 from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.tracker import judge
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeLine:
-    """One scope of consent and whether it is covered now."""
-
-    words: str
-    is_covered: bool
 
 
 def show_all(request: ActorRequest, code: str) -> HttpResponse:
@@ -37,33 +29,25 @@ def show_all(request: ActorRequest, code: str) -> HttpResponse:
     context = {
         "trial": trial,
         "subjects": seen.select_related("trial_site__site").order_by("trial_site__number", "code"),
-        "forms": [(form, _words(form.scopes)) for form in trial.consent_forms.all()],
+        "forms": [(form, words_of(form.scopes)) for form in _forms(request, trial)],
+        "waiting_sites": _waiting_sites(request, trial),
         "may_edit": Act.TRIAL_EDIT in acts,
         "may_register": Act.SUBJECT_REGISTER in acts and trial.state == Trial.State.OPEN,
+        "names_sites": Act.SITE_NAME in acts,
     }
     return render(request, "subject_list.html", context)
 
 
-def _words(scopes: list[str]) -> list[str]:
-    return [str(ConsentForm.Scope(scope).label) for scope in scopes]
+def _forms(request: ActorRequest, trial: Trial) -> QuerySet[ConsentForm]:
+    """The versions with their approvals, of the sites that the person may see."""
+    approvals = access.visible(request.actor, ConsentFormApproval.objects.select_related("trial_site"))
+    return trial.consent_forms.prefetch_related(Prefetch("approvals", approvals))
 
 
-def add_consent_form(request: ActorRequest, code: str) -> HttpResponse:
-    trial = access.visible_trial(request.actor, code)
-    access.require(request.actor, Act.TRIAL_EDIT, trial)
-    form = ConsentVersionForm(typed(request))
-    made = attempt(form, lambda: subjects.add_consent_form(by=request.actor, trial=trial, **form.cleaned_data))
-    if made:
-        messages.success(request, _("The version of the consent form is recorded."))
-        return redirect("subject-list", trial.code)
-    page = FormPage(
-        heading=_("New version of the consent form"),
-        intro=_("Only what it asks for is recorded here; the text and the signed paper stay with the site."),
-        submit=_("Record this version"),
-        back=reverse("subject-list", args=[trial.code]),
-        trial=trial,
-    )
-    return show_form(request, form=form, page=page)
+def _waiting_sites(request: ActorRequest, trial: Trial) -> list[str]:
+    """The numbers of sites that may not begin: no version is approved for them yet (V02)."""
+    seen = access.visible(request.actor, trial.sites.order_by("number"))
+    return [site.number for site in seen if not consent_forms.is_live(site)]
 
 
 def register(request: ActorRequest, code: str) -> HttpResponse:
@@ -89,7 +73,7 @@ def _own_sites(request: ActorRequest, trial: Trial) -> QuerySet[TrialSite]:
 def _register(request: ActorRequest, form: RegisterForm) -> Subject:
     told = form.cleaned_data
     return subjects.register(
-        by=request.actor, trial_site=told["trial_site"], day_zero=told["day_zero"], consent=_consent(form)
+        by=request.actor, trial_site=told["trial_site"], day_zero=told["day_zero"], consent=form.consent()
     )
 
 
@@ -106,74 +90,45 @@ def _register_page(trial: Trial) -> FormPage:
     )
 
 
-def _consent(form: ConsentGivenForm) -> NewConsent:
-    told = form.cleaned_data
-    return NewConsent(form=told["form"], scopes=told["scopes"], on=told["on"])
-
-
 def _subject(request: ActorRequest, code: str) -> Subject:
     return access.visible_subject(request.actor, code)
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
     subject = _subject(request, code)
-    consents = list(subject.consents.select_related("form"))
-    context = _frame(request, subject) | {
-        "consents": [(row, _words(row.scopes)) for row in consents],
-        "scopes": _scope_lines(consents),
-        "latest": consents[0] if consents else None,
+    standing = consent.standing_of(subject)
+    context = _frame(request, subject, standing) | {
+        "modules": [state_line(module.value, each.state) for module, each in standing.modules.items()],
+        "pending": consent_checks.pending_of(subject),
+        "latest": subject.consents.filter(kind=Consent.Kind.GIVEN).select_related("form").order_by("-id").first(),
+        "level": Consent.Level(standing.level).label if standing.level else "",
+        "withdrawn_on": standing.withdrawn_on,
+        "must_reconsent": standing.must_reconsent,
+        "is_due": any(each.state is State.RECONSENT_DUE for each in standing.modules.values()),
+        "restriction": _restriction(subject),
         "visits": judge(TimePoint.objects.filter(subject=subject).order_by("due_on")),
     }
     return render(request, "subject.html", context)
 
 
-def _frame(request: ActorRequest, subject: Subject) -> dict[str, Any]:
+def _restriction(subject: Subject) -> Restriction | None:
+    latest = subject.restrictions.order_by("-id").first()
+    return latest if latest is not None and latest.kind == Restriction.Kind.RESTRICTED else None
+
+
+def _frame(request: ActorRequest, subject: Subject, standing: Standing) -> dict[str, Any]:
+    may_send = access.may(request.actor, Act.SUBMISSION_SEND, subject) is not None
+    is_over = standing.level is not None and standing.level.is_final
     may_record = access.may(request.actor, Act.CONSENT_RECORD, subject) is not None
     return {
         "subject": subject,
         "trial": subject.trial_site.trial,
-        "may_record": may_record,
+        "may_record": may_record and not is_over,
+        "may_withdraw": may_record and standing.level is not Level.W6,
+        "may_check": access.may(request.actor, Act.CONSENT_CHECK, subject) is not None,
+        "may_restrict": access.may(request.actor, Act.SUBJECT_RESTRICT, subject) is not None,
+        "names_sites": access.may_name_sites(request.actor, subject.trial_site.trial),
         "may_correct": access.may(request.actor, Act.SUBJECT_REGISTER, subject) is not None,
-        "may_withdraw": may_record and subject.state == Subject.State.ENROLLED,
-        "may_send": access.may(request.actor, Act.SUBMISSION_SEND, subject) is not None,
+        "may_send": may_send,
+        "may_allow": may_send and collection.confirmable(standing) is not None,
     }
-
-
-def _scope_lines(consents: list[Consent]) -> list[ScopeLine]:
-    now = consents[0].scopes if consents and consents[0].kind == Consent.Kind.GIVEN else []
-    return [ScopeLine(words=str(scope.label), is_covered=scope in now) for scope in ConsentForm.Scope]
-
-
-def give_consent(request: ActorRequest, code: str) -> HttpResponse:
-    subject = _subject(request, code)
-    access.require(request.actor, Act.CONSENT_RECORD, subject)
-    form = ConsentGivenForm(typed(request), trial=subject.trial_site.trial, initial={"on": timezone.localdate()})
-    if attempt(form, lambda: subjects.give_consent(by=request.actor, subject=subject, consent=_consent(form))):
-        messages.success(request, _("The new consent counts from now on."))
-        return redirect("subject", subject.code)
-    page = FormPage(
-        heading=_("New consent of %(code)s") % {"code": subject.code},
-        intro=_("A newly signed form replaces what was agreed before. The earlier rows stay readable."),
-        submit=_("Record this consent"),
-        back=reverse("subject", args=[subject.code]),
-        trial=subject.trial_site.trial,
-    )
-    return show_form(request, form=form, page=page)
-
-
-def withdraw_consent(request: ActorRequest, code: str) -> HttpResponse:
-    subject = _subject(request, code)
-    access.require(request.actor, Act.CONSENT_RECORD, subject)
-    form = WithdrawForm(typed(request), subject=subject, initial={"on": timezone.localdate()})
-    if attempt(form, lambda: _withdraw(request, subject, form)):
-        messages.warning(
-            request, _("Consent is withdrawn. No scan of this subject is taken, cleaned or read from now on.")
-        )
-        return redirect("subject", subject.code)
-    context = {"form": form, "subject": subject, "trial": subject.trial_site.trial}
-    return render(request, "subject_withdraw.html", context, status=400 if form.is_bound else 200)
-
-
-def _withdraw(request: ActorRequest, subject: Subject, form: WithdrawForm) -> Consent:
-    told = form.cleaned_data
-    return subjects.withdraw_consent(by=request.actor, subject=subject, on=told["on"], reason=told["reason"])

@@ -24,9 +24,10 @@ _TYPES = {trail.Form.CSV: "text/csv; charset=utf-8", trail.Form.JSON_LINES: "app
 
 
 def show(request: ActorRequest, code: str) -> HttpResponse:
-    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
-    form = trail_form(request.GET, trial)
-    wanted = form.wanted if form.is_valid() else Wanted(layer="act")
+    trial = access.visible_trial(request.actor, code)
+    form = trail_form(request, trial)
+    asked = form.wanted if form.is_valid() else Wanted(layer="act")
+    _by, wanted = trail.reachable(request.actor, trial, asked)
     page = Paginator(trial_events(trial_code=trial.code, wanted=wanted), PAGE).get_page(request.GET.get("page"))
     context = paged(page, request.GET) | {
         "trial": trial,
@@ -34,6 +35,8 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
         "asked": {name: value for name, value in form.data.items() if name in form.fields},
         "lines": lines(page.object_list),
         "may_mask": Act.TRAIL_MASK in access.acts_in(request.actor, trial),
+        "sees_all": _sees_all(request, trial),
+        "may_review": Act.HISTORY_VIEW in access.acts_in(request.actor, trial),
     }
     return render(request, "trial_audit.html", context)
 
@@ -45,8 +48,15 @@ def paged(page: "Page[Any]", asked: QueryDict) -> dict[str, Any]:
     return {"page": page, "query": query.urlencode()}
 
 
-def trail_form(told: QueryDict, trial: Trial) -> TrailForm:
-    return TrailForm(told, people=_people(trial), kinds=_kinds())
+def trail_form(request: ActorRequest, trial: Trial) -> TrailForm:
+    """Return the filter as it was sent; who sees their own acts alone is offered no other people."""
+    told = request.POST if request.method == "POST" else request.GET
+    people = _people(trial) if _sees_all(request, trial) else {request.actor.id: request.actor.name}
+    return TrailForm(told, people=people, kinds=_kinds())
+
+
+def _sees_all(request: ActorRequest, trial: Trial) -> bool:
+    return Act.AUDIT_VIEW in access.acts_in(request.actor, trial)
 
 
 def _people(trial: Trial) -> dict[str, str]:
@@ -62,8 +72,9 @@ def _kinds() -> dict[str, str]:
 
 @require_POST
 def export(request: ActorRequest, code: str) -> HttpResponseBase:
-    trial = access.trial_for(request.actor, code, Act.AUDIT_VIEW)
-    form = trail_form(request.POST, trial)
+    trial = access.visible_trial(request.actor, code)
+    trail.reachable(request.actor, trial, Wanted())
+    form = trail_form(request, trial)
     shape = request.POST.get("form", trail.Form.CSV)
     if not form.is_valid() or shape not in _TYPES:
         return HttpResponse(

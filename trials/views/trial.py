@@ -1,5 +1,6 @@
 """Founding a trial, and its first page: what is missing before it opens, and the tracker."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -7,6 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -14,10 +16,12 @@ from trials import access
 from trials.forms import TrialForm
 from trials.http import ActorRequest
 from trials.models import Charter, Trial
-from trials.roles import Act
-from trials.services import trials
+from trials.roles import INDISPENSABLE, Act
+from trials.services import access_reviews, trials
 from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.tracker import grid
+
+_SOON = dt.timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,16 @@ def create(request: ActorRequest) -> HttpResponse:
     form = TrialForm(typed(request))
     made = attempt(form, lambda: trials.create(by=request.actor, new=_new(form)))
     if made:
-        messages.success(request, _("The trial stands, and you are its coordinator. Next: write the charter."))
+        messages.success(
+            request, _("The trial stands, and you are its coordinator and administrator. Next: write the charter.")
+        )
         return redirect("trial", made.code)
     page = FormPage(
         heading=_("New trial"),
-        intro=_("You become its coordinator. It starts closed to subjects until its charter is approved."),
+        intro=_(
+            "You become its coordinator, and its administrator until you hand that on. It starts closed to subjects "
+            "until its charter is approved."
+        ),
         submit=_("Create the trial"),
         back=reverse("home"),
     )
@@ -67,8 +76,16 @@ def overview(request: ActorRequest, code: str) -> HttpResponse:
         "charter": trial.charters.filter(state=Charter.State.APPROVED).first(),
         "grid": grid(request.actor, trial) if Act.SUBJECT_VIEW in acts else None,
         "steps": _steps(trial) if may_edit else [],
+        "names_sites": Act.SITE_NAME in acts,
+        "review_due": _review_due(trial) if Act.ACCESS_REVIEW in acts else None,
     }
     return render(request, "trial.html", context)
+
+
+def _review_due(trial: Trial) -> dt.date | None:
+    """Return the day by which roles had to be reviewed, once it has come or comes within two weeks."""
+    due = access_reviews.due_on(trial)
+    return due if due <= timezone.localdate() + _SOON else None
 
 
 def _steps(trial: Trial) -> list[Step]:
@@ -78,7 +95,7 @@ def _steps(trial: Trial) -> list[Step]:
         Step(approved, _("Write the imaging charter and approve it"), reverse("charter", args=[trial.code])),
         Step(trial.sites.exists(), _("Add the first site"), reverse("site-add", args=[trial.code])),
         Step(
-            trial.memberships.count() > 1,
+            trial.memberships.exclude(role__in=INDISPENSABLE).exists(),
             _("Give people their roles: site staff, QC analyst, readers"),
             reverse("member-add", args=[trial.code]),
         ),

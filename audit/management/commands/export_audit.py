@@ -8,6 +8,7 @@ from audit.evidence import export
 
 
 class Command(BaseCommand):
+    requires_system_checks = []
     help = "Write the whole trail, its checkpoints, the public key and the stand-alone verifier into an empty folder."
 
     def add_arguments(self, parser: Any) -> None:

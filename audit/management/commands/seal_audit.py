@@ -49,6 +49,6 @@ def _look() -> None:
         seal_all()
         stamp_if_due()
     except (CannotSeal, StampFailed) as refused:
-        log.error("%s", refused)  # noqa: TRY400  a sentence for the operator, not a fault of the program
+        log.warning("%s", refused)
     except DatabaseError:
         log.exception("sealing waits for the database")

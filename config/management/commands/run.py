@@ -1,4 +1,5 @@
 import http.client
+import io
 import os
 import signal
 import subprocess
@@ -16,10 +17,13 @@ from django.db import connection
 
 from config.demo import mark
 from config.demo.people import PASSWORD, PEOPLE
+from config.posture import refuse_unsafe
 from config.single import CannotRun, lock_home, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
 from imaging.services import doors
+from privacy.services.reapplying import reapply
+from privacy.services.tombstones import TombstonesDamaged
 from trials.models import User
 
 READY_SECONDS = 60
@@ -40,6 +44,7 @@ class Command(BaseCommand):
         for number in end_signals():
             signal.signal(number, signal.default_int_handler)
         try:
+            refuse_unsafe()
             with lock_home(settings.HOME):
                 require_port(settings.BIND_ADDRESS, settings.WEB_PORT, variable="CORELAB_PORT")
                 require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
@@ -56,9 +61,12 @@ class Command(BaseCommand):
         for path in settings.HOME.glob("corelab.sqlite3*"):
             path.chmod(0o600)
         self._migrate()
+        if settings.VAULT_ON:
+            _open_vault()
         call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
+        self._reapply()
         if with_demo and not User.objects.exists():
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
@@ -75,6 +83,15 @@ class Command(BaseCommand):
             connection.ensure_connection()
         except ImproperlyConfigured as refused:
             raise CannotRun(str(refused)) from None
+
+    def _reapply(self) -> None:
+        """Let no erased data come back with a backup, before anything serves or works."""
+        try:
+            count = reapply()
+        except TombstonesDamaged as damaged:
+            raise CannotRun(str(damaged)) from None
+        if count:
+            self.stdout.write(f"A backup had brought back what was erased: {count} erasures were carried out again.")
 
     def _run(self) -> None:
         os.environ["CORELAB_INSTANCE"] = instance = uuid.uuid4().hex
@@ -115,6 +132,13 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _open_vault() -> None:
+    try:
+        call_command("open_vault", stdout=io.StringIO())
+    except CommandError as refused:
+        raise CannotRun(str(refused)) from None
 
 
 def _pulse() -> str | None:

@@ -1,10 +1,14 @@
+import io
 from typing import Any
 
 import waitress
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
 
 from config.wsgi import application
+from privacy.services.reapplying import is_clear
+from privacy.services.tombstones import TombstonesDamaged
 
 # Above our own cap, so that a request a little too large gets our sentence; far above it waitress refuses unread.
 _SLACK = 1024 * 1024
@@ -14,6 +18,10 @@ class Command(BaseCommand):
     help = "Serve the web pages with waitress until told to stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        _refuse_erased()
+        if settings.VAULT_ON:
+            # Also where no `run` stands above: pages never open on a vault whose key does not fit.
+            call_command("open_vault", stdout=io.StringIO())
         waitress.serve(
             application,
             host=settings.BIND_ADDRESS,
@@ -26,6 +34,19 @@ class Command(BaseCommand):
             clear_untrusted_proxy_headers=True,
             **_proxy(),
             channel_timeout=60,
+        )
+
+
+def _refuse_erased() -> None:
+    """Raise CommandError where a restored backup still holds what was erased."""
+    try:
+        is_in_force = is_clear()
+    except TombstonesDamaged as damaged:
+        raise CommandError(str(damaged)) from None
+    if not is_in_force:
+        raise CommandError(
+            "This database holds what was erased since its backup was made: nothing is served. "
+            "Run manage.py reapply_erasures, then start again."
         )
 
 

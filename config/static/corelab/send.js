@@ -181,6 +181,11 @@ async function answer(response) {
     const sentence = "Your session has ended, or your role does not include this. Sign in in another tab, then press Send to go on.";
     throw new Refusal(sentence, { ends: false });
   }
+  // A share is full: a person makes room, then presses Send.
+  if (status === 507) {
+    const full = await response.json().catch(() => null);
+    if (full?.detail) throw new Refusal(full.detail, { ends: false });
+  }
   if (status >= 500 || PASSING.has(status)) return null;
   const told = await response.json().catch(() => null);
   if (response.ok) return told;

@@ -1,0 +1,167 @@
+"""`clean`: a folder of scans into another one, file by file, so that one bad file stops nothing."""
+
+import csv
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deid.elements import Item, Source
+from deid.engine import clean_source, read_source
+from deid.keyed import keyed_digest, map_uid
+from deid.model import Cleaned, Rejected, Rejection
+from deid.person import patient_id
+from deid.profile import Profile
+from deid.tables import table_edition
+from deid.version import engine_version
+
+_SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_BAR = 30
+
+
+@dataclass(slots=True)
+class Run:
+    """One run over a folder: what it was asked, and what became of each file."""
+
+    source: Path
+    destination: Path
+    key: bytes
+    profile: Profile
+    # One code for all files; "" where each patient identifier gets a code of its own.
+    subject: str = ""
+    # Original identifiers are gathered only where a map was asked for.
+    keeps_maps: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+    actions: dict[str, Counter[str]] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    uids: dict[str, str] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict)
+    _first_patient: str | None = None
+
+    def clean_all(self) -> None:
+        """Clean every file of the source; what was refused is said on standard output, with its reason."""
+        paths = [path for path in sorted(self.source.rglob("*")) if path.is_file()]
+        for number, path in enumerate(paths, start=1):
+            self._clean(path)
+            _show_progress(number, len(paths))
+
+    def _clean(self, path: Path) -> None:
+        data = path.read_bytes()
+        told: dict[str, Any] = {"source": str(path.relative_to(self.source)), "sha256_before": _sha256(data)}
+        try:
+            cleaned = self._cleaned(read_source(data))
+        except Rejected as refused:
+            self.counts["refused"] += 1
+            told |= {"decision": "refused", "code": str(refused.code), "reason": refused.reason}
+            sys.stdout.write(f"rejected ({refused.code}): {told['source']}: {refused.reason}\n")
+        else:
+            self.counts["cleaned"] += 1
+            told |= self._keep(cleaned)
+        self.files.append(told)
+
+    def _cleaned(self, source: Source) -> Cleaned:
+        number = patient_id(source.item)
+        trial = self.profile.trial(subject_code=self._subject_of(number))
+        cleaned = clean_source(source, key=self.key, trial=trial, policy=self.profile.policy)
+        if self.keeps_maps:
+            self.patients[number] = trial.subject_code
+            self.uids.update((uid, map_uid(self.key, uid)) for uid in _uids(source.item))
+        return cleaned
+
+    def _subject_of(self, number: str) -> str:
+        if self.subject:
+            self._first_patient = number if self._first_patient is None else self._first_patient
+            if number != self._first_patient:
+                raise Rejected(
+                    Rejection.OTHER_PATIENT,
+                    "This file is of another patient than the first one of this folder, and the folder was said to be "
+                    "of one subject. It was not let through. Sort the files by patient and run again.",
+                )
+            return self.subject
+        if not number:
+            raise Rejected(
+                Rejection.INCOMPLETE,
+                "The file names no patient, so it cannot be told whose it is. It was not let through. Name the subject "
+                "with --subject, or export the file again with its patient identifier.",
+            )
+        return subject_code(self.key, number)
+
+    def _keep(self, cleaned: Cleaned) -> dict[str, Any]:
+        name = f"{cleaned.facts.sop_instance_uid}.dcm"
+        _write(self.destination / name, cleaned.data)
+        for tag, deeds in cleaned.by_tag.items():
+            self.actions.setdefault(tag, Counter()).update(deeds)
+        return {
+            "decision": "cleaned",
+            "output": name,
+            "sha256_after": _sha256(cleaned.data),
+            "method_codes": list(cleaned.method_codes),
+            "actions": {tag: dict(deeds) for tag, deeds in cleaned.by_tag.items()},
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Return the certificate of the run: what was executed and done, by file and in all, without any value."""
+        policy = self.profile.policy
+        return {
+            "engine": engine_version(),
+            "table": table_edition(),
+            "profile": {"name": policy.name, "version": policy.version, "options": sorted(policy.options)},
+            "policy_sha256": policy.digest,
+            "cleaned": self.counts["cleaned"],
+            "refused": self.counts["refused"],
+            "actions": {tag: dict(deeds) for tag, deeds in sorted(self.actions.items())},
+            "files": self.files,
+        }
+
+
+def subject_code(key: bytes, number: str) -> str:
+    """Return the code of a patient identifier under the key: eight symbols, the same for every run."""
+    digest = int.from_bytes(keyed_digest(key=key, domain="subject", text=number)[:5], "big")
+    symbols = "".join(_SYMBOLS[digest >> 5 * place & 31] for place in range(8))
+    return f"{symbols[:4]}-{symbols[4:]}"
+
+
+def write_map(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write `id_old,id_new`, readable by its owner alone: such a file links back to people."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="") as file:
+        os.fchmod(file.fileno(), 0o600)
+        writer = csv.writer(file)
+        writer.writerow(("id_old", "id_new"))
+        writer.writerows(sorted(pairs))
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _uids(item: Item) -> Iterator[str]:
+    for element in item.values():
+        for inner in element.items or ():
+            yield from _uids(inner)
+        if element.vr == "UI" and element.items is None:
+            text = bytes(element.value).decode("latin-1")
+            yield from (part for part in (each.strip("\0 ") for each in text.split("\\")) if part)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside the target and rename, so that no half file is ever found under the final name."""
+    partial = path.with_suffix(".part")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _show_progress(done: int, total: int) -> None:
+    """Draw a bar for a person at a terminal; a log gets none."""
+    if sys.stderr.isatty():
+        filled = _BAR * done // total
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {total}{end}")

@@ -1,0 +1,50 @@
+"""Clean Descriptors (PS3.15 E.3.6): of a free text only recognised words and small numbers stay, never the person's."""
+
+import re
+
+from deid.person import Person, fold_text
+from deid.vocabulary import vocabulary
+
+_ADDRESS = re.compile(r"\S*@\S*|\S+://\S+|www\.\S+", re.IGNORECASE)
+# Five digits and more, however they are cut up: a telephone, an identifier, a day.
+_LONG_NUMBER = re.compile(r"\w*\d(?:[\s./:-]{0,2}\d){4,}\w*")
+_TOKEN = re.compile(r"[^\W_]+")
+_RUNS = re.compile(r"[a-z]+|\d+")
+_PUNCTUATION = re.compile(r"[^A-Za-z0-9 +\-/.,()]")
+_SPACES = re.compile(r"[\s]+")
+_EMPTY_BRACKETS = re.compile(r"\([^A-Za-z0-9()]*\)")
+_SHORT_WORD, _LONGEST_NUMBER = 2, 3
+
+
+def clean_text(text: str, *, person: Person) -> tuple[str, str]:
+    """Return what may stay of one value, in ASCII, and the words that were taken out."""
+    gone: list[str] = []
+
+    def judge(token: re.Match[str]) -> str:
+        if _is_recognised(token[0], person):
+            return token[0]
+        gone.append(token[0])
+        return ""
+
+    def take(found: re.Match[str]) -> str:
+        gone.append(found[0])
+        return " "
+
+    bare = _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text))
+    kept = _EMPTY_BRACKETS.sub("", _PUNCTUATION.sub(" ", _TOKEN.sub(judge, bare)))
+    kept = _SPACES.sub(" ", kept).strip(" -/.,+")
+    return (kept if any(map(str.isalnum, kept)) else ""), " ".join(gone)
+
+
+def _is_recognised(token: str, person: Person) -> bool:
+    if not token.isascii():
+        return False
+    folded = fold_text(token)
+    return folded not in person.words and all(_is_known(run, person) for run in _RUNS.findall(folded))
+
+
+def _is_known(run: str, person: Person) -> bool:
+    if run.isdigit():
+        return len(run) <= _LONGEST_NUMBER and run not in person.numbers
+    known = vocabulary().short if len(run) <= _SHORT_WORD else vocabulary().harmless
+    return run in known and run not in person.words
