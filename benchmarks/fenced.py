@@ -24,7 +24,7 @@ BY = machine("bench", source="command", request_id="bench")
 Ask = Callable[[Actor], QuerySet[Any]]
 TABLES = ("trials_trial", "trials_trialsite", "trials_subject", "trials_timepoint", "trials_membership")
 IMAGING = ("imaging_study", "imaging_series", "imaging_instance", "imaging_submission", "endpoints_assignment")
-ANCHORED = ("imaging_study", "imaging_series", "imaging_instance")
+ANCHORED = ("trials_timepoint", "imaging_study", "imaging_series", "imaging_instance", "endpoints_assignment")
 DAY = dt.date(2020, 1, 1)
 
 

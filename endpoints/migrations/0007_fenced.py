@@ -10,13 +10,14 @@ from trials.fences.operation import cases, fenced
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("endpoints", "0006_withdrawal"), ("imaging", "0006_fenced")]
     operations: ClassVar = [
-        cases("endpoints_assignment"),
         fenced(
             "endpoints.Assignment",
             trial="time_point__subject__trial_site__trial",
             site="time_point__subject__trial_site",
             owner="reader",
+            anchored=True,
         ),
+        cases("endpoints_assignment"),
         fenced(
             "endpoints.EndpointResult",
             trial="subject__trial_site__trial",

@@ -10,13 +10,26 @@ from trials.fences.operation import fenced
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("imaging", "0005_withdrawal"), ("trials", "0010_fenced")]
     operations: ClassVar = [
-        fenced("imaging.IncomingFile", trial="submission__trial_site__trial", site="submission__trial_site"),
+        # Each hangs on the one before.
+        fenced(
+            "imaging.Study",
+            trial="time_point__subject__trial_site__trial",
+            site="time_point__subject__trial_site",
+            anchored=True,
+        ),
+        fenced(
+            "imaging.Series",
+            trial="study__time_point__subject__trial_site__trial",
+            site="study__time_point__subject__trial_site",
+            anchored=True,
+        ),
         fenced(
             "imaging.Instance",
             trial="series__study__time_point__subject__trial_site__trial",
             site="series__study__time_point__subject__trial_site",
             anchored=True,
         ),
+        fenced("imaging.IncomingFile", trial="submission__trial_site__trial", site="submission__trial_site"),
         fenced(
             "imaging.QCCheck",
             trial="time_point__subject__trial_site__trial",
@@ -50,18 +63,6 @@ class Migration(migrations.Migration):
             "imaging.SeclusionDecision",
             trial="seclusion__subject__trial_site__trial",
             site="seclusion__subject__trial_site",
-        ),
-        fenced(
-            "imaging.Series",
-            trial="study__time_point__subject__trial_site__trial",
-            site="study__time_point__subject__trial_site",
-            anchored=True,
-        ),
-        fenced(
-            "imaging.Study",
-            trial="time_point__subject__trial_site__trial",
-            site="time_point__subject__trial_site",
-            anchored=True,
         ),
         fenced("imaging.Submission", trial="trial_site__trial", site="trial_site"),
     ]

@@ -4,6 +4,7 @@ The functions belong to the owner of the tables (SECURITY DEFINER) and pass the 
 asked the fenced memberships itself would ask for ever.
 """
 
+from trials.fences.anchors import COLUMN, SITE, TRIAL
 from trials.roles import TABLE, Act, Reach, Role
 
 _PERSON = """
@@ -55,10 +56,8 @@ _CODES = """
   WHERE t.id = ANY ((SELECT corelab_trials('any'))::bigint[])
 """
 _CASE = """
-  SELECT coalesce(array_agg(DISTINCT {which}), '{{}}') FROM {assignments} a
-  JOIN trials_timepoint p ON p.id = a.time_point_id JOIN trials_subject s ON s.id = p.subject_id
-  JOIN trials_trialsite x ON x.id = s.trial_site_id
-  WHERE a.reader_id = corelab_person() AND x.trial_id = ANY ((SELECT corelab_trials('own'))::bigint[])
+  SELECT coalesce(array_agg(DISTINCT a.{which}), '{{}}') FROM {assignments} a
+  WHERE a.reader_id = corelab_person() AND a.{trial} = ANY ((SELECT corelab_trials('own'))::bigint[])
 """
 _NO_CASE = "SELECT '{}'::bigint[]"
 
@@ -78,12 +77,12 @@ def lookups(*, schema: str) -> tuple[str, ...]:
 
 def cases(assignments: str, *, schema: str) -> tuple[str, ...]:
     """Return the SQL that lists the subjects who are cases of the reader who asks, and their sites; "" for none yet."""
-    which = {"corelab_cases": "p.subject_id", "corelab_case_sites": "s.trial_site_id"}
+    which = {"corelab_cases": COLUMN, "corelab_case_sites": SITE}
     return tuple(
         _asked(
             f"{name}()",
             "bigint[]",
-            _CASE.format(assignments=assignments, which=column) if assignments else _NO_CASE,
+            _CASE.format(assignments=assignments, which=column, trial=TRIAL) if assignments else _NO_CASE,
             schema,
         )
         for name, column in which.items()

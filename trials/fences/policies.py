@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from trials.fences.anchors import COLUMN, SUBJECT, anchors, passes_subject, released, subject_of, trial_of
+from trials.fences.anchors import COLUMN, SITE, SUBJECT, anchors, passes_subject, released, subject_of, trial_of
 from trials.fences.tables import Way
 
 NAME = "corelab_fence"
@@ -71,27 +71,33 @@ def _reached(model: type[Model], way: Way) -> str:
     table = model._meta.db_table
     if way.trial == "self":
         return f"{table}.id = ANY {_ANY}"
+    if way.fence.anchored:
+        reached = f"({table}.{SITE} = ANY {_SITES} OR {table}.{COLUMN} = ANY {_CASES})"
+        return f"{reached}{_unblinding(model, way)}"
     first, _, rest = way.trial.partition("__")
-    here = f"{table}.{_column(model, first)}"
     if not rest:
-        return _on_trial(model, way, here)
+        return _on_trial(model, way, f"{table}.{_column(model, first)}")
+    return _under_another(model, way, first, rest)
+
+
+def _under_another(model: type[Model], way: Way, first: str, rest: str) -> str:
+    """A table whose trial is that of another row: what it answers to is asked of itself where it can be."""
+    table = model._meta.db_table
     if rest == "trial" and way.site == first:
         case = f" OR {table}.id = ANY {_CASES}" if model._meta.label == SUBJECT else ""
-        return f"{here} = ANY {_SITES}{case}"
+        return f"{table}.{_column(model, first)} = ANY {_SITES}{case}"
     if way.site and "__" not in way.site and way.site != first:
         return f"{table}.{_column(model, way.site)} = ANY {_SITES}"
     if not way.site and passes_subject(model, way.trial):
         return f"{trial_of(model, way.trial, row=table)} = ANY {_WHOLE}"
-    return f"{_parent(model, way, first)}{_unblinding(model, way)}"
+    return f"{_parent(model, first)}{_unblinding(model, way)}"
 
 
-def _parent(model: type[Model], way: Way, first: str) -> str:
-    """Ask whether the row is visible that this one hangs on: for an anchored one, the subject itself."""
+def _parent(model: type[Model], first: str) -> str:
+    """Ask whether the row is visible that this one hangs on."""
     field: Any = model._meta.get_field(first)
-    column, table = field.column, field.related_model._meta.db_table
-    if way.fence.anchored:
-        column, table = COLUMN, "trials_subject"
-    return f"(SELECT true FROM {table} u WHERE u.id = {model._meta.db_table}.{column})"  # noqa: S608  our own names
+    parent = field.related_model._meta.db_table
+    return f"(SELECT true FROM {parent} u WHERE u.id = {model._meta.db_table}.{field.column})"  # noqa: S608  our own names
 
 
 def _on_trial(model: type[Model], way: Way, trial: str) -> str:
@@ -114,7 +120,7 @@ def _unblinding(model: type[Model], way: Way) -> str:
         return ""
     table = model._meta.db_table
     own = f"{table}.{_column(model, way.owner)} = {_PERSON} OR " if has_owner else ""
-    subject = subject_of(model, way.site, row=table)
+    subject = f"{table}.{COLUMN}" if way.fence.anchored else subject_of(model, way.site, row=table)
     return f" AND ({own}{subject} <> ALL {_CASES})"
 
 

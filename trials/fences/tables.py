@@ -11,7 +11,8 @@ class Fence:
 
     A table that hangs on the trial itself is open to roles that stand on the whole trial; `shared` opens it to site
     staff and readers too. A table under a subject is open to whoever reaches the subject; `blinded` closes it to
-    readers. `anchored` writes the subject beside each row of a large table deep under it (see trials.fences.anchors).
+    readers. `anchored` writes subject, site and trial beside each row of a large table deep under them
+    (see trials.fences.anchors); what it hangs on is a subject, or anchored too.
     """
 
     shared: bool = False

@@ -31,8 +31,9 @@ class Migration(migrations.Migration):
         fenced("trials.Retention", trial="trial"),
         fenced("trials.ScheduledTimePoint", trial="charter__trial"),
         fenced("trials.Subject", trial="trial_site__trial", site="trial_site"),
-        fenced("trials.TimePoint", trial="subject__trial_site__trial", site="subject__trial_site"),
-        held("trials.TimePoint", "subject"),
+        held("trials.Subject", "trial_site"),
+        held("trials.TrialSite", "trial"),
+        fenced("trials.TimePoint", trial="subject__trial_site__trial", site="subject__trial_site", anchored=True),
         fenced("trials.Trial", trial="self"),
         fenced("trials.TrialSite", trial="trial", site="self"),
     ]
