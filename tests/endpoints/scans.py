@@ -11,11 +11,9 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from audit.context import acting
 from config.demo.phantom import SUBJECTS, Grid, Lesion, Organ, ScanSpec, make_ct, make_seg, to_bytes
 from imaging import archive
 from imaging.models import Instance, Series, Study, Submission
-from tests.people import STAGE, STAGE_REASON
 from trials.models import Subject, TimePoint
 
 GRID = Grid(columns=96, rows=80, slices=8, pixel_spacing=1.5, slice_spacing=3.0)
@@ -33,7 +31,6 @@ class Scan:
     slices: list[Dataset]
 
 
-@acting(STAGE, reason=STAGE_REASON)
 def time_point(subject: Subject, code: str) -> TimePoint:
     points = TimePoint.objects.select_related("subject__trial_site__trial", "scheduled")
     return points.get(subject=subject, scheduled__code=code)
@@ -46,7 +43,6 @@ def spec(code: str, *, grid: Grid = GRID, lesions: tuple[Lesion, ...] = ()) -> S
     )
 
 
-@acting(STAGE, reason=STAGE_REASON)
 def accept(subject: Subject, code: str) -> TimePoint:
     point = time_point(subject, code)
     TimePoint.objects.filter(pk=point.pk).update(state=TimePoint.State.ACCEPTED)
@@ -107,7 +103,6 @@ def _own(subject: Subject, uid: str) -> str:
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{subject.code}|{uid}').int}"
 
 
-@acting(STAGE, reason=STAGE_REASON)
 def file(point: TimePoint, objects: Sequence[Dataset], *, day: int | None) -> Series:
     """Write the objects into the archive and their rows into the database, as filing does."""
     first = objects[0]
