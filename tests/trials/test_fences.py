@@ -15,14 +15,13 @@ from django.db.models import Model
 from django.test import override_settings
 from django.utils import timezone
 
-from audit import context
 from audit.actor import machine
 from audit.context import acting, widened
 from audit.watching.expected import installed
 from config import grants
 from imaging.models import QCDecision, Submission
 from tests.cast import Cast, actor_for, person
-from tests.people import STAGE
+from tests.people import STAGE, nobody
 from tests.roles import become_owner, fenced_throughout, make
 from tests.services import lacking
 from tests.test_access_matrix import Objects, foreign, own  # noqa: F401  fixtures
@@ -82,6 +81,7 @@ WIDENED = {
     "imaging/services/erasure.py": {"equal bytes of another trial are stored once"},
     "imaging/services/quotas.py": {"the room of a trial is taken by all its sites"},
     "privacy/services/recipients.py": {"who received something is told to whoever takes consent back"},
+    "privacy/services/reapplying.py": {"every erasure is in force, whoever asks or nobody"},
     "reports/verifying.py": {"whoever has a report may ask whether it holds"},
     "trials/forms.py": {"an AE title is one site's in all trials", "a short code is one trial's in the installation"},
     "trials/services/accounts.py": {"roles of other days reach nothing, and are told to their holder"},
@@ -114,15 +114,6 @@ def _fenced(_on_postgresql: None, request: pytest.FixtureRequest) -> Iterator[No
             request.getfixturevalue(name)
     with fenced_throughout():
         yield
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    token = context._OPEN.set(None)
-    try:
-        yield
-    finally:
-        context._OPEN.reset(token)
 
 
 def roaded() -> list[type[Model]]:

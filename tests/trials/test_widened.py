@@ -4,6 +4,7 @@ On PostgreSQL what our code asks here is fenced by who acts; on SQLite the same 
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,12 @@ from audit.selectors import Wanted
 from audit.signing import SignatureRefused
 from imaging.models import Instance, QCDecision, Submission
 from imaging.services import erasure, quality, quotas
-from privacy.services import recipients
+from privacy.services import reapplying, recipients, tombstones
 from tests.cast import TODAY, Cast, actor_for, add_form
 from tests.endpoints.desk import assign
 from tests.endpoints.scans import file_scan
 from tests.imaging.scans import baseline_of
-from tests.people import STAGE
+from tests.people import STAGE, nobody
 from tests.signing import prove
 from tests.test_access_matrix import Objects, foreign  # noqa: F401  a fixture
 from trials.agreement import Gate, Why
@@ -165,6 +166,18 @@ def test_a_form_that_was_signed_is_not_signed_again_by_somebody_who_cannot_see_t
     with acting(actor_for(cast.stranger)), pytest.raises(SignatureRefused) as refused:
         quality.decide(by=actor_for(cast.stranger), proof=prove(by, offer), **verdict)
     assert refused.value.code == "replayed"
+
+
+@pytest.mark.req("R-RLS-12")
+def test_an_erasure_that_a_backup_undid_is_seen_by_a_page_where_nobody_acts(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
+    assert reapplying.is_clear()
+    tombstones.append({"id": "an erasure", "trial": cast.trial.code})
+    for asker in (nobody(), acting(actor_for(cast.alba)), acting(STAGE)):
+        with asker:
+            assert not reapplying.is_clear()
 
 
 @pytest.mark.req("R-RLS-12")
