@@ -75,6 +75,7 @@ UNFENCED = {
 WIDENED = {
     "audit/signing.py": {"a form is signed once, whoever brings it"},
     "audit/services.py": {"whoever acts may tell of it", "the door counts before it knows anybody"},
+    "config/management/commands/seed_demo.py": {"the demo goes into an empty database"},
     "identity/services/unlocking.py": {
         "that a foreign window was tried is told of its subject, before it is refused",
     },
