@@ -6,6 +6,7 @@ On PostgreSQL what our code asks here is fenced by who acts; on SQLite the same 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -174,7 +175,7 @@ def test_an_erasure_that_a_backup_undid_is_seen_by_a_page_where_nobody_acts(
 ) -> None:
     settings.ERASURES_FILE = tmp_path / "erasures.jsonl"
     assert reapplying.is_clear()
-    tombstones.append({"id": "an erasure", "trial": cast.trial.code})
+    tombstones.append({"id": str(uuid4()), "trial": cast.trial.code})
     for asker in (nobody(), acting(actor_for(cast.alba)), acting(STAGE)):
         with asker:
             assert not reapplying.is_clear()
