@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import psycopg
@@ -40,9 +41,9 @@ def _side(path: str) -> int:
 
 
 def _is_asked_by_a_test() -> bool:
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and _side(frame.f_code.co_filename) == _OUTSIDE:
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return frame is not None and _side(frame.f_code.co_filename) == _TEST
 
 
