@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psycopg
@@ -41,7 +40,7 @@ def _side(path: str) -> int:
 
 
 def _is_asked_by_a_test() -> bool:
-    frame: FrameType | None = sys._getframe(2)
+    frame: Any = sys._getframe(2)
     while frame is not None and _side(frame.f_code.co_filename) == _OUTSIDE:
         frame = frame.f_back
     return frame is not None and _side(frame.f_code.co_filename) == _TEST

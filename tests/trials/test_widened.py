@@ -26,7 +26,7 @@ from tests.signing import prove
 from tests.test_access_matrix import Objects, foreign  # noqa: F401  a fixture
 from trials.agreement import Gate, Why
 from trials.forms import SiteForm, TrialForm
-from trials.models import ConsentForm, Disclosure, Membership, Subject, Trial, TrialSite, User
+from trials.models import ConsentForm, Disclosure, Membership, Restriction, Subject, Trial, TrialSite, User
 from trials.roles import Role
 from trials.services import accounts, consent, restriction, trail, trials
 from trials.services.corrections import SiteChange, correct_site, values_of
@@ -94,7 +94,7 @@ def test_the_consent_gate_answers_the_same_whoever_asks(cast: Cast, reconsent: C
 
 @pytest.mark.req("R-RLS-12")
 def test_a_restriction_holds_whoever_asks(cast: Cast) -> None:
-    by, ground = actor_for(cast.officer), restriction.Restriction.Ground.ACCURACY
+    by, ground = actor_for(cast.officer), Restriction.Ground.ACCURACY
     restriction.restrict(by=by, subject=cast.subject_a, ground=ground, reason="a letter")
     for user in everybody(cast):
         with acting(actor_for(user)):

@@ -22,6 +22,11 @@ def stands_on(anchor: str, key: int | None) -> Q:
 class _Anchor(F):
     """A column of the asked row itself that no model names."""
 
+    def __init__(self, column: str) -> None:
+        # Its name is what tells one from another where Django puts conditions together.
+        super().__init__(column)
+        self.column = column
+
     def resolve_expression(
         self,
         query: Any = None,
@@ -31,7 +36,7 @@ class _Anchor(F):
         for_save: bool = False,  # noqa: ARG002, FBT001, FBT002  Django's signature
     ) -> Any:
         key: Any = query.resolve_ref("pk", allow_joins, reuse, summarize)
-        return _AnchorCol(key.alias, key.target, column=self.name)
+        return _AnchorCol(key.alias, key.target, column=self.column)
 
 
 class _AnchorCol(Col):
@@ -39,8 +44,8 @@ class _AnchorCol(Col):
         super().__init__(alias, target, BigIntegerField())
         self.column = column
 
-    def as_sql(self, compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
-        return f"{compiler.quote_name_unless_alias(self.alias)}.{compiler.quote_name_unless_alias(self.column)}", []
+    def as_sql(self, compiler: Any, _connection: Any) -> tuple[str, tuple[str | int, ...]]:
+        return f"{compiler.quote_name_unless_alias(self.alias)}.{compiler.quote_name_unless_alias(self.column)}", ()
 
     def relabeled_clone(self, relabels: Any) -> "_AnchorCol":
         return _AnchorCol(relabels.get(self.alias, self.alias), self.target, column=self.column)
