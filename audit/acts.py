@@ -24,6 +24,8 @@ OF_TRIALS: dict[str, Any] = {
     "charter.changed": _("charter settings changed"),
     "charter.amended": _("next charter version started"),
     "charter.approved": _("charter approved"),
+    "profile.written": _("de-identification profile written"),
+    "profile.tried": _("de-identification profile tried on an object"),
     "time_point.scheduled": _("time point planned"),
     "time_point.unscheduled": _("planned time point removed"),
     "series.required": _("series required"),

@@ -72,7 +72,7 @@ _WARNINGS = {
     Option.RETAIN_FULL_DATES: "With retain-full-dates the true days of every examination stay in the images.",
     Option.RETAIN_UIDS: "With retain-uids the hospital can find the person by the identifiers in every image.",
     Option.RETAIN_INSTITUTION_IDENTITY: "With retain-institution-identity the hospital's name stays in the images.",
-    Option.RETAIN_DEVICE_IDENTITY: "With retain-device-identity station names and serial numbers stay: they tell where.",
+    Option.RETAIN_DEVICE_IDENTITY: "With retain-device-identity station names and serial numbers stay.",
 }
 
 
