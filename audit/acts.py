@@ -52,6 +52,7 @@ OF_TRIALS: dict[str, Any] = {
     "delivery.assigned": _("delivery assigned to a time point"),
     "delivery.opened": _("delivery opened"),
     "delivery.deidentified": _("delivery de-identified"),
+    "delivery.certified": _("certificate of de-identification made"),
     "delivery.quarantined": _("delivery refused and kept encrypted"),
     "delivery.stalled": _("delivery stopped by a fault"),
     "delivery.resumed": _("delivery resumed"),

@@ -100,8 +100,9 @@ def _clean(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    policy = _profile_of(options).policy
     try:
-        _print(explain(read_source(options.file.read_bytes()), policy=_profile_of(options).policy))
+        _print(explain(read_source(options.file.read_bytes()), policy=policy))
     except Rejected as refused:
         sys.stdout.write(f"rejected ({refused.code}): {refused.reason}\n")
         return 1

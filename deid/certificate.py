@@ -1,5 +1,6 @@
 """The record of what was executed and done, by object and in all, without any value: one shape for server and site."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -38,20 +39,35 @@ def executed(policy: Policy) -> Record:
 
 
 def certificate(policy: Policy, records: Iterable[Mapping[str, Any]]) -> Record:
-    """Return the certificate of a run: what was in force, counts, actions by tag in all, and each object's record."""
-    files = [dict(each) for each in records]
+    """Return the certificate of a run: what was in force, counts, actions by tag in all, and each object's record.
+
+    Slices of one series are treated alike: the actions by tag stand once, as a pattern, and each object names its own.
+    """
+    patterns: dict[str, int] = {}
+    files = [_with_pattern(dict(each), patterns) for each in records]
+    told = {str(number): json.loads(actions) for actions, number in patterns.items()}
+    decided = Counter(each["decision"] for each in files)
     return {
         **executed(policy),
-        "cleaned": sum(each["decision"] == "cleaned" for each in files),
-        "refused": sum(each["decision"] == "refused" for each in files),
-        "actions": _in_all(files),
+        "cleaned": decided["cleaned"],
+        "refused": decided["refused"],
+        "actions": _in_all(files, told),
+        "patterns": told,
         "files": files,
     }
 
 
-def _in_all(files: list[Record]) -> dict[str, dict[str, int]]:
+def _with_pattern(record: Record, patterns: dict[str, int]) -> Record:
+    if "actions" in record:
+        actions = json.dumps(record.pop("actions"), sort_keys=True)
+        record["pattern"] = str(patterns.setdefault(actions, len(patterns) + 1))
+    return record
+
+
+def _in_all(files: list[Record], patterns: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Record:
     found: dict[str, Counter[str]] = {}
-    for each in files:
-        for tag, deeds in each.get("actions", {}).items():
-            found.setdefault(tag, Counter()).update(deeds)
+    for number, count in Counter(each["pattern"] for each in files if "pattern" in each).items():
+        for tag, deeds in patterns[number].items():
+            sums = found.setdefault(tag, Counter())
+            sums.update({deed: times * count for deed, times in deeds.items()})
     return {tag: dict(deeds) for tag, deeds in sorted(found.items())}

@@ -9,7 +9,7 @@ from itertools import takewhile
 from deid import uptake
 from deid.choices import KEEPABLE_VRS, REPLACEABLE_VRS, Choices, TagAction, TagRule, usual_vr, written
 from deid.dictionary import allowed_vrs
-from deid.elements import PIXEL_TAGS
+from deid.elements import PIXEL_TAGS, TEXT_VRS
 from deid.explain import name_of
 from deid.options import COLUMNS, DATES, Option
 from deid.plan import Deed, deeds_anywhere, is_gone
@@ -61,6 +61,8 @@ def _option_warnings(choices: Choices) -> Iterator[str]:
             yield f"The option {option} does nothing here: every attribute it speaks of is decided otherwise."
         elif option in _WARNINGS:
             yield _WARNINGS[option]
+    if not choices.options & DATES:
+        yield "Without an option for dates nothing can tell on which day of the trial a scan was made."
     if choices.admits_unknown:
         yield (
             "Kinds of objects that the standard's tables do not know are taken where their maker is known and they say "
@@ -113,12 +115,11 @@ def _word_warnings(choices: Choices) -> Iterator[str]:
 
 
 def _cleans_text(choices: Choices) -> bool:
-    cleaning = {Option.CLEAN_DESCRIPTORS, Option.CLEAN_GRAPHICS, Option.CLEAN_STRUCTURED_CONTENT,
-                Option.RETAIN_SAFE_PRIVATE}  # fmt: skip
-    kept = (rule for rule in choices.tag_rules if rule.action is TagAction.KEEP)
-    return bool(cleaning & choices.options) or any(
-        usual_vr(rule.tag) in {"LO", "SH", "LT", "ST", "UT", "UC"} for rule in kept
-    )
+    """Whether some text is cleaned word by word: of the table, of a line, or of a maker's safe attributes."""
+    tags = [*rows(), *(rule.tag for rule in choices.tag_rules)]
+    texts = (tag for tag in tags if usual_vr(tag) in TEXT_VRS)
+    is_private = Option.RETAIN_SAFE_PRIVATE in choices.options
+    return is_private or any(Deed.CLEAN_TEXT in deeds_anywhere(choices, tag) for tag in texts)
 
 
 def _tag_errors(choices: Choices) -> Iterator[str]:
