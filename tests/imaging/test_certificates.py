@@ -38,7 +38,7 @@ def sign_profile(cast: Cast, choices: Choices) -> Charter:
 
 def described() -> bytes:
     dataset = ct_slice(1)
-    dataset.SeriesDescription = "CHEST plutonia for Zweistein"
+    dataset.SeriesDescription = "CHEST plutonia Zweistein"
     return to_bytes(dataset)
 
 

@@ -173,7 +173,7 @@ def test_the_page_writes_shows_and_hands_out_the_profile(cast: Cast, draft: Char
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ({"tags": "(0010,4000) keep I want it"}, "ruled by the Basic Profile"),
+        ({"tags": "(0010,0010) keep I want it"}, "ruled by the Basic Profile"),
         ({"tags": "series description keep it"}, "no attribute with a decision"),
         ({"tags": "(0028,0010) remove"}, "say why it is decided otherwise"),
         ({"words": "a1"}, "no word that can be let through"),

@@ -38,15 +38,15 @@ class Migration(migrations.Migration):
             name="DeidProfile",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("options", models.JSONField(default=list, verbose_name="options")),
+                ("options", models.JSONField(blank=True, default=list, verbose_name="options")),
                 (
                     "unknown_objects",
                     models.CharField(
                         max_length=10, verbose_name="kinds of objects that the standard's tables do not know"
                     ),
                 ),
-                ("words", models.JSONField(default=list, verbose_name="words that may stay in descriptions")),
-                ("tags", models.JSONField(default=list, verbose_name="single attributes")),
+                ("words", models.JSONField(blank=True, default=list, verbose_name="words that may stay in descriptions")),
+                ("tags", models.JSONField(blank=True, default=list, verbose_name="single attributes")),
                 ("tried_sha256", models.CharField(blank=True, max_length=64)),
                 (
                     "charter",

@@ -17,10 +17,10 @@ class DeidProfile(models.Model):
 
     charter = models.OneToOneField("trials.Charter", on_delete=models.PROTECT, related_name="profile")
     # As `deid.choices` tells and reads them.
-    options = models.JSONField(_("options"), default=list)
+    options = models.JSONField(_("options"), default=list, blank=True)
     unknown_objects = models.CharField(_("kinds of objects that the standard's tables do not know"), max_length=10)
-    words = models.JSONField(_("words that may stay in descriptions"), default=list)
-    tags = models.JSONField(_("single attributes"), default=list)
+    words = models.JSONField(_("words that may stay in descriptions"), default=list, blank=True)
+    tags = models.JSONField(_("single attributes"), default=list, blank=True)
     # SHA-256 of the choices that somebody last tried on an object; "" before.
     tried_sha256 = models.CharField(max_length=64, blank=True)
 
