@@ -58,7 +58,7 @@ class ProfileForm(forms.Form):
     )
     tags = forms.CharField(
         label=__("Single attributes"),
-        help_text=__("A line for each: its tag, keep or remove, and why. (0018,9004) keep the tracer's protocol"),
+        help_text=__("A line for each: its tag, keep or remove, and why, as in: (0018,1151) remove not measured here"),
         widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
         max_length=40_000,
         required=False,
@@ -93,7 +93,7 @@ def _rule(line: str) -> TagRule:
         return TagRule(tag=read_tag(tag), action=TagAction(action.casefold()), reason=reason)
     except ValueError:
         raise forms.ValidationError(
-            _("This line is no attribute with a decision: %(line)s. Write it as (0018,9004) keep, and why."),
+            _("This line is no attribute with a decision: %(line)s. Write it as (0018,1151) remove, and why."),
             code="line",
             params={"line": line[:60]},
         ) from None
