@@ -112,12 +112,14 @@ def _may_stay(item: Item, tag: int) -> bool:
 def _shown(element: Element, *, charset: Element | None) -> str:
     if element.items is not None:
         return f"({len(element.items)})"
-    size = len(element.value)
+    size = sum(map(len, element.fragments)) if element.fragments is not None else len(element.value)
     if element.vr in STRING_VRS or element.vr == "UN":
         text = decoded(element, charset=charset).strip("\0 ")
         if text.isprintable():
             return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-    if element.vr in _FORMATS and size % WORD_SIZES[element.vr] == 0:
-        numbers = struct.unpack(f"<{size // WORD_SIZES[element.vr]}{_FORMATS[element.vr]}", bytes(element.value))
-        return "\\".join(f"{each:g}" for each in numbers[:MOST_NUMBERS]) + ("…" if len(numbers) > MOST_NUMBERS else "")
+    word = WORD_SIZES.get(element.vr, 1)
+    if element.vr in _FORMATS and size % word == 0:
+        count = min(size // word, MOST_NUMBERS)
+        numbers = struct.unpack(f"<{count}{_FORMATS[element.vr]}", bytes(element.value[: count * word]))
+        return "\\".join(f"{each:g}" for each in numbers) + ("…" if size > count * word else "")
     return f"[{size} B]"

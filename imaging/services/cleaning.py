@@ -35,6 +35,10 @@ def clean(by: Actor, submission: Submission) -> None:
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    # A worker that died half way may have gone by rules, or an engine, that are not in force any more.
+    submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
+        state=State.RECEIVED
+    )
     for file in submission.files.filter(state=State.RECEIVED):
         _clean_one(file, key=key, policy=policy, context=context)
         go_on(submission)

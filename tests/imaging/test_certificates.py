@@ -17,9 +17,11 @@ from deid.examples import Example
 from deid.tables import table_edition
 from imaging import archive, progress
 from imaging.models import CleaningCertificate, Instance, Study, Submission
+from imaging.services import cleaning, road, stages
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
 from tests.signing import approve
+from trials.keys import trial_key
 from trials.models import Charter
 from trials.selectors import policy_of
 from trials.services import charters, profiles
@@ -65,6 +67,19 @@ def test_a_draft_changes_nothing_on_the_road(cast: Cast) -> None:
     drive(send(cast.alba, baseline_of(cast), [described()]))
     assert Instance.objects.get().policy_digest == policy_of(cast.charter).digest
     assert Instance.objects.get().facts["profile"] == "basic 1"
+
+
+@pytest.mark.req("R-PROF-10")
+def test_a_delivery_cut_half_way_is_cleaned_by_one_set_of_rules(cast: Cast) -> None:
+    delivery = send(cast.alba, baseline_of(cast), [to_bytes(ct_slice(number)) for number in range(2)])
+    opened = road.claim(str(delivery.pk))
+    assert opened
+    stages.run(opened)
+    context = {"key": trial_key(cast.trial), "context": cleaning.clinical_trial(baseline_of(cast))}
+    cleaning._clean_one(opened.files.all()[0], policy=policy_of(cast.charter), **context)
+    charter = sign_profile(cast, WORDS)
+    drive(delivery)
+    assert set(Instance.objects.values_list("policy_digest", flat=True)) == {policy_of(charter).digest}
 
 
 @pytest.mark.req("R-PROF-15")

@@ -169,6 +169,17 @@ def test_the_page_writes_shows_and_hands_out_the_profile(cast: Cast, draft: Char
     assert client.post(ADDRESS, TYPED).status_code == 403
 
 
+@pytest.mark.req("R-PROF-08")
+def test_who_writes_on_a_charter_that_was_frozen_meanwhile_is_told_so(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    approve(cast.coordinator, draft)
+    client.force_login(cast.coordinator)
+    answer = client.post(ADDRESS, TYPED)
+    assert answer.status_code == 400
+    assert "This charter is frozen" in answer.content.decode()
+
+
 @pytest.mark.req("R-PROF-02")
 @pytest.mark.parametrize(
     ("told", "sentence"),

@@ -18,7 +18,7 @@ from deid.comparison import Comparison, Row
 from deid.examples import Example
 from trials import access
 from trials.http import ActorRequest
-from trials.models import Charter
+from trials.models import Charter, DeidProfile
 from trials.profile_forms import OPTION_NAMES, LookForm, ProfileForm, typed
 from trials.roles import Act
 from trials.selectors import choices_of, exported_profile, policy_of, profile_of
@@ -40,12 +40,19 @@ def show(request: ActorRequest, code: str, version: int) -> HttpResponse:
         return _page(request, _charter(request, code, version, Act.CHARTER_VIEW))
     charter = _charter(request, code, version, Act.TRIAL_EDIT)
     form = ProfileForm(request.POST)
-    reason = request.POST.get("reason", "")
-    if attempt(form, lambda: profiles.write(by=request.actor, charter=charter, choices=form.choices, reason=reason)):
+    if attempt(form, lambda: _write(request, charter, form)):
         messages.success(request, _("The profile is saved. Now try it on an object."))
         return redirect("profile", code, version)
     charter.refresh_from_db()
+    # A frozen charter shows no form that could tell its own refusal.
+    for error in form.non_field_errors() if charter.state != Charter.State.DRAFT else ():
+        messages.error(request, str(error))
     return _page(request, charter, form=form)
+
+
+def _write(request: ActorRequest, charter: Charter, form: ProfileForm) -> DeidProfile:
+    reason = form.cleaned_data["reason"]
+    return profiles.write(by=request.actor, charter=charter, choices=form.choices, reason=reason)
 
 
 def _page(
