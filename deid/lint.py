@@ -17,6 +17,7 @@ from deid.tables import Row, objects, rows
 from deid.vocabulary import vocabulary
 
 LONGEST_WORD, SHORTEST_WORD, MOST_WORDS, MOST_TAG_RULES = 32, 3, 500, 200
+_STUDY_DATE = 0x00080020
 _TAKEN = frozenset({Deed.REMOVE, Deed.EMPTY, Deed.DUMMY})
 
 
@@ -61,8 +62,8 @@ def _option_warnings(choices: Choices) -> Iterator[str]:
             yield f"The option {option} does nothing here: every attribute it speaks of is decided otherwise."
         elif option in _WARNINGS:
             yield _WARNINGS[option]
-    if not choices.options & DATES:
-        yield "Without an option for dates nothing can tell on which day of the trial a scan was made."
+    if deeds_anywhere(choices, _STUDY_DATE) & _TAKEN:
+        yield "Without the study date nothing can tell on which day of the trial a scan was made."
     if choices.admits_unknown:
         yield (
             "Kinds of objects that the standard's tables do not know are taken where their maker is known and they say "
@@ -80,8 +81,8 @@ _WARNINGS = {
 
 def _does_nothing(option: Option, choices: Choices) -> bool:
     """Whether each cell of the option's column is decided by an earlier option or by a line for the attribute."""
-    if option is Option.RETAIN_SAFE_PRIVATE:
-        return False
+    if option is Option.RETAIN_SAFE_PRIVATE or not COLUMNS[option].name:
+        return False  # decided by creator, or no matter of attributes
     taken = {rule.tag for rule in choices.tag_rules if rule.action is TagAction.REMOVE}
     earlier = [each for each in takewhile(lambda each: each is not option, Option) if each in choices.options]
     return all(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as __
 from deid import Option
 from deid.choices import Choices, TagAction, TagRule, read_tag, written
 from deid.examples import Example
-from deid.options import DATES
+from deid.options import COLUMNS, DATES
 from trials.services.profiles import LARGEST_LOOK
 
 OPTION_NAMES: dict[Option, Any] = {
@@ -24,6 +24,11 @@ OPTION_NAMES: dict[Option, Any] = {
 }
 _REMOVED = "removed"
 _LINE_PARTS = 3
+
+
+def named(option: Option) -> Any:
+    """Return an option in words, the standard's where there are none of ours."""
+    return OPTION_NAMES.get(option, COLUMNS[option].meaning)
 
 
 class ProfileForm(forms.Form):
@@ -41,7 +46,7 @@ class ProfileForm(forms.Form):
     options = forms.MultipleChoiceField(
         label=__("Options of PS3.15"),
         widget=forms.CheckboxSelectMultiple,
-        choices=[(option.value, name) for option, name in OPTION_NAMES.items()],
+        choices=[(option.value, named(option)) for option in Option if option not in DATES],
         required=False,
     )
     admits_unknown = forms.BooleanField(

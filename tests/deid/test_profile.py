@@ -126,6 +126,7 @@ def test_what_cannot_be_executed_truthfully_is_an_error(choices: Choices, word: 
         (Choices(words=frozenset({"liver"}), options=DEFAULT_OPTIONS | {Option.CLEAN_DESCRIPTORS}), "stay already"),
         (Choices(admits_unknown=True), "all pictures have in common"),
         (Choices(options=frozenset()), "on which day"),
+        (only(0x00080020, TagAction.REMOVE), "on which day"),
         (Choices(options=DEFAULT_OPTIONS | {Option.RETAIN_UIDS}), "retain-uids"),
         (
             Choices(

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from deid import Rejected
 from deid.comparison import Comparison, Row
 from deid.examples import Example
+from deid.options import DATES
 from trials import access
 from trials.http import ActorRequest
 from trials.models import Charter, DeidProfile
-from trials.profile_forms import OPTION_NAMES, LookForm, ProfileForm, typed
+from trials.profile_forms import LookForm, ProfileForm, named, typed
 from trials.roles import Act
 from trials.selectors import choices_of, exported_profile, policy_of, profile_of
 from trials.services import profiles
@@ -66,7 +67,7 @@ def _page(
         "profile": profile_of(charter),
         "policy": policy_of(charter),
         "choices": choices,
-        "option_names": [name for option, name in OPTION_NAMES.items() if option in choices.options],
+        "option_names": [named(option) for option in sorted(choices.options - DATES)],
         "findings": profiles.findings(charter),
         "is_tried": profiles.is_tried(charter),
         "form": form or ProfileForm(initial=typed(choices)) if may_edit and is_draft else None,
