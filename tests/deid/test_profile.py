@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 import deid
 from deid import DEFAULT_OPTIONS, Option, Policy, Rejected
@@ -185,7 +186,7 @@ def test_a_trials_own_word_stays_unless_it_names_the_person(key: bytes, trial: d
 
 def _of_unknown_kind(uid: str, *, burned_in: str = "NO") -> bytes:
     dataset = builders.ct()
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID(uid)
     dataset.BurnedInAnnotation = burned_in
     dataset.FilterType = "COPPER"
     return planting.encode(dataset)

@@ -75,8 +75,8 @@ def test_a_delivery_cut_half_way_is_cleaned_by_one_set_of_rules(cast: Cast) -> N
     opened = road.claim(str(delivery.pk))
     assert opened
     stages.run(opened)
-    context = {"key": trial_key(cast.trial), "context": cleaning.clinical_trial(baseline_of(cast))}
-    cleaning._clean_one(opened.files.all()[0], policy=policy_of(cast.charter), **context)
+    key, context = trial_key(cast.trial), cleaning.clinical_trial(baseline_of(cast))
+    cleaning._clean_one(opened.files.all()[0], key=key, policy=policy_of(cast.charter), context=context)
     charter = sign_profile(cast, WORDS)
     drive(delivery)
     assert set(Instance.objects.values_list("policy_digest", flat=True)) == {policy_of(charter).digest}
