@@ -47,7 +47,7 @@ def charter_contents(charter: Charter) -> dict[str, Any]:
 
 
 def _deidentification(charter: Charter) -> dict[str, Any]:
-    """Return what is told where there is something to tell: charters signed before say nothing of it."""
+    """Return what is told only where it was chosen: charters that were signed before keep their digest."""
     told: dict[str, Any] = {"measures_suv": True} if charter.measures_suv else {}
     if profile_of(charter) is not None:
         told["deidentification"] = choices_of(charter).told

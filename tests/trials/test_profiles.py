@@ -1,6 +1,7 @@
 """A charter's de-identification profile: written with a reason, tried, signed with the charter, and frozen then."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.urls import reverse
 
 from audit.models import AuditEvent
 from deid import DEFAULT_OPTIONS, Option
@@ -149,6 +151,19 @@ def test_setting_and_profile_never_say_two_things_about_age_and_weight(cast: Cas
     with pytest.raises(ValidationError) as refusal:
         charters.change_settings(by=actor_for(cast.coordinator), charter=draft, settings=told, reason=REASON)
     assert refusal.value.code == "profile-decides"
+
+
+@pytest.mark.req("R-PROF-08")
+def test_the_history_of_a_charter_tells_each_value_of_its_profile_and_why(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    write(cast, draft)
+    write(cast, draft, SUV)
+    client.force_login(cast.coordinator)
+    page = client.get(reverse("history", args=["charter", draft.pk])).content.decode()
+    assert "plutonia" in page
+    assert "retain-safe-private" in page
+    assert unescape(page).count(REASON) > 1
 
 
 @pytest.mark.req("R-PROF-08")
