@@ -35,7 +35,7 @@ def explain(source: Source, *, policy: Policy) -> tuple[Line, ...]:
 
 
 def profile_lines(policy: Policy, *, sop_class_uid: str) -> tuple[Line, ...]:
-    """Return what the policy does to each row of the table at the top of one kind of object."""
+    """Return what the policy does at the top of one kind of object: to each row of the table, and by its own lines."""
     plan = plan_for(sop_class_uid, policy)
     return tuple(
         Line(
@@ -45,7 +45,7 @@ def profile_lines(policy: Policy, *, sop_class_uid: str) -> tuple[Line, ...]:
             plan.rule(plan.root, tag).deed,
             _why(tag, plan, plan.root, policy),
         )
-        for tag in sorted(rows())
+        for tag in sorted(rows().keys() | {rule.tag for rule in policy.tag_rules})
     )
 
 
