@@ -171,8 +171,11 @@ class Cleaner:
 
     def _clean_text(self, element: Element) -> bytes:
         """Keep recognised words alone; what was taken out is searched for in the rest of the object."""
-        pairs = [clean_text(part, person=self.person) for part in self._decoded(element).split("\\")]
+        words = self.plan.words
+        pairs = [clean_text(part, person=self.person, words=words) for part in self._decoded(element).split("\\")]
         self.suspects.add_text(" ".join(gone for _, gone in pairs))
+        # The second look knows the reviewed words, not the trial's own.
+        self.kept_texts.extend(kept for kept, _ in pairs if words)
         return "\\".join(kept for kept, _ in pairs).encode()
 
     def _keep_text(self, element: Element) -> bytes | None:

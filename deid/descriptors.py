@@ -16,12 +16,12 @@ _EMPTY_BRACKETS = re.compile(r"\([^A-Za-z0-9()]*\)")
 _SHORT_WORD, _LONGEST_NUMBER = 2, 3
 
 
-def clean_text(text: str, *, person: Person) -> tuple[str, str]:
-    """Return what may stay of one value, in ASCII, and the words that were taken out."""
+def clean_text(text: str, *, person: Person, words: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Return what may stay of one value, in ASCII, and the words that were taken out; `words` are the trial's own."""
     gone: list[str] = []
 
     def judge(token: re.Match[str]) -> str:
-        if _is_recognised(token[0], person):
+        if _is_recognised(token[0], person, words):
             return token[0]
         gone.append(token[0])
         return ""
@@ -36,15 +36,16 @@ def clean_text(text: str, *, person: Person) -> tuple[str, str]:
     return (kept if any(map(str.isalnum, kept)) else ""), " ".join(gone)
 
 
-def _is_recognised(token: str, person: Person) -> bool:
+def _is_recognised(token: str, person: Person, words: frozenset[str]) -> bool:
     if not token.isascii():
         return False
     folded = fold_text(token)
-    return folded not in person.words and all(_is_known(run, person) for run in _RUNS.findall(folded))
+    return folded not in person.words and all(_is_known(run, person, words) for run in _RUNS.findall(folded))
 
 
-def _is_known(run: str, person: Person) -> bool:
+def _is_known(run: str, person: Person, words: frozenset[str]) -> bool:
     if run.isdigit():
         return len(run) <= _LONGEST_NUMBER and run not in person.numbers
-    known = vocabulary().short if len(run) <= _SHORT_WORD else vocabulary().harmless
-    return run in known and run not in person.words
+    is_short = len(run) <= _SHORT_WORD
+    is_listed = run in vocabulary().short if is_short else (run in vocabulary().harmless or run in words)
+    return is_listed and run not in person.words

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 
+from deid.choices import written
 from deid.cleaning import Cleaner
 from deid.codes import TRIPLET
 from deid.elements import PIXEL_TAGS, Element, Item, Source, text_of
@@ -18,7 +19,7 @@ from deid.pixels import clean_pixels
 from deid.plan import BINARIES, NUMBERS, Deed, Plan, plan_for
 from deid.provenance import METHOD, write_provenance
 from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue
-from deid.risk import require_low_risk
+from deid.risk import require_declared, require_low_risk
 from deid.vocabulary import admits_coded
 from deid.writer import encode_file, encode_item
 
@@ -76,6 +77,8 @@ def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) 
     require_low_risk(source.item, sop_class_uid=sop_class)
     _require_complete(source.item)
     plan = plan_for(sop_class, policy)
+    if plan.is_generic:
+        require_declared(source.item)
     cleaner = Cleaner(
         plan=plan,
         key=key,
@@ -119,7 +122,7 @@ def _by_deed(deeds: Counter[tuple[int, Deed]]) -> dict[str, int]:
 def _by_tag(deeds: Counter[tuple[int, Deed]]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for (tag, deed), count in sorted(deeds.items()):
-        found.setdefault(f"({tag >> 16:04X},{tag & 0xFFFF:04X})", {})[deed] = count
+        found.setdefault(written(tag), {})[deed] = count
     return found
 
 

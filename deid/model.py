@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 
-from deid.options import DEFAULT, Option, require_consistent
+from deid.choices import Choices
+from deid.options import require_consistent
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
 
@@ -45,7 +46,7 @@ class Rejected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Choices):
     """What one trial allows: the Basic Profile with options; without a word, dates move and content trees are cleaned.
 
     Raises ValueError for options that exclude each other.
@@ -53,15 +54,26 @@ class Policy:
 
     name: str = "basic"
     version: int = 1
-    options: frozenset[Option] = DEFAULT
 
     def __post_init__(self) -> None:
         require_consistent(self.options)
 
+    @classmethod
+    def of(cls, choices: Choices, *, name: str, version: int) -> "Policy":
+        """Return the policy that executes these choices. Raises ValueError where they exclude each other."""
+        return cls(
+            options=choices.options,
+            admits_unknown=choices.admits_unknown,
+            words=choices.words,
+            tag_rules=choices.tag_rules,
+            name=name,
+            version=version,
+        )
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the policy, the engine and the edition of Table E.1-1 it is executed with."""
-        facts = {"name": self.name, "version": self.version, "options": sorted(self.options)}
+        facts = {"name": self.name, "version": self.version, **self.told}
         facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -8,6 +8,7 @@ urlpatterns = [
     path("deliveries/<uuid:pk>/", views.submission, name="submission"),
     path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),
     path("deliveries/<uuid:pk>/receipt/", views.submission_receipt, name="submission-receipt"),
+    path("deliveries/<uuid:pk>/certificate/", views.submission_certificate, name="submission-certificate"),
     path("deliveries/<uuid:pk>/assign/", views.submission_assign, name="submission-assign"),
     path("deliveries/<uuid:pk>/discard/", views.submission_discard, name="submission-discard"),
     path("time-points/<int:pk>/", views.time_point, name="time-point"),
@@ -20,4 +21,10 @@ urlpatterns = [
     path("api/deliveries/<uuid:pk>/pieces/", api.PiecesView.as_view(), name="api-delivery-pieces"),
     path("api/deliveries/<uuid:pk>/complete/", api.CompleteView.as_view(), name="api-delivery-complete"),
     path("api/deliveries/<uuid:pk>/receipt/", api.ReceiptView.as_view(), name="api-delivery-receipt"),
+    path("api/deliveries/<uuid:pk>/certificate/", api.CertificateView.as_view(), name="api-delivery-certificate"),
+    path(
+        "api/deliveries/<uuid:pk>/certificate/<int:number>/",
+        api.ObjectCertificateView.as_view(),
+        name="api-delivery-certificate-object",
+    ),
 ]

@@ -15,6 +15,7 @@ from trials.views import (
     operator,
     passkeys,
     people,
+    profile,
     provider,
     restriction,
     reviews,
@@ -64,6 +65,9 @@ urlpatterns = [
     ),
     path("trials/<slug:code>/charter/<int:version>/approve/", charter.approve, name="charter-approve"),
     path("trials/<slug:code>/charter/<int:version>/amend/", charter.amend, name="charter-amend"),
+    path("trials/<slug:code>/charter/<int:version>/profile/", profile.show, name="profile"),
+    path("trials/<slug:code>/charter/<int:version>/profile/try/", profile.try_on, name="profile-try"),
+    path("trials/<slug:code>/charter/<int:version>/profile/download/", profile.download, name="profile-download"),
     path(
         "trials/<slug:code>/charter/time-points/<int:pk>/remove/",
         charter.remove_time_point,

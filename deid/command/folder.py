@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deid.certificate import certificate, cleaned_record, refused_record
 from deid.elements import Item, Source
 from deid.engine import clean_source, read_source
 from deid.keyed import keyed_digest, map_uid
 from deid.model import Cleaned, Rejected, Rejection
 from deid.person import patient_id
 from deid.profile import Profile
-from deid.tables import table_edition
-from deid.version import engine_version
 
 _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BAR = 30
@@ -37,7 +36,6 @@ class Run:
     # Original identifiers are gathered only where a map was asked for.
     keeps_maps: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    actions: dict[str, Counter[str]] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     uids: dict[str, str] = field(default_factory=dict)
     patients: dict[str, str] = field(default_factory=dict)
@@ -52,17 +50,18 @@ class Run:
 
     def _clean(self, path: Path) -> None:
         data = path.read_bytes()
-        told: dict[str, Any] = {"source": str(path.relative_to(self.source)), "sha256_before": _sha256(data)}
+        name, before = str(path.relative_to(self.source)), _sha256(data)
         try:
             cleaned = self._cleaned(read_source(data))
         except Rejected as refused:
             self.counts["refused"] += 1
-            told |= {"decision": "refused", "code": str(refused.code), "reason": refused.reason}
-            sys.stdout.write(f"rejected ({refused.code}): {told['source']}: {refused.reason}\n")
+            record = refused_record(before=before, code=str(refused.code), reason=refused.reason)
+            sys.stdout.write(f"rejected ({refused.code}): {name}: {refused.reason}\n")
         else:
             self.counts["cleaned"] += 1
-            told |= self._keep(cleaned)
-        self.files.append(told)
+            output = self._keep(cleaned)
+            record = {"output": output, **cleaned_record(cleaned, before=before, after=_sha256(cleaned.data))}
+        self.files.append({"source": name, **record})
 
     def _cleaned(self, source: Source) -> Cleaned:
         number = patient_id(source.item)
@@ -91,32 +90,14 @@ class Run:
             )
         return subject_code(self.key, number)
 
-    def _keep(self, cleaned: Cleaned) -> dict[str, Any]:
+    def _keep(self, cleaned: Cleaned) -> str:
         name = f"{cleaned.facts.sop_instance_uid}.dcm"
         _write(self.destination / name, cleaned.data)
-        for tag, deeds in cleaned.by_tag.items():
-            self.actions.setdefault(tag, Counter()).update(deeds)
-        return {
-            "decision": "cleaned",
-            "output": name,
-            "sha256_after": _sha256(cleaned.data),
-            "method_codes": list(cleaned.method_codes),
-            "actions": {tag: dict(deeds) for tag, deeds in cleaned.by_tag.items()},
-        }
+        return name
 
     def report(self) -> dict[str, Any]:
-        """Return the certificate of the run: what was executed and done, by file and in all, without any value."""
-        policy = self.profile.policy
-        return {
-            "engine": engine_version(),
-            "table": table_edition(),
-            "profile": {"name": policy.name, "version": policy.version, "options": sorted(policy.options)},
-            "policy_sha256": policy.digest,
-            "cleaned": self.counts["cleaned"],
-            "refused": self.counts["refused"],
-            "actions": {tag: dict(deeds) for tag, deeds in sorted(self.actions.items())},
-            "files": self.files,
-        }
+        """Return the certificate of the run, with the names that the files have here."""
+        return certificate(self.profile.policy, self.files)
 
 
 def subject_code(key: bytes, number: str) -> str:

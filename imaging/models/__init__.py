@@ -1,10 +1,12 @@
 from imaging.models.archive import Instance, Series, Study
+from imaging.models.certificates import CleaningCertificate
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
+    "CleaningCertificate",
     "IncomingFile",
     "Instance",
     "QCCheck",

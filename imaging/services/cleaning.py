@@ -13,16 +13,18 @@ from pydicom import dcmread
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
+from deid import Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
 from deid import clean as clean_object
+from deid.certificate import cleaned_record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, road
 from imaging.services.asking import go_on
+from imaging.services.certifying import certify
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
-from trials.models import Charter, TimePoint
-from trials.selectors import approved_charter
+from trials.models import TimePoint
+from trials.selectors import approved_charter, policy_of
 
 CENTRE = "Corelab"
 State = IncomingFile.State
@@ -33,20 +35,27 @@ def clean(by: Actor, submission: Submission) -> None:
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    # A worker that died half way may have gone by rules, or an engine, that are not in force any more.
+    submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
+        state=State.RECEIVED
+    )
     for file in submission.files.filter(state=State.RECEIVED):
         _clean_one(file, key=key, policy=policy, context=context)
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
+        certify(by=by, submission=submission, policy=policy)
         raise ValidationError(_none_left(submission), code="nothing-clean")
     with transaction.atomic():
         road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CLEANED)
         after = {
             "cleaned": cleaned,
             "refused": submission.files.filter(state=State.REFUSED).count(),
+            "profile": f"{policy.name} {policy.version}",
             "policy": policy.digest,
             "engine": engine_version(),
         }
+        certify(by=by, submission=submission, policy=policy)
         record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
 
 
@@ -54,12 +63,6 @@ def _time_point(submission: Submission) -> TimePoint:
     if submission.time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
     return submission.time_point
-
-
-def policy_of(charter: Charter) -> Policy:
-    """Return what a charter allows beside the Basic Profile."""
-    retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
-    return Policy(version=charter.version, options=DEFAULT_OPTIONS | retained)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
@@ -89,17 +92,23 @@ def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: Clini
         return
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
-    file.facts = _facts(cleaned)
+    file.facts = _facts(cleaned, policy)
+    file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=file.cleaned_sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
         cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
     )
 
 
-def _facts(cleaned: Cleaned) -> dict[str, Any]:
+def _facts(cleaned: Cleaned, policy: Policy) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
-    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": _pixel_sha256(cleaned)}
+    return facts | {
+        "policy_digest": cleaned.policy_digest,
+        "profile": f"{policy.name} {policy.version}",
+        "has_true_dates": Option.RETAIN_FULL_DATES in policy.options,
+        "pixel_sha256": _pixel_sha256(cleaned),
+    }
 
 
 def _pixel_sha256(cleaned: Cleaned) -> str:

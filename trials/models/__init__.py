@@ -3,6 +3,7 @@ from trials.models.consents import CollectionAllowance, Consent, ConsentForm, Co
 from trials.models.doors import AccountSession, ProviderLink
 from trials.models.ledger import Disclosure
 from trials.models.people import Membership, Sponsor, User
+from trials.models.profiles import DeidProfile
 from trials.models.recipients import Recipient
 from trials.models.retention import Retention
 from trials.models.reviews import AccessReview
@@ -17,6 +18,7 @@ __all__ = [
     "Consent",
     "ConsentForm",
     "ConsentFormApproval",
+    "DeidProfile",
     "Disclosure",
     "ImagingRequirement",
     "Membership",

@@ -30,6 +30,9 @@ class Charter(models.Model):
     minimum_sd_days = models.PositiveSmallIntegerField(_("days until stable disease counts, at least"), default=42)
     volumetry = models.BooleanField(_("volumes from segmentations"), default=True)
     radiomics = models.BooleanField(_("radiomics from segmentations"), default=False)
+    measures_suv = models.BooleanField(
+        _("standardised uptake values (SUV) are measured in PET images"), default=False, db_default=False
+    )
     retain_patient_characteristics = models.BooleanField(
         _("keep age, sex, weight and size in the images (needed for SUV)"), default=False
     )
@@ -48,6 +51,7 @@ class Charter(models.Model):
             "minimum_sd_days",
             "volumetry",
             "radiomics",
+            "measures_suv",
             "retain_patient_characteristics",
         )
     )
