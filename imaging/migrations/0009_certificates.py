@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 from audit.guards import append_only
 from audit.watching.operation import watched
+from trials.fences.operation import fenced
 
 
 class Migration(migrations.Migration):
@@ -32,4 +33,5 @@ class Migration(migrations.Migration):
         ),
         watched("imaging.CleaningCertificate", trial="submission__trial_site__trial", digested=("contents",)),
         append_only("imaging_cleaningcertificate"),
+        fenced("imaging.CleaningCertificate", trial="submission__trial_site__trial", site="submission__trial_site"),
     ]

@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 from audit.guards import frozen
 from audit.watching.operation import watched
+from trials.fences.operation import fenced
 
 _FROZEN = ("approved", "superseded")
 
@@ -91,4 +92,5 @@ class Migration(migrations.Migration):
             trial="charter__trial",
             reasoned=("options", "unknown_objects", "words", "tags"),
         ),
+        fenced("trials.DeidProfile", trial="charter__trial"),
     ]
