@@ -87,6 +87,7 @@ def _clean(options: argparse.Namespace) -> int:
     _require_folders(options.source, options.destination)
     keeps_maps = bool(options.uid_map or options.patient_map)
     run = Run(options.source, options.destination, key, profile, subject=options.subject, keeps_maps=keeps_maps)
+    run.keeps_files = bool(options.report)
     run.clean_all()
     if options.uid_map:
         write_map(options.uid_map, run.uids.items())

@@ -1,8 +1,8 @@
 """The one recursive walk that turns a parsed object into a cleaned one, by the plan, failing closed."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from deid.codes import MACRO, clean_code, is_code_item, unknown_code
 from deid.content import is_kept_content
@@ -14,7 +14,7 @@ from deid.model import Rejected, Rejection
 from deid.person import CHARACTER_SET, Person, decoded
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
 from deid.private import Blocks, blocks_of, creator_tag
-from deid.residue import Suspects
+from deid.residue import LONGEST_VALUE, Suspects
 from deid.values import (
     cap_age,
     check_binary,
@@ -39,7 +39,8 @@ _CHECKED = frozenset(
         Deed.CHECK_DATE, Deed.CHECK_UID, Deed.CLEAN_TEXT, Deed.KEEP_TEXT,
     }
 )  # fmt: skip
-_NO_BLOCKS = Blocks({})
+NO_BLOCKS = Blocks({})
+_LONGEST_TEXT = 10_240  # as many characters as LT may hold; nothing longer is a description
 
 
 def _unusable() -> Rejected:
@@ -50,37 +51,55 @@ def _unusable() -> Rejected:
     )
 
 
-@dataclass(slots=True)
-class Cleaner:
-    """Carries one object's key, offset and counts through the walk; used once."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that a decision on an element depends on beside its bytes: the same for the objects of a series."""
 
     plan: Plan
     key: bytes
     days: int
     is_explicit: bool
+    is_signed: bool
+    charset: Element | None
     person: Person
-    is_signed: bool = False
-    charset: Element | None = None
-    kept_texts: list[str] = field(default_factory=list)
-    suspects: Suspects = field(default_factory=Suspects)
-    deeds: Counter[tuple[int, Deed]] = field(default_factory=Counter)
 
-    def clean(self, item: Item) -> Item:
-        """Return the cleaned data set without pixel data."""
-        self.is_signed = number_of(item.get(_PIXEL_REPRESENTATION)) == 1
-        self.charset = item.get(CHARACTER_SET)
-        return self._clean_item(item, self.plan.root)
+
+def is_signed(item: Item) -> bool:
+    """Whether Pixel Representation says that pixel values, and numbers which stand for them, have a sign."""
+    return number_of(item.get(_PIXEL_REPRESENTATION)) == 1
+
+
+class Cleaner:
+    """Carries key, offset and counts through the walk over one element; used once."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.plan, self.key, self.days = setting.plan, setting.key, setting.days
+        self.is_explicit, self.is_signed = setting.is_explicit, setting.is_signed
+        self.person, self.charset = setting.person, setting.charset
+        self.kept_texts: list[str] = []
+        self.suspects = Suspects()
+        self.deeds: Counter[tuple[int, Deed]] = Counter()
+
+    def clean(self, element: Element, *, blocks: Blocks, siblings: Item) -> Element | None:
+        """Return what stays of an element at the top of a data set."""
+        return self._clean_element(element, self._rule(self.plan.root, element.tag, blocks), siblings)
 
     def _clean_item(self, item: Item, place: Place) -> Item:
+        outer, self.charset = self.charset, item.get(CHARACTER_SET, self.charset)
+        cleaned = self._clean_elements(item, place)
+        self.charset = outer
+        return cleaned
+
+    def _clean_elements(self, item: Item, place: Place) -> Item:
         cleaned: Item = {}
-        blocks = blocks_of(item) if self.plan.retains_private else _NO_BLOCKS
+        blocks = blocks_of(item) if self.plan.retains_private else NO_BLOCKS
         for tag, element in item.items():
             if tag in PIXEL_TAGS or tag == CHARACTER_SET:
                 continue
             kept = self._clean_element(element, self._rule(place, tag, blocks), item)
             if kept is not None:
                 cleaned[tag] = kept
-        return cleaned | _reservations(cleaned, blocks)
+        return cleaned | reservations(cleaned, blocks)
 
     def _rule(self, place: Place, tag: int, blocks: Blocks) -> Rule:
         vr = blocks.safe_vr(tag) if tag >> 16 & 1 else None
@@ -120,11 +139,16 @@ class Cleaner:
         return "SS" if "SS" in allowed and rule.vr == "US" and self.is_signed else rule.vr
 
     def _remove(self, element: Element) -> None:
-        self.suspects.add(element, vr=_suspect_vr(element))
+        self._suspect(element)
         self.deeds[element.tag, Deed.REMOVE] += 1
 
+    def _suspect(self, element: Element, vr: str = "") -> None:
+        """Remember what is taken out, read by its character set where that is more than ASCII."""
+        is_plain = len(element.value) > LONGEST_VALUE or bytes(element.value).isascii()
+        self.suspects.add(element, vr=vr or _suspect_vr(element), text=None if is_plain else self._decoded(element))
+
     def _replace(self, element: Element, deed: Deed, rule: Rule, siblings: Item) -> Element | None:
-        self.suspects.add(element, vr=_suspect_vr(element))
+        self._suspect(element)
         if deed is Deed.REMOVE:
             self.deeds[element.tag, Deed.REMOVE] += 1
             return None
@@ -163,20 +187,24 @@ class Cleaner:
             Deed.CHECK_TERM: lambda: self._checked_terms(element),
             Deed.CAP_AGE: lambda: cap_age(value),
             Deed.CHECK_DATE: lambda: shift_dates(value, days=0),
-            Deed.CHECK_UID: lambda: check_uids(value),
+            Deed.CHECK_UID: lambda: check_uids(value, key=self.key),
             Deed.CLEAN_TEXT: lambda: self._clean_text(element),
             Deed.KEEP_TEXT: lambda: self._keep_text(element),
         }
         return checks[rule.deed]()
 
-    def _clean_text(self, element: Element) -> bytes:
+    def _clean_text(self, element: Element) -> bytes | None:
         """Keep recognised words alone; what was taken out is searched for in the rest of the object."""
+        if len(element.value) > _LONGEST_TEXT:
+            return None
         pairs = [clean_text(part, person=self.person) for part in self._decoded(element).split("\\")]
         self.suspects.add_text(" ".join(gone for _, gone in pairs))
         return "\\".join(kept for kept, _ in pairs).encode()
 
     def _keep_text(self, element: Element) -> bytes | None:
         """Keep a text of a device or an institution as it stands, unless it names a person of this object."""
+        if len(element.value) > _LONGEST_TEXT:
+            return None
         text = "".join(filter(str.isprintable, self._decoded(element))).strip()
         if self.person.is_told_by(text):
             return None
@@ -191,7 +219,7 @@ class Cleaner:
             return b"UNVERIFIED"
         terms = check_terms(element.value)
         if terms is None and element.tag == IMAGE_TYPE:
-            self.suspects.add(element, vr="CS")
+            self._suspect(element, vr="CS")
             return "\\".join(term if admits_coded(term) else "OTHER" for term in values_of(element)).encode()
         return terms
 
@@ -231,7 +259,7 @@ def _suspect_vr(element: Element) -> str:
     return allowed[0] if allowed else element.vr
 
 
-def _reservations(cleaned: Item, blocks: Blocks) -> Item:
+def reservations(cleaned: Iterable[int], blocks: Blocks) -> Item:
     """Return the creators of those private blocks of which something is left."""
     tags = {creator_tag(tag) for tag in cleaned if tag >> 16 & 1}
     return {tag: Element(tag, "LO", blocks.creators[tag >> 16, tag & 0xFFFF].encode()) for tag in tags}

@@ -1,5 +1,6 @@
 """The engine's own small picture of a data set: values stay raw bytes in little endian order."""
 
+import os
 from dataclasses import dataclass
 
 Item = dict[int, "Element"]
@@ -25,6 +26,9 @@ class Element:
     value: bytes | memoryview = b""
     items: tuple[Item, ...] | None = None
     fragments: tuple[memoryview, ...] | None = None
+    # How the sender wrote the whole element at the top of a file, where it is short: what is decided of it once
+    # holds for every file of a series that says the same. Empty for any element that was made or changed.
+    raw: bytes = b""
 
     @property
     def is_private(self) -> bool:
@@ -32,12 +36,25 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Pixel data that stays in the open file it came from: where its bytes begin, and how many there are."""
+
+    descriptor: int
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        return os.pread(self.descriptor, self.length, self.start)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One parsed file: its data set and how it was encoded."""
+    """One parsed file: its data set, how it was encoded, and where its pixel data stands if it was not read."""
 
     item: Item
     transfer_syntax: str
     is_explicit: bool
+    span: Span | None = None
 
 
 def text_of(element: Element | None) -> str:

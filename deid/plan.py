@@ -18,6 +18,7 @@ NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BINARIES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _GONE_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0x0012, 0x4FFE, 0xFFFA, 0xFFFC})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
+_TIME_ZONE = 0x00080201  # Timezone Offset From UTC, a moment's part that is written as SH
 _DATES = frozenset({Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES})
 
 
@@ -141,6 +142,8 @@ class Plan:
         """Return how a K cell keeps a value: checked as elsewhere; a text as it stands unless it tells a person."""
         if option is Option.RETAIN_PATIENT_CHARACTERISTICS and tag not in CHARACTERISTICS:
             return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_FULL_DATES and vr not in _TEMPORAL:
             return None
         if vr == "UI":
@@ -148,6 +151,8 @@ class Plan:
         return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(tag, vr)
 
     def _cleaned(self, option: Option, tag: int, vr: str) -> Deed | None:
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_MODIFIED_DATES:
             return self._keep(tag, vr) if vr in _TEMPORAL else None
         if option is Option.RETAIN_DEVICE_IDENTITY:

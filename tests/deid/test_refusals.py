@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 
 import deid
 from deid.elements import Element
-from deid.residue import Suspects, require_no_residue
+from deid.residue import Suspects, require_no_residue, traces_of
 from tests.deid import builders, planting
 
 SECONDARY_CAPTURE, ULTRASOUND = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.6.1"
@@ -190,12 +190,12 @@ def test_a_refusal_never_quotes_the_file(
 def test_a_removed_value_found_in_the_output_stops_the_file(removed: bytes, left: bytes, *, is_hit: bool) -> None:
     suspects = Suspects()
     suspects.add(Element(0x00100010, "PN", removed), vr="PN")
-    item = {0x00080070: Element(0x00080070, "LO", left)}
+    traces = [traces_of(Element(0x00080070, "LO", left))]
     if not is_hit:
-        require_no_residue(item, header=b"", suspects=suspects, own="")
+        require_no_residue([suspects], traces=traces, header=b"", own=[])
         return
     with pytest.raises(deid.Rejected) as refusal:
-        require_no_residue(item, header=b"", suspects=suspects, own="")
+        require_no_residue([suspects], traces=traces, header=b"", own=[])
     assert refusal.value.code == deid.Rejection.RESIDUE
 
 
@@ -216,8 +216,8 @@ def test_a_removed_value_found_in_raw_bytes_or_in_utf_16_stops_the_file() -> Non
     suspects.add(Element(0x00104000, "LT", b"Quentin Zuccarello"), vr="LT")
     for header in (b"...QUENTIN ZUCCARELLO...", "xx quentin zuccarello".encode("utf-16-le")):
         with pytest.raises(deid.Rejected):
-            require_no_residue({}, header=header, suspects=suspects, own="")
-    require_no_residue({}, header=b"Quentin Zuccarello", suspects=suspects, own="Quentin Zuccarello trial")
+            require_no_residue([suspects], traces=[], header=header, own=[])
+    require_no_residue([suspects], traces=[], header=b"Quentin Zuccarello", own=["Quentin Zuccarello trial"])
 
 
 @pytest.mark.req("R-DEID-11")
