@@ -1,5 +1,6 @@
 """The one recursive walk that turns a parsed object into a cleaned one, by the plan, failing closed."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from deid.values import (
     map_uids,
     shift_dates,
 )
-from deid.vocabulary import admits_coded
+from deid.vocabulary import admits_coded, vocabulary
 
 IMAGE_TYPE, VERIFICATION = 0x00080008, 0x0040A493
 _PIXEL_REPRESENTATION = 0x00280103
@@ -39,6 +40,7 @@ _CHECKED = frozenset(
         Deed.CHECK_DATE, Deed.CHECK_UID, Deed.CLEAN_TEXT, Deed.KEEP_TEXT,
     }
 )  # fmt: skip
+_PAIRS = re.compile(r"(?<![a-z])[a-z]{2}(?![a-z])")
 NO_BLOCKS = Blocks({})
 _LONGEST_TEXT = 10_240  # as many characters as LT may hold; nothing longer is a description
 
@@ -183,8 +185,8 @@ class Cleaner:
             Deed.SHIFT: lambda: shift_dates(value, days=self.days),
             Deed.CHECK_TIME: lambda: check_times(value),
             Deed.CHECK_NUMBER: lambda: check_numbers(value, tag=tag),
-            Deed.CHECK_TEXT: lambda: check_texts(value, tag=tag),
-            Deed.CHECK_TERM: lambda: self._checked_terms(element),
+            Deed.CHECK_TEXT: lambda: self._unless_initials(check_texts(value, tag=tag)),
+            Deed.CHECK_TERM: lambda: self._unless_initials(self._checked_terms(element)),
             Deed.CAP_AGE: lambda: cap_age(value),
             Deed.CHECK_DATE: lambda: shift_dates(value, days=0),
             Deed.CHECK_UID: lambda: check_uids(value, key=self.key),
@@ -192,6 +194,11 @@ class Cleaner:
             Deed.KEEP_TEXT: lambda: self._keep_text(element),
         }
         return checks[rule.deed]()
+
+    def _unless_initials(self, value: bytes | None) -> bytes | None:
+        """Return a value of reviewed words; any of two letters may pass there, unless they are somebody's initials."""
+        pairs = set(_PAIRS.findall((value or b"").decode().lower())) - vocabulary().short
+        return value if self.person.words.isdisjoint(pairs) else None
 
     def _clean_text(self, element: Element) -> bytes | None:
         """Keep recognised words alone; what was taken out is searched for in the rest of the object."""

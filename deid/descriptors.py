@@ -37,7 +37,7 @@ def clean_text(text: str, *, person: Person) -> tuple[str, str]:
 
     bare = _OLD_AGE.sub(take, _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text)))
     kept = _EMPTY_BRACKETS.sub("", _PUNCTUATION.sub(" ", _TOKEN.sub(judge, bare)))
-    kept = _SPACES.sub(" ", kept).strip(" -/.,+")
+    kept = _SPACES.sub(" ", kept).rstrip(" -/.,+(").lstrip(" -/.,+)")
     return (kept if any(map(str.isalnum, kept)) else ""), " ".join(gone)
 
 

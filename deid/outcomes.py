@@ -71,4 +71,4 @@ class Decisions:
 
 def _reserve(element: Element) -> Outcome:
     """Return the reservation of a private block, whose creator comes from the list of safe ones."""
-    return Outcome(element, encode_element(element), Counter(), Suspects(), [], _NO_TRACES)
+    return Outcome(element, encode_element(element), Counter(), Suspects(), [], traces_of(element))

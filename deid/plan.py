@@ -18,6 +18,7 @@ NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BINARIES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _GONE_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0x0012, 0x4FFE, 0xFFFA, 0xFFFC})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
+_DESCRIBING = frozenset({"LO", "SH", "ST", "LT", "UC", "UT"})
 _TIME_ZONE = 0x00080201  # Timezone Offset From UTC, a moment's part that is written as SH
 _DATES = frozenset({Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES})
 
@@ -165,12 +166,17 @@ class Plan:
         if kind is None:
             return Deed.REMOVE
         if vr in TEXT_VRS:
-            return Deed.CHECK_TEXT if tag in vocabulary().families else _deny(kind)
+            return Deed.CHECK_TEXT if tag in vocabulary().families else self._for_text(vr, kind)
         if vr in BINARIES:
             return Deed.KEEP if tag in vocabulary().binaries else Deed.REMOVE
         if vr in _TEMPORAL and not self._options & _DATES:
             return _deny(kind)
         return self._keep(tag, vr)
+
+    def _for_text(self, vr: str, kind: str) -> Deed:
+        """Return what is done to free text that the table does not name: recognised words stay where descriptors do."""
+        is_cleaned = Option.CLEAN_DESCRIPTORS in self._options and vr in _DESCRIBING
+        return Deed.CLEAN_TEXT if is_cleaned else _deny(kind)
 
     def private_rule(self, vr: str) -> Rule:
         """Return the rule for a safe private attribute of this VR."""

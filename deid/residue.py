@@ -64,8 +64,8 @@ class Suspects:
             self.numbers.update(run for run in _NUMBER.findall(folded) if len(run) > SHORTEST_VALUE)
             # Four digits alone are a value; as a part of one they may as well name a model.
             self.numbers.update(part for part in folded.split("\\") if len(part) == SHORTEST_VALUE and part.isdigit())
-        whole = text.encode() if text is not None and not raw.isascii() else raw
-        for value in {raw, whole}:
+        spelt = {raw} if raw.isascii() or text is None else {raw, *(each.encode() for each in _cases(text))}
+        for value in spelt:
             bare = (part.strip(b"\0 ^").lower() for part in (*value.split(b"\\"), *_PARTS.split(value)))
             self.phrases.update(part for part in bare if len(part) >= SHORTEST_VALUE and _is_telling_phrase(part))
 
@@ -76,7 +76,7 @@ class Traces:
 
     words: frozenset[str]
     numbers: frozenset[str]
-    # Code meanings, which are the standard's own and may repeat a word.
+    # Standard code meanings and safe private creators, which may repeat a word.
     meanings: frozenset[str]
 
 
@@ -106,10 +106,15 @@ def _values(item: Item) -> Iterator[tuple[str, bytes]]:
 
 def _meanings(item: Item) -> Iterator[str]:
     for tag, element in item.items():
-        if tag in TRIPLET:
+        if tag in TRIPLET or is_reservation(tag):
             yield text_of(element)
         for inner in element.items or ():
             yield from _meanings(inner)
+
+
+def _cases(text: str) -> set[str]:
+    """Return the spellings of a text whose letters small and large differ in bytes that are not ASCII."""
+    return {text, text.lower(), text.upper()}
 
 
 def _guessed(raw: bytes) -> str:

@@ -19,7 +19,8 @@ from tests.deid import builders, planting
 SECONDS = 15
 MIB = 512
 POLICY = deid.Policy(options=frozenset(deid.Option) - {deid.Option.RETAIN_FULL_DATES, deid.Option.RETAIN_UIDS})
-_CLEAN, _REFUSED, _ESCAPED = range(3)
+_ANSWERS = ("clean", "refused", "escaped")
+_CLEAN, _REFUSED, _ESCAPED = range(len(_ANSWERS))
 _OPEN_SEQUENCE = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
 _VRS = (b"SQ", b"UN", b"OB", b"UT", b"US", b"PN", b"DS", b"UI", b"AT", b"zz", b"OW", b"DT")
 _LENGTHS = (0, 1, 7, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
