@@ -32,14 +32,7 @@ from deid.vocabulary import admits_coded, vocabulary
 
 IMAGE_TYPE, VERIFICATION = 0x00080008, 0x0040A493
 _PIXEL_REPRESENTATION = 0x00280103
-_Check = Callable[[], bytes | None]
 _MEASURES = NUMBERS | {"IS", "DS"}
-_CHECKED = frozenset(
-    {
-        Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE,
-        Deed.CHECK_DATE, Deed.CHECK_UID, Deed.CLEAN_TEXT, Deed.KEEP_TEXT,
-    }
-)  # fmt: skip
 _PAIRS = re.compile(r"(?<![a-z])[a-z]{2}(?![a-z])")
 NO_BLOCKS = Blocks({})
 _LONGEST_TEXT = 10_240  # as many characters as LT may hold; nothing longer is a description
@@ -117,7 +110,7 @@ class Cleaner:
             return self._clean_sequence(element, rule)
         if rule.deed is Deed.KEEP:
             return self._keep(element, rule, siblings)
-        if rule.deed in _CHECKED:
+        if rule.deed in _CHECKS:
             return self._check(element, rule, siblings)
         return self._replace(element, rule.deed, rule, siblings)
 
@@ -169,7 +162,7 @@ class Cleaner:
         return self._replace(element, deed, rule, siblings)
 
     def _check(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
-        value = self._checked_value(element, rule)
+        value = _CHECKS[rule.deed](self, element)
         is_lost = value is not None and not value.strip(b"\\") and bool(text_of(element).strip("\\"))
         if value is None or is_lost:
             return self._fail(element, rule, siblings)
@@ -178,29 +171,12 @@ class Cleaner:
             return None
         return self._count(rule.deed, Element(element.tag, rule.vr, value))
 
-    def _checked_value(self, element: Element, rule: Rule) -> bytes | None:
-        value, tag = element.value, element.tag
-        checks: dict[Deed, _Check] = {
-            Deed.MAP: lambda: map_uids(value, key=self.key),
-            Deed.SHIFT: lambda: shift_dates(value, days=self.days),
-            Deed.CHECK_TIME: lambda: check_times(value),
-            Deed.CHECK_NUMBER: lambda: check_numbers(value, tag=tag),
-            Deed.CHECK_TEXT: lambda: self._unless_initials(check_texts(value, tag=tag)),
-            Deed.CHECK_TERM: lambda: self._unless_initials(self._checked_terms(element)),
-            Deed.CAP_AGE: lambda: cap_age(value),
-            Deed.CHECK_DATE: lambda: shift_dates(value, days=0),
-            Deed.CHECK_UID: lambda: check_uids(value, key=self.key),
-            Deed.CLEAN_TEXT: lambda: self._clean_text(element),
-            Deed.KEEP_TEXT: lambda: self._keep_text(element),
-        }
-        return checks[rule.deed]()
-
     def _unless_initials(self, value: bytes | None) -> bytes | None:
         """Return a value of reviewed words; any of two letters may pass there, unless they are somebody's initials."""
         pairs = set(_PAIRS.findall((value or b"").decode().lower())) - vocabulary().short
         return value if self.person.words.isdisjoint(pairs) else None
 
-    def _clean_text(self, element: Element) -> bytes | None:
+    def cleaned_text(self, element: Element) -> bytes | None:
         """Keep recognised words alone; what was taken out is searched for in the rest of the object."""
         if len(element.value) > _LONGEST_TEXT:
             return None
@@ -208,7 +184,7 @@ class Cleaner:
         self.suspects.add_text(" ".join(gone for _, gone in pairs))
         return "\\".join(kept for kept, _ in pairs).encode()
 
-    def _keep_text(self, element: Element) -> bytes | None:
+    def kept_text(self, element: Element) -> bytes | None:
         """Keep a text of a device or an institution as it stands, unless it names a person of this object."""
         if len(element.value) > _LONGEST_TEXT:
             return None
@@ -220,6 +196,14 @@ class Cleaner:
 
     def _decoded(self, element: Element) -> str:
         return decoded(element, charset=self.charset).strip("\0 ")
+
+    def checked_text(self, element: Element) -> bytes | None:
+        """Return a text of a listed attribute, or None where it is more than reviewed words."""
+        return self._unless_initials(check_texts(element.value, tag=element.tag))
+
+    def checked_term(self, element: Element) -> bytes | None:
+        """Return coded strings, or None where they are more than the standard's words."""
+        return self._unless_initials(self._checked_terms(element))
 
     def _checked_terms(self, element: Element) -> bytes | None:
         if element.tag == VERIFICATION:
@@ -258,6 +242,19 @@ class Cleaner:
             self._remove(element)
 
 
+_CHECKS: dict[Deed, Callable[[Cleaner, Element], bytes | None]] = {
+    Deed.MAP: lambda cleaner, element: map_uids(element.value, key=cleaner.key),
+    Deed.SHIFT: lambda cleaner, element: shift_dates(element.value, days=cleaner.days),
+    Deed.CHECK_TIME: lambda _, element: check_times(element.value),
+    Deed.CHECK_NUMBER: lambda _, element: check_numbers(element.value, tag=element.tag),
+    Deed.CHECK_TEXT: lambda cleaner, element: cleaner.checked_text(element),
+    Deed.CHECK_TERM: lambda cleaner, element: cleaner.checked_term(element),
+    Deed.CAP_AGE: lambda _, element: cap_age(element.value),
+    Deed.CHECK_DATE: lambda _, element: shift_dates(element.value, days=0),
+    Deed.CHECK_UID: lambda cleaner, element: check_uids(element.value, key=cleaner.key),
+    Deed.CLEAN_TEXT: lambda cleaner, element: cleaner.cleaned_text(element),
+    Deed.KEEP_TEXT: lambda cleaner, element: cleaner.kept_text(element),
+}
 _NAMED = frozenset({0x30060026})
 
 

@@ -1,10 +1,12 @@
 """The engine's own small picture of a data set: values stay raw bytes in little endian order."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 Item = dict[int, "Element"]
 UNDEFINED = 0xFFFFFFFF
+_PIECE, _OVERLAP = 4 << 20, 1 << 10
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TEXT_VRS = frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN", "UR", "AE", "UN"})
 LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OW", "OV", "SQ", "UC", "UN", "UR", "UT", "SV", "UV"})
@@ -45,6 +47,11 @@ class Span:
 
     def read(self) -> bytes:
         return os.pread(self.descriptor, self.length, self.start)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes in pieces that overlap, so that no short text is cut apart."""
+        for start in range(self.start, self.start + self.length, _PIECE):
+            yield os.pread(self.descriptor, min(_PIECE + _OVERLAP, self.start + self.length - start), start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import functools
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from deid.cleaning import Setting, is_signed
 from deid.elements import PIXEL_TAGS, Element, Item, Source, Span, text_of
@@ -33,6 +33,7 @@ _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
 )
 _PHOTOMETRIC = 0x00280004
 _MOST_SETTINGS = 64
+_READ_AT_ONCE = 16 << 20
 _PRESENT = {tag: encode_element(element) for tag, element in PRESENT.items()}
 _BULK_VRS = BINARIES | NUMBERS | {"DS", "IS"}
 
@@ -105,7 +106,9 @@ class Engine:
         header = _encode(outcomes, record)
         if self._looks_twice:
             _look_again(outcomes, header=_searchable(item, header), own=_own_texts(outcomes, record, self._trial))
-            _look_into_pixels(outcomes, [span.read()] if span else _payload(pixels))
+            if pixels and span and span.length <= _READ_AT_ONCE:  # then what was looked at is what is written
+                pixels, span = replace(pixels, value=span.read()), None
+            _look_into_pixels(outcomes, span.pieces() if span else _payload(pixels))
         item = PRESENT | item | record.elements
         syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
         return Cleaned(

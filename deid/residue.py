@@ -27,7 +27,6 @@ _IDENTIFYING = frozenset({"LO", "SH", "LT", "ST", "UT", "UC", "PN", "UR", "AE", 
 _MEASURING, _SHORTEST_IN_MEASURES = frozenset({"IS", "AS"}), 5
 _OWN_WORDS = frozenset({"removed", "segment", "other", "unknown", "urn"})
 _SHORT_WORD, _LONGEST_NUMBER, _MIXED = 2, 3, 6
-_STRIDE = 4
 _LONG_TEXT = 64 << 10
 _PRINTABLE = bytes(32 <= byte < 127 for byte in range(256))  # noqa: PLR2004  ASCII's printable range
 
@@ -187,10 +186,12 @@ def _tokens_of(text: bytes) -> frozenset[bytes]:
 def require_no_text_in_pixels(pixels: bytes | memoryview, *, suspects: Iterable[Suspects]) -> None:
     """Raise Rejected where pixel bytes spell a removed value of eight or more characters.
 
-    So long a readable run shows twice when every fourth byte is looked at; pixels of twelve bits never look so there.
+    So long a readable run shows when every eighth byte is looked at; pixels of twelve bits are never readable there.
     """
     raw = bytes(pixels)
-    if b"\1\1" in raw[_STRIDE - 1 :: _STRIDE].translate(_PRINTABLE):
+    if b"\1" not in raw[SHORTEST_IN_PIXELS - 1 :: SHORTEST_IN_PIXELS].translate(_PRINTABLE):
+        return
+    if b"\1" * SHORTEST_IN_PIXELS in raw.translate(_PRINTABLE):
         text = raw.lower()
         if any(len(phrase) >= SHORTEST_IN_PIXELS and phrase in text for each in suspects for phrase in each.phrases):
             raise _found()

@@ -40,7 +40,7 @@ def test_one_engine_gives_each_file_what_an_engine_of_its_own_gives(
 
 
 @pytest.mark.req("R-ENG-06")
-def test_plain_pixels_stay_in_the_file_they_came_from_until_they_are_written(
+def test_pixels_nobody_looks_at_stay_in_the_file_they_came_from_until_they_are_written(
     key: bytes, trial: deid.ClinicalTrial, tmp_path: Path
 ) -> None:
     dataset = builders.ct()
@@ -49,7 +49,8 @@ def test_plain_pixels_stay_in_the_file_they_came_from_until_they_are_written(
     path = tmp_path / "in.dcm"
     path.write_bytes(planting.encode(dataset))
     with path.open("rb") as original:
-        cleaned = deid.Engine(key=key, trial=trial, policy=POLICY).clean_file(original.fileno())
+        engine = deid.Engine(key=key, trial=trial, policy=POLICY, looks_twice=False)
+        cleaned = engine.clean_file(original.fileno())
         assert any(isinstance(part, Span) for part in cleaned.parts)
         with pytest.raises(ValueError, match="still in the file"):
             _ = cleaned.data
@@ -71,3 +72,22 @@ def test_what_is_known_of_one_person_decides_nothing_for_another(key: bytes, tri
     kept = [builders.read(engine.clean(planting.encode(each)).data) for each in (first, second)]
     assert "SeriesDescription" not in kept[0]
     assert kept[1].SeriesDescription == "LIVER"
+
+
+@pytest.mark.req("R-ENG-05")
+def test_pixels_too_long_to_read_at_once_are_searched_piece_by_piece(
+    key: bytes, trial: deid.ClinicalTrial, tmp_path: Path
+) -> None:
+    dataset = builders.ct()
+    del dataset[0xFFFCFFFC]
+    dataset.PatientName = "Zuccarello^Quentin"
+    dataset.Rows, dataset.Columns = 4096, 2560
+    empty = bytes(4096 * 2560 * 2)
+    edge = 4 << 20
+    path = tmp_path / "in.dcm"
+    engine = deid.Engine(key=key, trial=trial, policy=POLICY)
+    for text, is_refused in ((b"ZUCCARELLO", True), (bytes(10), False)):
+        dataset.PixelData = empty[: edge - 5] + text + empty[edge + 5 :]
+        path.write_bytes(planting.encode(dataset))
+        answer = _answer(engine, path, tmp_path / "out.dcm")
+        assert (answer == deid.Rejection.RESIDUE) == is_refused
