@@ -46,7 +46,11 @@ class Span:
     length: int
 
     def read(self) -> bytes:
-        return os.pread(self.descriptor, self.length, self.start)
+        """Return the bytes. Raises ValueError where the file became shorter since it was opened."""
+        found = os.pread(self.descriptor, self.length, self.start)
+        if len(found) != self.length:
+            raise ValueError("the file became shorter while it was read")
+        return found
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes in pieces that overlap, so that no short text is cut apart."""

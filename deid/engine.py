@@ -32,7 +32,7 @@ _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
     0x00080060,
 )
 _PHOTOMETRIC = 0x00280004
-_MOST_SETTINGS = 64
+_MOST_SETTINGS = 8
 _READ_AT_ONCE = 16 << 20
 _PRESENT = {tag: encode_element(element) for tag, element in PRESENT.items()}
 _BULK_VRS = BINARIES | NUMBERS | {"DS", "IS"}

@@ -11,7 +11,7 @@ from deid.private import Blocks, blocks_of
 from deid.residue import Suspects, Traces, traces_of
 from deid.writer import encode_element
 
-_MOST_KNOWN = 4_096
+_MOST_KNOWN = 1_024
 _NO_TRACES = Traces(frozenset(), frozenset(), frozenset())
 
 

@@ -28,7 +28,7 @@ _SHORTEST_IN_NUMBER = 4
 # More digits than that tell apart whoever shares the first ones; and no name of a device has four times as many.
 _TELLING_DIGITS = 16
 _MOST_DIGITS = 64
-_MOST_KNOWN = 4_096
+_MOST_KNOWN = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,12 @@ class People:
         if not element.raw:
             return _told_by(element, charset)
         place = element.raw, bytes(charset.value) if charset else b""
-        if place not in self._known:
+        told = self._known.get(place)
+        if told is None:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            self._known[place] = _told_by(element, charset)
-        return self._known[place]
+            told = self._known[place] = _told_by(element, charset)
+        return told
 
 
 def _may_tell(element: Element) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from deid.dictionary import allowed_vrs
 from deid.elements import LONG_VRS, PIXEL_TAGS, STRING_VRS, UNDEFINED, WORD_SIZES, Element, Item
@@ -51,7 +51,10 @@ class Budget:
 
 
 _LONGEST_REMEMBERED = 8 << 10
-_MOST_REMEMBERED = 4_096
+_MOST_REMEMBERED = 2_048
+
+
+_FORMS = {order: tuple(struct.Struct(order + form) for form in ("HH", "H", "L", "2sH")) for order in "<>"}
 
 
 class Memory:
@@ -76,10 +79,7 @@ class Reader:
         self._is_explicit = is_explicit
         self._order = order
         self._budget = budget or Budget()
-        self._head = struct.Struct(order + "HH")
-        self._short = struct.Struct(order + "H")
-        self._long = struct.Struct(order + "L")
-        self._typed = struct.Struct(order + "2sH")
+        self._head, self._short, self._long, self._typed = _FORMS[order]
 
     def read_top(self, memory: Memory) -> Item:
         """Return every element of the buffer. Raises Rejected where it ends in the middle of one."""
@@ -140,7 +140,7 @@ class Reader:
             return self._read_element(position, len(self._view), depth=0)
         reader = Reader(memoryview(raw), is_explicit=self._is_explicit, order=self._order, budget=self._budget)
         element, _ = reader._read_element(0, len(raw), depth=0)
-        known[raw] = element = replace(element, raw=raw)
+        known[raw] = element = Element(element.tag, element.vr, element.value, element.items, raw=raw)
         return element, position + len(raw)
 
     def read_group(self, start: int, *, group: int) -> tuple[Item, int]:

@@ -21,6 +21,7 @@ MIB = 512
 POLICY = deid.Policy(options=frozenset(deid.Option) - {deid.Option.RETAIN_FULL_DATES, deid.Option.RETAIN_UIDS})
 _ANSWERS = ("clean", "refused", "escaped")
 _CLEAN, _REFUSED, _ESCAPED = range(len(_ANSWERS))
+_LONG = 512 << 10  # long enough for quadratic time to show
 _OPEN_SEQUENCE = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
 _VRS = (b"SQ", b"UN", b"OB", b"UT", b"US", b"PN", b"DS", b"UI", b"AT", b"zz", b"OW", b"DT")
 _LENGTHS = (0, 1, 7, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
@@ -166,8 +167,8 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield "endless elements", head + b"\x08\0\x08\0CS\0\0" * 300_000
     yield "endless items", head + b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\0\0\0\0" * 300_000
     yield from _long_texts(head, body)
-    yield from _wrong_types()
-    for size in (1 << 20, 64 << 20, 600 << 20):
+    yield from wrong_types()
+    for size in (1 << 20, 64 << 20, 256 << 20):
         yield f"a deflate bomb of {size} bytes", _bomb(size)
 
 
@@ -184,9 +185,9 @@ def _long_texts(head: bytes, body: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield texts that a careless search takes quadratic time for, where texts are cleaned and not only dropped."""
     start = body.index(b"\x20\0\x0d\0UI")
     for name, text in {
-        "one word": b"a" * (2 << 20), "one number": b"1" * (2 << 20), "brackets": b"(" * (2 << 20),
-        "words and numbers": b"a1" * (1 << 20), "addresses": b"a@" * (1 << 20), "blanks": b" " * (2 << 20) + b"x",
-        "backslashes": b"\\" * (2 << 20), "names": b"^ab" * (1 << 19),
+        "one word": b"a" * _LONG, "one number": b"1" * _LONG, "brackets": b"(" * _LONG,
+        "words and numbers": b"a1" * (_LONG // 2), "addresses": b"a@" * (_LONG // 2), "blanks": b" " * _LONG + b"x",
+        "backslashes": b"\\" * _LONG, "names": b"^ab" * (_LONG // 4),
     }.items():  # fmt: skip
         for tag in (b"\x08\0\x3e\x10", b"\x10\0\x10\0", b"\x18\0\x50\0", b"\x18\0\x00\x10", b"\x08\0\x60\0"):
             element = tag + b"UT\0\0" + struct.pack("<L", len(text)) + text
@@ -195,7 +196,8 @@ def _long_texts(head: bytes, body: bytes) -> Iterator[tuple[str, bytes]]:
     yield "blanks for numbers", head + body[:start] + blanks * 4_000 + body[start:]
 
 
-def _wrong_types() -> Iterator[tuple[str, bytes]]:
+def wrong_types() -> Iterator[tuple[str, bytes]]:
+    """Yield objects in which an attribute is of another type, or says what it must not."""
     for keyword, vr, value in (
         ("Rows", "LO", "many"), ("StudyInstanceUID", "SQ", []), ("PatientName", "US", 7), ("PixelSpacing", "OB", b"0.5\\0.5 "),
         ("NumberOfFrames", "IS", "999999999"), ("SOPInstanceUID", "UI", "../../../../etc/passwd"),

@@ -1,6 +1,5 @@
 """Fail closed: what cannot be cleaned with certainty is turned away with a sentence, and nothing else happens."""
 
-import random
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -113,35 +112,6 @@ def test_no_shared_real_scan_is_refused(key: bytes, trial: deid.ClinicalTrial) -
     if not paths:
         pytest.skip("the shared test scans are not on this machine")
     assert {_verdict(path.read_bytes(), key, trial) for path in paths} == {"clean"}
-
-
-@pytest.mark.req("R-DEID-15")
-def test_mutated_files_are_cleaned_or_refused_without_hanging_and_nothing_else_escapes(
-    key: bytes, trial: deid.ClinicalTrial
-) -> None:
-    rng = random.Random(20261121)  # noqa: S311  a fixed corpus, not a secret
-    names = ("CT_small.dcm", "MR_small_RLE.dcm", "rtplan.dcm", "test-SR.dcm", "MR_small_jp2klossless.dcm",
-             "nested_priv_SQ.dcm", "MR_small_bigendian.dcm", "liver_1frame.dcm", "image_dfl.dcm")  # fmt: skip
-    seeds = [builders.kilobytes_of(name) for name in names]
-    verdicts = set()
-    for _ in range(300):
-        mutated = _mutate(bytearray(rng.choice(seeds)), rng)
-        started = time.perf_counter()
-        verdicts.add(_verdict(mutated, key, trial))
-        assert time.perf_counter() - started < HANG_SECONDS
-    assert {"clean", "malformed"} <= verdicts
-
-
-def _mutate(data: bytearray, rng: random.Random) -> bytes:
-    head = min(len(data), 6_000)
-    for _ in range(rng.randint(1, 12)):
-        data[rng.randrange(128, head)] = rng.choice((0, 0xFF, 0x7F, 0x41, rng.randrange(256)))
-    if rng.random() < 0.3:
-        del data[rng.randrange(132, len(data)) :]
-    if rng.random() < 0.2:
-        spot = rng.randrange(132, head)
-        data[spot:spot] = rng.randbytes(rng.randint(1, 40))
-    return bytes(data)
 
 
 @pytest.mark.req("R-DEID-15")
