@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deid.model import Cleaned, Policy
+from deid.model import Policy
+from deid.result import Cleaned
 from deid.tables import table_edition
 from deid.version import engine_version
 

@@ -11,9 +11,10 @@ from deid.content import is_kept_content
 from deid.elements import STRING_VRS, WORD_SIZES, Element, Item
 from deid.engine import clean_source, read_source
 from deid.explain import Line, explain, name_of
-from deid.model import Cleaned, ClinicalTrial, Policy
+from deid.model import ClinicalTrial, Policy
 from deid.person import CHARACTER_SET, decoded
 from deid.plan import CONTENT_SEQUENCE, Deed
+from deid.result import Cleaned
 
 LONGEST_SHOWN, MOST_NUMBERS, MOST_ROWS = 120, 8, 2_000
 _FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}

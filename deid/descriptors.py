@@ -5,9 +5,14 @@ import re
 from deid.person import Person, fold_text
 from deid.vocabulary import vocabulary
 
-_ADDRESS = re.compile(r"\S*@\S*|\S+://\S+|www\.\S+", re.IGNORECASE)
+# Both begin where a word begins, or a long one would be searched from each of its letters.
+_ADDRESS = re.compile(r"(?<!\S)\S*@\S*|(?<!\S)\S+://\S+|www\.\S+", re.IGNORECASE)
 # Five digits and more, however they are cut up: a telephone, an identifier, a day.
-_LONG_NUMBER = re.compile(r"\w*\d(?:[\s./:-]{0,2}\d){4,}\w*")
+_LONG_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\s./:()+-]{0,3}\d){4,}\w*")
+# Ages over 89 are themselves an identifier (45 CFR 164.514 (b)(2)(i)(C)).
+_OLD_AGE = re.compile(
+    r"(?<!\d)(?:9\d|1[0-3]\d)[\s-]{0,2}(?:y|yo|yrs?|years?|j|jahre?|a[nñ]os?|ans|anni|jaar)\b", re.IGNORECASE
+)
 _TOKEN = re.compile(r"[^\W_]+")
 _RUNS = re.compile(r"[a-z]+|\d+")
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9 +\-/.,()]")
@@ -30,9 +35,9 @@ def clean_text(text: str, *, person: Person, words: frozenset[str] = frozenset()
         gone.append(found[0])
         return " "
 
-    bare = _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text))
+    bare = _OLD_AGE.sub(take, _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text)))
     kept = _EMPTY_BRACKETS.sub("", _PUNCTUATION.sub(" ", _TOKEN.sub(judge, bare)))
-    kept = _SPACES.sub(" ", kept).strip(" -/.,+")
+    kept = _SPACES.sub(" ", kept).rstrip(" -/.,+(").lstrip(" -/.,+)")
     return (kept if any(map(str.isalnum, kept)) else ""), " ".join(gone)
 
 

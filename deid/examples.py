@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydicom.datadict import tag_for_keyword
 
 from deid.choices import usual_vr
-from deid.elements import Element, Item
+from deid.elements import Element, Item, Span
 from deid.parser import EXPLICIT
 from deid.writer import encode_file, encode_item
 
@@ -111,9 +111,9 @@ def example(kind: Example) -> bytes:
     for part in parts:
         told |= part
     item = _item(told) | _private((*_PRIVATE.get(kind, ()), *_LETTERS))
-    if kind is not Example.SR:
-        item[0x7FE00010] = Element(0x7FE00010, "OW", bytes(range(2 * _SIDE * _SIDE)))
-    return encode_file(item, header=encode_item(item), transfer_syntax=EXPLICIT)
+    pixels = None if kind is Example.SR else Element(0x7FE00010, "OW", bytes(range(2 * _SIDE * _SIDE)))
+    whole = encode_file(item, header=encode_item(item), transfer_syntax=EXPLICIT, pixels=pixels)
+    return b"".join(part for part in whole if not isinstance(part, Span))
 
 
 def _item(told: Mapping[str, object]) -> Item:

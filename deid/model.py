@@ -1,8 +1,8 @@
 """What goes in and what comes out of the engine; all of it safe to store and to log."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
@@ -73,10 +73,15 @@ class Policy(Choices):
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the policy, the engine and the edition of Table E.1-1 it is executed with."""
-        facts = {"name": self.name, "version": self.version, **self.told}
-        facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return _digest(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(policy: Policy) -> str:
+    facts = {"name": policy.name, "version": policy.version, **policy.told}
+    facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +166,3 @@ class Facts:
     transfer_syntax_uid: str
     lossy_image_compression: str
     has_pixels: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """One cleaned object: the Part 10 file, its facts, and what was done (counts only, in all and by tag)."""
-
-    data: bytes
-    facts: Facts
-    actions: Mapping[str, int]
-    by_tag: Mapping[str, Mapping[str, int]]
-    method_codes: tuple[str, ...]
-    policy_digest: str

@@ -19,6 +19,8 @@ NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BINARIES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _GONE_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0x0012, 0x4FFE, 0xFFFA, 0xFFFC})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
+_DESCRIBING = frozenset({"LO", "SH", "ST", "LT", "UC", "UT"})
+_TIME_ZONE = 0x00080201  # Timezone Offset From UTC, a moment's part that is written as SH
 
 
 class Deed(StrEnum):
@@ -175,6 +177,8 @@ class Plan:
         """Return how a K cell keeps a value: checked as elsewhere; a text as it stands unless it tells a person."""
         if option is Option.RETAIN_PATIENT_CHARACTERISTICS and tag not in CHARACTERISTICS:
             return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_FULL_DATES and vr not in _TEMPORAL:
             return None
         if vr == "UI":
@@ -182,6 +186,8 @@ class Plan:
         return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(tag, vr)
 
     def _cleaned(self, option: Option, tag: int, vr: str) -> Deed | None:
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_MODIFIED_DATES:
             return self._keep(tag, vr) if vr in _TEMPORAL else None
         if option is Option.RETAIN_DEVICE_IDENTITY:
@@ -194,12 +200,17 @@ class Plan:
         if kind is None:
             return Deed.REMOVE
         if vr in TEXT_VRS:
-            return Deed.CHECK_TEXT if tag in vocabulary().families else _deny(kind)
+            return Deed.CHECK_TEXT if tag in vocabulary().families else self._for_text(vr, kind)
         if vr in BINARIES:
             return Deed.KEEP if tag in vocabulary().binaries else Deed.REMOVE
         if vr in _TEMPORAL and not self._options & DATES:
             return _deny(kind)
         return self._keep(tag, vr)
+
+    def _for_text(self, vr: str, kind: str) -> Deed:
+        """Return what is done to free text that the table does not name: recognised words stay where descriptors do."""
+        is_cleaned = Option.CLEAN_DESCRIPTORS in self._options and vr in _DESCRIBING
+        return Deed.CLEAN_TEXT if is_cleaned else _deny(kind)
 
     def private_rule(self, vr: str) -> Rule:
         """Return the rule for a safe private attribute of this VR."""
