@@ -1,6 +1,7 @@
 """De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
 from deid.engine import clean
+from deid.heads import Head, read_head
 from deid.identity import IdentityTokens, identify, person_of
 from deid.keyed import map_uid, shift_days
 from deid.model import Cleaned, ClinicalTrial, Facts, Policy, Rejected, Rejection
@@ -13,6 +14,7 @@ __all__ = [
     "Cleaned",
     "ClinicalTrial",
     "Facts",
+    "Head",
     "IdentityTokens",
     "Option",
     "Policy",
@@ -23,5 +25,6 @@ __all__ = [
     "identify",
     "map_uid",
     "person_of",
+    "read_head",
     "shift_days",
 ]

@@ -2,6 +2,7 @@ from imaging.models.archive import Instance, Series, Study
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
+from imaging.models.stow import StowDelivery
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Seclusion",
     "SeclusionDecision",
     "Series",
+    "StowDelivery",
     "Study",
     "Submission",
 ]
