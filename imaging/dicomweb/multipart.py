@@ -104,7 +104,7 @@ class Parts:
             return True
         while (at := self._held.find(_BREAK)) < 0 and len(self._held) <= _LONGEST_PADDING:
             self._fill()
-        if at < 0 or self._held[:at].strip(b" \t"):
+        if not 0 <= at <= _LONGEST_PADDING or self._held[:at].strip(b" \t"):
             raise Malformed("A boundary is followed by something that is neither its end nor a part.")
         # The break stays: a part without header fields has its empty line right here.
         del self._held[:at]

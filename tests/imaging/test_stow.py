@@ -126,7 +126,7 @@ def test_a_part_that_is_not_said_to_be_dicom_is_not_taken(cast: Cast, head: dict
         (lambda whole: whole + b"", "multipart/related; type=application/dicom", 400),
         (lambda whole: whole, "application/dicom", 415),
         (lambda whole: whole, f'multipart/related; type="application/dicom+json"; boundary={BOUNDARY}', 415),
-        (lambda _whole: b"", RELATED, 400),
+        (lambda _whole: b"\r\n", RELATED, 400),
         (lambda _whole: f"--{BOUNDARY}--".encode(), RELATED, 400),
         (lambda _whole: f"--{BOUNDARY}\r\n".encode() * 30_000, RELATED, 400),
     ],
