@@ -19,7 +19,9 @@ from imaging.dicomweb.multipart import Parts, media_type, require_boundary
 from imaging.dicomweb.questions import BadQuestion, days, read_question
 from imaging.dicomweb.resources import Kind, read_resource
 from imaging.models import Instance, Series, Study, Submission
+from imaging.services.stow import Reason
 from tests.cast import Cast, withdraw
+from tests.imaging import conformance
 from tests.imaging.scans import ct_series, drive, send
 from trials.agreement import Level
 
@@ -290,3 +292,9 @@ def test_without_consent_nothing_is_taken_and_what_is_gone_is_told(cast: Cast, v
         path.write_bytes(data)
     withdraw(cast.alba, cast.subject_a, Level.W6)
     assert viewer.get(whole()).status_code == 403
+
+
+@pytest.mark.req("R-WEB-13")
+def test_the_conformance_page_says_what_the_program_does() -> None:
+    assert conformance.PAGE.read_text(encoding="utf-8") == conformance.page()
+    assert set(conformance._REASONS) == set(Reason)
