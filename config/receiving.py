@@ -93,6 +93,8 @@ class Spool:
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # as above
     """Decides by the head of a request where its body goes; strangers' bodies are short and stay in memory."""
 
+    adj: Any
+    error: Any = None
     spool: Spool | None = None
 
     def parse_header(self, header_plus: bytes) -> None:

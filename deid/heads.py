@@ -48,7 +48,9 @@ def _groups(view: memoryview, syntax: str) -> Item:
     if syntax == DEFLATED:
         view = memoryview(_inflate(view))
     order = ">" if syntax == BIG_ENDIAN else "<"
-    reader, item, position = Reader(view, is_explicit=syntax != IMPLICIT, order=order), {}, 0
+    reader = Reader(view, is_explicit=syntax != IMPLICIT, order=order)
+    item: Item = {}
+    position = 0
     while position + _HEAD_OF_GROUP <= len(view):
         group = int.from_bytes(view[position : position + 2], "big" if order == ">" else "little")
         found, after = reader.read_group(position, group=group)

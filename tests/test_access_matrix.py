@@ -332,7 +332,7 @@ def _web(trial: Trial, series: Series, assignment: Assignment) -> dict[str, dict
     """Addresses below both DICOMweb roots; the blinded one has names of its own for study, series and object."""
     first = series.instances.order_by("pk")[0]
     guise = BlindShelf(by=STAGE, read=assignment.read)._places[0].guise
-    roots = {
+    roots: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "web": ({"code": trial.code}, f"studies/{series.study.uid}", f"series/{series.uid}", first.uid),
         "read_web": (
             {"pk": assignment.pk},
@@ -341,7 +341,7 @@ def _web(trial: Trial, series: Series, assignment: Assignment) -> dict[str, dict
             guise.instance_uid,
         ),
     }
-    told = {}
+    told: dict[str, dict[str, Any]] = {}
     for root, (named, study, of_series, instance) in roots.items():
         whole = f"{study}/{of_series}/instances/{instance}"
         told |= {

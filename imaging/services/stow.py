@@ -185,8 +185,10 @@ class Reception:
 
     def abandon(self) -> None:
         """Leave nothing of the whole request: it was not well formed, so nothing of it is acknowledged."""
-        for item in self.items:
-            self._forget(item)
+        self._waiting = []
+        for delivery in self.deliveries():
+            numbers = [item.number for item in self.items if item.delivery == delivery and item.number is not None]
+            take_back(by=self.by, submission=delivery.submission, numbers=numbers)
 
     def finish(self, *, is_last: bool) -> None:
         """Make everything durable; `is_last` closes the deliveries, which then go on without a quiet time."""

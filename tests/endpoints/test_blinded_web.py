@@ -16,7 +16,7 @@ from endpoints.models import Assignment
 from endpoints.services import assignments, reads
 from imaging.archive import load
 from imaging.dicomweb.blinding import Guise, blind
-from imaging.models import Instance, Submission
+from imaging.models import Instance, QCDecision, Submission
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import baseline_of
 from tests.imaging.test_dicomweb import parts_of
@@ -48,7 +48,7 @@ def case_of(cast: Cast, who: str) -> Assignment:
 
 @pytest.fixture
 def case(cast: Cast, filed: Submission) -> Assignment:
-    decide(cast.analyst, baseline_of(cast), "accepted")
+    decide(cast.analyst, baseline_of(cast), QCDecision.Verdict.ACCEPTED)
     return case_of(cast, "reader")
 
 
@@ -122,7 +122,7 @@ def test_metadata_frames_and_pictures_are_those_of_the_guise(case: Assignment) -
     first = Instance.objects.order_by("number").first()
     assert first is not None
     assert reader.get(f"studies/{first.series.study.uid}").status_code == 404
-    read = case.read  # type: ignore[attr-defined]  # made when it was opened
+    read = case.read
     told_of = [event.after for event in history(read).filter(act="images.retrieved")]
     assert sorted(told_of) == ['{"objects":1,"what":"metadata"}', '{"what":"rendered"}']
 

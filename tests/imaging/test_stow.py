@@ -17,7 +17,7 @@ from audit.context import acting
 from audit.selectors import history
 from imaging import quarantine
 from imaging.models import IncomingFile, Instance, StowDelivery, Submission
-from imaging.services import housekeeping, stow, submissions
+from imaging.services import housekeeping, stow
 from imaging.vault import PART_SIZE
 from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, to_bytes
@@ -263,7 +263,7 @@ def test_a_full_disk_is_told_and_nothing_false_is_acknowledged(cast: Cast, monke
         raise OSError(28, "No space left on device")
 
     sender = sender_of(cast)
-    monkeypatch.setattr(submissions.quarantine.vault(), "seal", full, raising=False)
+    monkeypatch.setattr(quarantine.vault(), "seal", full, raising=False)
     assert sender.send(ct_series(2)).status_code == 507
     monkeypatch.undo()
     assert sender.send(ct_series(2)).status_code == 202

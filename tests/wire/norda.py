@@ -7,7 +7,7 @@ import requests
 
 from audit.context import acting
 from endpoints.services import assignments, reads
-from imaging.models import Series
+from imaging.models import QCDecision, Series
 from tests.flows import small
 from tests.people import PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for
 from tests.signing import decide
@@ -69,7 +69,7 @@ def print_case() -> None:
     with acting(STAGE, reason=STAGE_REASON):
         people = {name: User.objects.get(username=name) for name in ("coordinator", "qc_analyst", "reader")}
         point = TimePoint.objects.get(subject__trial_site__trial__code=small.CODE, scheduled__code="BL")
-        decide(people["qc_analyst"], point, "accepted")
+        decide(people["qc_analyst"], point, QCDecision.Verdict.ACCEPTED)
         case = assignments.assign(by=actor_for(people["coordinator"]), time_point=point, reader=people["reader"])
         reads.open_read(by=actor_for(people["reader"]), assignment=case)
         assert Series.objects.filter(study__time_point=point).exists()

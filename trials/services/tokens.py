@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import selectors
 from audit.actor import Actor, machine
-from audit.context import because, require_reason
+from audit.context import acting, because, require_reason
 from audit.services import record
 from trials import access
 from trials.models import SiteToken, Trial, TrialSite
@@ -91,13 +91,18 @@ def holder_of(secret: str, *, request_id: str) -> SiteToken | None:
     token = SiteToken.objects.select_related("trial_site__trial").filter(digest=_digest(secret)).first()
     if token is None:
         return None
-    if token.revoked_at is not None or token.ends_on < timezone.localdate():
-        _tell_ended(token, actor_of(token, request_id=request_id))
-        return None
+    with acting(by := actor_of(token, request_id=request_id)):
+        if token.revoked_at is not None or token.ends_on < timezone.localdate():
+            _tell_ended(token, by)
+            return None
+        _note_use(token)
+    return token
+
+
+def _note_use(token: SiteToken) -> None:
     now = timezone.now()
     if token.last_used_at is None or now - token.last_used_at > _NOTED:
         SiteToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token
 
 
 def is_sending(trial_site: TrialSite) -> bool:
