@@ -29,6 +29,7 @@ class Calendar:
     """Days as the archived objects tell them: moved, by each subject's own shift."""
 
     def __init__(self, trial: Trial) -> None:
+        self.trial = trial
         self._key = trial_key(trial)
         self._shifts: dict[str, int] = {}
 
@@ -78,7 +79,7 @@ def _matching(rows: QuerySet[R], question: Question, calendar: Calendar) -> Quer
         series = Series.objects.filter(_text("modality", matches["ModalitiesInStudy"]), study=OuterRef(f"{study}pk"))
         wanted &= Q(Exists(series))
     if "StudyDate" in matches:
-        wanted &= Q(**{f"{study}pk__in": _on(rows, study, matches["StudyDate"], calendar)})
+        wanted &= Q(**{f"{study}pk__in": _on(matches["StudyDate"], calendar)})
     if level in _TO_SERIES:
         wanted &= _columns(_COLUMNS_OF_SERIES, _TO_SERIES[level], question)
     if level is Kind.INSTANCES:
@@ -105,12 +106,13 @@ def _text(column: str, text: str) -> Q:
     return Q(**{f"{column}__regex": pattern(text)}) if has_wildcard(text) else Q(**{column: text})
 
 
-def _on(rows: QuerySet[Any], study: str, text: str, calendar: Calendar) -> list[int]:
-    """Keys of the studies whose moved day is asked for: each subject's days are moved by another number."""
+def _on(text: str, calendar: Calendar) -> list[int]:
+    """Keys of the trial's studies whose moved day is asked for: each subject's days are moved by another number."""
     first, last = days(text)
-    subject = f"{study}time_point__subject__"
-    asked = rows.order_by().values_list(f"{study}pk", f"{study}study_day", f"{subject}day_zero", f"{subject}code")
-    told = ((pk, calendar.told(day, day_zero=zero, code=code)) for pk, day, zero, code in asked.distinct())
+    subject = "time_point__subject__"
+    asked = Study.objects.filter(time_point__subject__trial_site__trial=calendar.trial).order_by()
+    rows = asked.values_list("pk", "study_day", f"{subject}day_zero", f"{subject}code")
+    told = ((pk, calendar.told(day, day_zero=zero, code=code)) for pk, day, zero, code in rows)
     return [pk for pk, day in told if day is not None and first <= day <= last]
 
 
