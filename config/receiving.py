@@ -5,11 +5,12 @@ touch a disk so: here it goes, as it comes, under a key that lives as long as th
 """
 
 import copy
+import io
 import logging
 import secrets
 import tempfile
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from django.conf import settings
@@ -19,6 +20,9 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.utilities import Error
 
 from trials.services import tokens
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 log = logging.getLogger("corelab.receiving")
 
@@ -42,17 +46,21 @@ class InsufficientStorage(Error):  # type: ignore[misc]  # waitress ships no typ
     reason = HTTPStatus.INSUFFICIENT_STORAGE.phrase
 
 
-class Unread:
+class Unread(io.RawIOBase):
     """The plain bytes of a spool, from the first to the last, once."""
 
     def __init__(self, file: IO[bytes], decryptor: CipherContext) -> None:
         self._file, self._decryptor = file, decryptor
 
-    def read(self, size: int = -1) -> bytes:
-        return self._decryptor.update(self._file.read(size))
+    def readable(self) -> bool:
+        return True
 
-    def close(self) -> None:
-        self._file.close()
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Fill the buffer as far as there is something left; return how far."""
+        wanted = memoryview(buffer).cast("B")
+        plain = self._decryptor.update(self._file.read(len(wanted)))
+        wanted[: len(plain)] = plain
+        return len(plain)
 
 
 class Spool:
