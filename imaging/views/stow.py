@@ -70,11 +70,12 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
         caller = _caller(request)
     except Refused as refused:
         return problem(request, refused.status, refused.sentence)
-    rows = StowDelivery.objects.filter(token=caller.token).select_related("submission")
-    found = rows.filter(submission=pk).first()
-    if found is None:
-        return problem(request, HTTPStatus.NOT_FOUND, _("This token sent no such delivery. Check the address."))
-    return JsonResponse(progress.describe(found.submission))
+    with acting(caller.by):
+        rows = StowDelivery.objects.filter(token=caller.token).select_related("submission")
+        found = rows.filter(submission=pk).first()
+        if found is None:
+            return problem(request, HTTPStatus.NOT_FOUND, _("This token sent no such delivery. Check the address."))
+        return JsonResponse(progress.describe(found.submission))
 
 
 def _caller(request: HttpRequest) -> Caller:
@@ -86,9 +87,11 @@ def _caller(request: HttpRequest) -> Caller:
             HTTPStatus.UNAUTHORIZED,
             _("Show a token in force as Authorization: Bearer. Nothing was taken; ask the coordinator for one."),
         )
-    if not doors.is_open(token.trial_site):
-        raise Refused(HTTPStatus.FORBIDDEN, _("This trial or site does not take scans now. Nothing was taken."))
-    return Caller(by=tokens.actor_of(token, request_id=request_id), token=token)
+    by = tokens.actor_of(token, request_id=request_id)
+    with acting(by):
+        if not doors.is_open(token.trial_site):
+            raise Refused(HTTPStatus.FORBIDDEN, _("This trial or site does not take scans now. Nothing was taken."))
+    return Caller(by=by, token=token)
 
 
 def _receive(request: HttpRequest, caller: Caller, study: str) -> Reception:

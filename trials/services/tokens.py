@@ -88,7 +88,9 @@ def holder_of(secret: str, *, request_id: str) -> SiteToken | None:
     """Return the token that is in force now, its use noted; None for any other. An ended one leaves an event."""
     if not is_ours(secret):
         return None
-    token = SiteToken.objects.select_related("trial_site__trial").filter(digest=_digest(secret)).first()
+    # The door itself looks, before it knows on whose behalf.
+    with acting(_door(request_id)):
+        token = SiteToken.objects.select_related("trial_site__trial").filter(digest=_digest(secret)).first()
     if token is None:
         return None
     with acting(by := actor_of(token, request_id=request_id)):
@@ -112,7 +114,11 @@ def is_sending(trial_site: TrialSite) -> bool:
 
 def actor_of(token: SiteToken, *, request_id: str) -> Actor:
     """The door, on behalf of whatever machine holds the token."""
-    return machine("stow", source="dicomweb", request_id=request_id, on_behalf_of=f"token {token.pk}")
+    return _door(request_id, on_behalf_of=f"token {token.pk}")
+
+
+def _door(request_id: str, *, on_behalf_of: str = "") -> Actor:
+    return machine("stow", source="dicomweb", request_id=request_id, on_behalf_of=on_behalf_of)
 
 
 def _tell_ended(token: SiteToken, by: Actor) -> None:
