@@ -1,6 +1,7 @@
 """The names of an object from the first bytes of its file, so that a door can tell what it took without reading on."""
 
 import re
+import struct
 import zlib
 from dataclasses import dataclass
 
@@ -34,13 +35,19 @@ def read_head(data: bytes) -> Head:
     """
     if data[_PREAMBLE:_META_START] != b"DICM":
         raise Rejected(Rejection.NOT_DICOM, "This part is not a DICOM file (PS3.10): it has no such beginning.")
-    view = memoryview(data)
-    meta, start = Reader(view, is_explicit=True).read_group(_META_START, group=0x0002)
-    item = _groups(view[start:], text_of(meta.get(_SYNTAX)))
+    item = _item(memoryview(data))
     head = Head(*(text_of(item.get(tag)) for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY)))
     if not all(map(_UID.fullmatch, (head.sop_class_uid, head.sop_instance_uid, head.study_instance_uid))):
         raise Rejected(Rejection.INCOMPLETE, "This object does not say of which class, which object or study it is.")
     return head
+
+
+def _item(view: memoryview) -> Item:
+    try:
+        meta, start = Reader(view, is_explicit=True).read_group(_META_START, group=0x0002)
+        return _groups(view[start:], text_of(meta.get(_SYNTAX)))
+    except struct.error:
+        raise Rejected(Rejection.MALFORMED, "The header of this object ends in the middle of an entry.") from None
 
 
 def _groups(view: memoryview, syntax: str) -> Item:
