@@ -59,8 +59,10 @@ def serve(request: HttpRequest, shelf: Shelf, path: str) -> HttpResponse | Strea
 
 
 def _base(request: HttpRequest) -> str:
-    head, _found, _rest = request.path.partition("/dicomweb/")
-    return request.build_absolute_uri(f"{head}/dicomweb")
+    """The address that everything stands below; a trial may be called as the word in it."""
+    match = request.resolver_match
+    below = match.kwargs["path"] if match else ""
+    return request.build_absolute_uri(request.path.removesuffix(f"/{below}"))
 
 
 def _search(request: HttpRequest, shelf: Shelf, resource: Resource) -> HttpResponse:
