@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -69,8 +70,10 @@ def test_dicomweb_client_finds_and_fetches_what_it_stored_in_chunks(norda: Norda
     assert frame == got[0].PixelData
     picture = desk.retrieve_instance_rendered(uid, series_uid, one, media_types=("image/png",))
     assert picture.startswith(b"\x89PNG")
-    (metadata,) = [desk.retrieve_instance_metadata(uid, series_uid, one)]
-    (bulk,) = desk.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"])
+    metadata = desk.retrieve_instance_metadata(uid, series_uid, one)
+    # This client names its host without the port, so the link it is given lacks it, too.
+    path = urlsplit(metadata["7FE00010"]["BulkDataURI"]).path
+    (bulk,) = desk.retrieve_bulkdata(norda.stack.address + path)
     assert bulk == got[0].PixelData
 
 
