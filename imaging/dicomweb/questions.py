@@ -56,6 +56,7 @@ _DEPTH = {Kind.STUDIES: 0, Kind.SERIES: 1, Kind.INSTANCES: 2}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"([0-9]{8})?(-)?([0-9]{8})?")
 _LONGEST = 2000
+_MOST_WILDCARDS = 8
 
 
 class BadQuestion(Exception):
@@ -108,9 +109,12 @@ def _whole(texts: Sequence[str]) -> int:
 
 
 def _text(texts: Sequence[str]) -> str:
-    text = texts[-1].strip().strip('"')
+    text = re.sub(r"\*+", "*", texts[-1].strip().strip('"'))
     if "\0" in text or len(text) > _LONGEST:
         raise BadQuestion("A value to match is too long, or holds what no value holds.")
+    # Each doubles what a pattern may cost.
+    if sum(map(text.count, "*?")) > _MOST_WILDCARDS:
+        raise BadQuestion("A value to match holds too many wildcards.")
     return text
 
 

@@ -96,6 +96,7 @@ def test_a_search_is_narrowed_by_names_tags_lists_wildcards_and_dates(cast: Cast
     uid = Instance.objects.earliest("pk").uid
     assert values(viewer.get("instances", SOPInstanceUID=uid).json(), "00080018") == [[uid]]
     assert len(viewer.get("series", Modality="C?").json()) == 1
+    assert viewer.get("studies", PatientID="*" * 1000 + "X").json() == []
     assert not viewer.get("series", SeriesNumber="99999999999").json()
 
 
@@ -129,6 +130,8 @@ def test_the_number_of_queries_does_not_grow_with_what_is_found(
         {"PatientBirthDate": "1950"},
         {"_connector": "OR"},
         {"pk__in": "1"},
+        {"PatientID": "?*" * 9},
+        {"PatientID": "\0"},
         {"StudyDate": "tomorrow"},
         {"StudyDate": "20251340"},
         {"limit": "-1"},
