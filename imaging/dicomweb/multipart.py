@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _READ = 64 * 1024
-# RFC 2046 5.1.1 allows a boundary of 70 signs, Orthanc writes 73; what stands before it or above a part is bounded, too.
+# RFC 2046 5.1.1 allows a boundary of 70 signs, Orthanc writes 73; what stands before it or above a part is bounded.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
 _PARAMETER = re.compile(r""";\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]+)""")
 _LONGEST_PREAMBLE = 16 * 1024
