@@ -216,6 +216,8 @@ CONTENT_SECURITY_POLICY = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 REQUEST_CAP = 48 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = REQUEST_CAP
+# What one DICOMweb request with a token of ours may carry: spooled encrypted by config.receiving, never held whole.
+STOW_CAP = 4 * 1024**3
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 # An access review sends two fields a role, and a large trial has many.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 8_000

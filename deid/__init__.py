@@ -1,6 +1,7 @@
 """De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
 from deid.engine import Engine, clean
+from deid.heads import Head, read_head
 from deid.identity import IdentityTokens, identify, person_of
 from deid.keyed import map_uid, shift_days
 from deid.model import ClinicalTrial, Facts, Policy, Rejected, Rejection
@@ -15,6 +16,7 @@ __all__ = [
     "ClinicalTrial",
     "Engine",
     "Facts",
+    "Head",
     "IdentityTokens",
     "Option",
     "Policy",
@@ -25,5 +27,6 @@ __all__ = [
     "identify",
     "map_uid",
     "person_of",
+    "read_head",
     "shift_days",
 ]

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from imaging import api, views
+from imaging.views import dicomweb, stow
 
 urlpatterns = [
     path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
@@ -16,6 +17,10 @@ urlpatterns = [
     path("queries/<int:pk>/answer/", views.query_answer, name="query-answer"),
     path("series/<int:pk>/", views.series, name="series"),
     path("series/<int:pk>/frames/<int:index>.png", views.series_frame, name="series-frame"),
+    path("trials/<slug:code>/dicomweb/<path:path>", dicomweb.trial, name="dicomweb"),
+    path("dicomweb/studies", stow.store, name="stow"),
+    path("dicomweb/studies/<str:study>", stow.store, name="stow-study"),
+    path("dicomweb/deliveries/<uuid:pk>", stow.status, name="stow-status"),
     path("api/deliveries/", api.DeliveryListView.as_view(), name="api-delivery-list"),
     path("api/deliveries/<uuid:pk>/", api.DeliveryDetailView.as_view(), name="api-delivery"),
     path("api/deliveries/<uuid:pk>/pieces/", api.PiecesView.as_view(), name="api-delivery-pieces"),

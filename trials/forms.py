@@ -151,6 +151,23 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class TokenForm(forms.Form):
+    """`sites` are those whose machines the person may let send."""
+
+    trial_site = SiteChoice(label=__("Site"), queryset=TrialSite.objects.none())
+    label = forms.CharField(
+        label=__("Sending system"),
+        max_length=80,
+        help_text=__("Such as: PACS gateway of radiology. No names of people."),
+    )
+    ends_on = Day(label=__("Last day"), help_text=__("At most a year from today."))
+    reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, sites: QuerySet[TrialSite], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("Any", self.fields["trial_site"]).queryset = sites
+
+
 class SiteForm(forms.Form):
     number = forms.CharField(label=__("Number in this trial"), max_length=10)
     code = forms.SlugField(

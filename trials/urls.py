@@ -20,6 +20,7 @@ from trials.views import (
     restriction,
     reviews,
     subjects,
+    tokens,
     trail,
     trial,
 )
@@ -81,6 +82,8 @@ urlpatterns = [
     path("trials/<slug:code>/sites/", people.show, name="site-list"),
     path("trials/<slug:code>/sites/new/", people.add_site, name="site-add"),
     path("trials/<slug:code>/sites/<int:pk>/correct/", corrections.correct_site, name="site-correct"),
+    path("trials/<slug:code>/tokens/", tokens.show, name="token-list"),
+    path("trials/<slug:code>/tokens/<int:pk>/revoke/", tokens.revoke, name="token-revoke"),
     path("trials/<slug:code>/people/new/", people.add_member, name="member-add"),
     path("trials/<slug:code>/people/review/", reviews.review, name="access-review"),
     path("trials/<slug:code>/people/as-of/", reviews.as_of, name="access-as-of"),

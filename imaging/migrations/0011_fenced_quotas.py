@@ -8,5 +8,5 @@ from trials.fences.operation import fenced
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("imaging", "0009_certificates")]
+    dependencies: ClassVar = [("imaging", "0010_tokens")]
     operations: ClassVar = [fenced("imaging.Quota", trial="trial", shared=True)]

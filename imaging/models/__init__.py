@@ -3,6 +3,7 @@ from imaging.models.certificates import CleaningCertificate
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
+from imaging.models.stow import StowDelivery
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Seclusion",
     "SeclusionDecision",
     "Series",
+    "StowDelivery",
     "Study",
     "Submission",
 ]

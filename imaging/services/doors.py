@@ -1,4 +1,4 @@
-"""What the DICOM node needs of the domain: who may send, and as whom the node acts."""
+"""What the doors for machines need of the domain: who may send, and as whom the node acts."""
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -9,11 +9,16 @@ from trials.models import ConsentFormApproval, Trial, TrialSite
 
 def sender(ae_title: str) -> TrialSite | None:
     """Return the open site of an open trial that sends under this AE title, if any."""
-    return _open_sites().select_related("trial").filter(ae_title=ae_title).first()
+    return _open_sites().exclude(ae_title="").select_related("trial").filter(ae_title=ae_title).first()
 
 
 def known_ae_titles() -> list[str]:
-    return list(_open_sites().values_list("ae_title", flat=True))
+    return list(_open_sites().exclude(ae_title="").values_list("ae_title", flat=True))
+
+
+def is_open(trial_site: TrialSite) -> bool:
+    """Whether machines of this site may send now."""
+    return _open_sites().filter(pk=trial_site.pk).exists()
 
 
 def _open_sites() -> QuerySet[TrialSite]:
@@ -21,8 +26,7 @@ def _open_sites() -> QuerySet[TrialSite]:
     is_live = Exists(
         ConsentFormApproval.objects.filter(trial_site=OuterRef("pk"), approved_on__lte=timezone.localdate())
     )
-    open_sites = TrialSite.objects.filter(is_live, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
-    return open_sites.exclude(ae_title="")
+    return TrialSite.objects.filter(is_live, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
 
 
 def node(*, ae_title: str, request_id: str) -> Actor:

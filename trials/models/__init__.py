@@ -8,6 +8,7 @@ from trials.models.recipients import Recipient
 from trials.models.retention import Retention
 from trials.models.reviews import AccessReview
 from trials.models.subjects import Subject, TimePoint
+from trials.models.tokens import SiteToken
 from trials.models.trials import Site, Trial, TrialSite
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Retention",
     "ScheduledTimePoint",
     "Site",
+    "SiteToken",
     "Sponsor",
     "Subject",
     "TimePoint",

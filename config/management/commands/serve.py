@@ -1,11 +1,11 @@
 import io
 from typing import Any
 
-import waitress
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config import receiving
 from config.wsgi import application
 from privacy.services.reapplying import is_clear
 from privacy.services.tombstones import TombstonesDamaged
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         if settings.VAULT_ON:
             # Also where no `run` stands above: pages never open on a vault whose key does not fit.
             call_command("open_vault", stdout=io.StringIO())
-        waitress.serve(
+        receiving.serve(
             application,
             host=settings.BIND_ADDRESS,
             port=settings.WEB_PORT,
