@@ -119,7 +119,7 @@ def test_its_digest_stands_in_the_trail_and_nothing_changes_it(certified: Submis
     event = AuditEvent.objects.get(act="delivery.certified")
     assert json.loads(event.after)["certificate"] == hashlib.sha256(made.contents.encode()).hexdigest() == made.sha256
     assert progress.certificate(made)["is_as_recorded"]
-    with pytest.raises(DatabaseError, match="append-only|permission denied"), transaction.atomic():
+    with pytest.raises(DatabaseError, match=r"append-only|permission denied"), transaction.atomic():
         CleaningCertificate.objects.filter(pk=made.pk).update(contents="{}")
     made.contents = made.contents.replace('"cleaned":3', '"cleaned":4')
     assert not progress.certificate(made)["is_as_recorded"]
