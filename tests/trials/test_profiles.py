@@ -175,7 +175,7 @@ def test_the_page_writes_shows_and_hands_out_the_profile(cast: Cast, draft: Char
     assert "Nobody has looked yet" in page
     assert "These words stay in the descriptions" in page
     answer = client.get(f"{ADDRESS}download/")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="profile-TUNDRA-v2.json"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="TUNDRA-profile-2.json"'
     profile = parse_profile(json.loads(answer.content))
     assert profile.policy == policy_of(draft)
     assert profile.texts["protocol_id"] == "TUNDRA-001"

@@ -137,6 +137,6 @@ def download(request: ActorRequest, code: str, version: int) -> HttpResponse:
     """Hand out the rules as the file that `python -m deid --profile` reads."""
     charter = _charter(request, code, version, Act.CHARTER_VIEW)
     told = json.dumps(exported_profile(charter), indent=1, ensure_ascii=False) + "\n"
-    name = f"profile-{charter.trial.code}-v{charter.version}.json"
+    name = f"{charter.trial.code}-profile-{charter.version}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(told, content_type="application/json", headers=headers)

@@ -31,6 +31,8 @@ class Command(BaseCommand):
             max_request_body_size=settings.REQUEST_CAP + _SLACK,
             # Higher still: waitress would otherwise spool a scan in the clear into a temporary file.
             inbuf_overflow=settings.REQUEST_CAP + 2 * _SLACK,
+            # And a long answer: what a look at a person's own file shows lies in no file either.
+            outbuf_overflow=settings.REQUEST_CAP + 2 * _SLACK,
             clear_untrusted_proxy_headers=True,
             **_proxy(),
             channel_timeout=60,
