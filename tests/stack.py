@@ -20,7 +20,7 @@ from config.demo.people import PASSWORD
 from tests.signpage import filled
 
 ROOT = Path(__file__).parent.parent
-READY_SECONDS = 240
+READY_SECONDS = 480.0
 # Longer than a code of an authenticator app stands.
 PATIENCE = 75.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')

@@ -171,7 +171,7 @@ def test_every_other_record_has_a_history(cast: Cast, client: Client, filed: Sub
     assert instance is not None
     client.force_login(cast.coordinator)
     told = {obj: {line.event.object_type for line in shown(client, obj)} for obj in (filed, point, query)}
-    assert told[filed] == {"imaging.Submission", "imaging.IncomingFile"}
+    assert told[filed] == {"imaging.Submission", "imaging.IncomingFile", "imaging.CleaningCertificate"}
     assert told[point] >= {"trials.TimePoint", "imaging.QCCheck", "imaging.QCDecision", "imaging.Query"}
     assert told[query] == {"imaging.Query", "imaging.QueryMessage"}
     assert {line.event.object_type for line in shown(client, instance.series)} == {"imaging.Series", "imaging.Instance"}
