@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import matrix
 from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
@@ -19,7 +21,6 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 settings.register_profile("corelab", deadline=None)
 settings.load_profile("corelab")
 
-TESTS = Path(__file__).parent
 RUNNING = {"browser", "flows", "wire"}
 _matrix = matrix.Matrix()
 
@@ -29,13 +30,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-database", action="store_true", help="run only tests that use the test database")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for groups in a hook of the same name
+def pytest_itemcollected(item: pytest.Item) -> None:
+    matrix.mark(item)
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships its types without a marker
+    """One process holds the running product for all tests of it; what computes goes beside it, file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        room, _, rest = nodeid.removeprefix("tests/").partition("/")
+        return "running" if rest and room in RUNNING else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        matrix.mark(item)
-        if item.path.relative_to(TESTS).parts[0] in RUNNING:
-            # One process holds the running product for all of them; what computes goes beside it.
-            item.add_marker(pytest.mark.xdist_group("running"))
     if not config.getoption("--only-database"):
         return
     chosen = [item for item in items if _uses_database(item)]

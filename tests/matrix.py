@@ -100,5 +100,4 @@ def requirements() -> list[Requirement]:
 def _name(nodeid: str) -> str:
     """Return file and function without the values of parameters, which differ from run to run."""
     path, _, test = nodeid.partition("::")
-    # Behind an @ stands the group that xdist ran it in.
-    return f"{path.removeprefix('tests/')}::{test.split('[')[0].split('@')[0]}"
+    return f"{path.removeprefix('tests/')}::{test.split('[')[0]}"
