@@ -47,5 +47,5 @@ def test_a_token_without_an_end_or_a_reason_is_told_beside_its_field(someone: An
     page = carmen.go(PAGE)
     carmen.fill(label="PACS", ends_on=TODAY.replace(year=TODAY.year + 3, day=1).isoformat(), reason="it sends")
     carmen.press("Make a token")
-    expect(page.get_by_text("Choose a day from today to a year from now.")).to_be_visible()
+    expect(page.get_by_text("Choose a day from today to a year from now.", exact=True)).to_be_visible()
     see(carmen, "refused")
