@@ -42,6 +42,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships its 
         return "running" if rest and room in RUNNING else nodeid.partition("::")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return Scheduling(config, log)
 

@@ -58,6 +58,10 @@ class Stack:
             text=True,
         )
 
+    def wait(self, question: Any) -> None:
+        """Ask until the answer is yes, however busy the machine is; where it never is, our log is shown."""
+        wait_until(question, log=self.log)
+
     def children(self, word: str) -> list[int]:
         """Process ids of our children whose command line holds `word`."""
         found = []
@@ -114,7 +118,7 @@ class Session:
         return self.http.request(method, self.address + path, headers=headers, timeout=60, **options)
 
 
-def wait_until(question: Any, *, seconds: float = 60.0, log: Path | None = None) -> None:
+def wait_until(question: Any, *, seconds: float = 240.0, log: Path | None = None) -> None:
     """Ask until the answer is yes; where it never is, the end of `log` may tell why."""
     deadline = time.monotonic() + seconds
     while not question():

@@ -3,6 +3,7 @@
 Site, subject, dates, the other reader and the names of files are planted; the product has no field for an arm.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +29,14 @@ OTHER_FIRST, OTHER_LAST, COMMENT = "Kanarra", "Otherreader", "KANARI-COMMENT"
 FILE, YEAR = "KANARI-FILE", 1997
 SITE_NAMES = {HOSPITAL, SENDER}
 OTHER_READER = {OTHER_FIRST, OTHER_LAST, COMMENT}
-# No page of a reader tells a year: not in the words of a template, nor as 1997-03-04 or 04 Mar 1997.
-DATES = {f"{YEAR}-", f" {YEAR}"}
+# No page of a reader tells a date, written as 1997-03-04 or as 04 Mar 1997. As patterns: the bare number is met by
+# chance, in the length of a page or in the identifier of an act.
+DATES = {rf"{YEAR}-\d\d-\d\d", rf"\d [A-Z][a-z]+ {YEAR}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """Who must not meet which words."""
+    """Who must not meet which words, as patterns."""
 
     who: str
     words: frozenset[str]
@@ -138,7 +140,9 @@ def test_no_channel_tells_a_role_what_it_must_not_know(cast: Cast, stage: Object
     words = set(blind.words)
     if blind.who in {"reader", "adjudicator"}:
         words.add(cast.subject_a.code)
-    found = {f"{where}: {word}" for where, answer in answers(client, stage) for word in words if word in answer}
+    found = {
+        f"{where}: {word}" for where, answer in answers(client, stage) for word in words if re.search(word, answer)
+    }
     assert not found, "\n".join(sorted(found))
 
 
@@ -153,7 +157,7 @@ def test_the_words_are_really_there_for_those_who_may_know(cast: Cast, stage: Ob
     missing = {HOSPITAL, CODE, NUMBER, SENDER, OTHER_FIRST, OTHER_LAST, COMMENT, *DATES} - {
         word
         for word in (HOSPITAL, CODE, NUMBER, SENDER, OTHER_FIRST, OTHER_LAST, COMMENT, *DATES)
-        if word in everything
+        if re.search(word, everything)
     }
     assert not missing
     assert FILE not in everything

@@ -11,7 +11,7 @@ import pytest
 
 from tests.imaging.scans import PLANTED, ct_series
 from tests.reports.sealed import told_by_pdfsig
-from tests.stack import Session, Stack, wait_until
+from tests.stack import Session, Stack
 
 
 def open_visit(site: Session, *, skip: int = 0) -> str:
@@ -52,7 +52,7 @@ def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: 
     for process in workers:
         os.kill(process, signal.SIGKILL)
     address = f"/api/deliveries/{delivery}/"
-    wait_until(lambda: site.api("GET", address).json()["ended"], seconds=150)
+    stack.wait(lambda: site.api("GET", address).json()["ended"])
     told = site.api("GET", address).json()
     assert (told["state"], told["counts"]["filed"]) == ("checked", 60)
     receipt = site.api("GET", f"/api/deliveries/{delivery}/receipt/").json()
@@ -63,7 +63,7 @@ def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: 
 def test_nothing_planted_is_left_anywhere_in_the_home(stack: Stack) -> None:
     site = stack.session("saul")
     delivery = send_zip(site, open_visit(site), ct_series(5, seed="planted"))
-    wait_until(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["ended"])
+    stack.wait(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["ended"])
     for path in stack.home.rglob("*"):
         if path.is_file():
             content = path.read_bytes()

@@ -8,7 +8,7 @@ from pydicom.data import get_testdata_file
 
 from tests.imaging.scans import PLANTED, ct_series
 from tests.services import need_program
-from tests.stack import Session, Stack, wait_until
+from tests.stack import Session, Stack
 
 
 def storescu(stack: Stack, folder: Path, *, calling: str = "NORTE_PACS") -> "subprocess.CompletedProcess[str]":
@@ -50,14 +50,14 @@ def test_a_sent_folder_waits_for_a_person_and_goes_the_whole_road_once_assigned(
     before = set(waiting(coordinator))
     sent = storescu(stack, folder)
     assert sent.returncode == 0, sent.stderr
-    wait_until(lambda: set(waiting(coordinator)) - before)
+    stack.wait(lambda: set(waiting(coordinator)) - before)
     (delivery,) = set(waiting(coordinator)) - before
     page = coordinator.get(f"/deliveries/{delivery}/").text
     option = page.partition("Baseline")[0].rpartition('<option value="')[2].split('"')[0]
     answer = coordinator.post(f"/deliveries/{delivery}/assign/", page=f"/deliveries/{delivery}/", time_point=option)
     assert answer.ok
     site = stack.session("nora")
-    wait_until(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["state"] == "checked")
+    stack.wait(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["state"] == "checked")
     receipt = site.api("GET", f"/api/deliveries/{delivery}/receipt/").json()
     assert len(receipt["filed"]) == 6
     everything = page + site.get(f"/deliveries/{delivery}/").text + str(receipt) + stack.log.read_text()
@@ -70,4 +70,4 @@ def test_objects_that_are_refused_later_are_still_acknowledged_and_kept(stack: S
     coordinator = stack.session("carmen")
     before = set(waiting(coordinator))
     assert storescu(stack, tmp_path).returncode == 0
-    wait_until(lambda: set(waiting(coordinator)) - before)
+    stack.wait(lambda: set(waiting(coordinator)) - before)

@@ -1,6 +1,5 @@
 """DICOMweb with foreign peers against the running product: dicomweb-client, Debian's Orthanc, and plain sockets."""
 
-import io
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from dicomweb_client import DICOMwebClient
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from imaging.dicomweb.multipart import compose
 from tests.imaging.scans import PLANTED, ct_series, ct_slice, to_bytes
@@ -165,4 +164,4 @@ def test_the_link_in_the_answer_tells_how_it_went(norda: Norda, sent: list[Datas
     wait_until(lambda: http.get(link, timeout=30).json()["ended"])
     told = http.get(link, timeout=30).json()
     assert (told["state"], told["counts"]) == ("checked", {"filed": 2})
-    assert dcmread(io.BytesIO(ct_series(1)[0])).PatientName not in str(told)
+    assert not [planted for planted in PLANTED if planted in str(told)]
