@@ -29,7 +29,16 @@ def main() -> int:
         )
         return 1 if os.environ.get("CORELAB_REQUIRE_SERVICES") == "1" else 0
     environment = os.environ | {"CORELAB_DATABASE_URL": URL}
-    words = [sys.executable, "-m", "pytest", "-n", "2", "--only-database", *(f"--deselect={name}" for name in ONCE)]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "--show-capture=no",
+        "--only-database",
+        *(f"--deselect={name}" for name in ONCE),
+    ]
     return subprocess.run(words, env=environment, check=False).returncode
 
 
