@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 
+from deid.burned.record import PixelRecord
 from deid.cleaning import Cleaner
 from deid.codes import TRIPLET
 from deid.elements import PIXEL_TAGS, Element, Item, Source, text_of
@@ -16,7 +17,7 @@ from deid.parser import EXPLICIT, parse
 from deid.person import person_of
 from deid.pixels import clean_pixels
 from deid.plan import BINARIES, NUMBERS, Deed, Plan, plan_for
-from deid.provenance import METHOD, write_provenance
+from deid.provenance import DERIVATION, METHOD, write_provenance
 from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue
 from deid.risk import require_low_risk
 from deid.vocabulary import admits_coded
@@ -48,11 +49,13 @@ def read_source(data: bytes) -> Source:
         return parse(data)
 
 
-def clean_source(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
-    """Clean what `read_source` returned; the rest as `clean`."""
+def clean_source(
+    source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy, pixels: PixelRecord | None = None
+) -> Cleaned:
+    """Clean what `read_source` returned; the rest as `clean`. `pixels` tells what deid.burned did to its picture."""
     require_key(key)
     with _failing_closed():
-        return _clean(source, key=key, trial=trial, policy=policy)
+        return _clean(source, key=key, trial=trial, policy=policy, looked_at=pixels)
 
 
 @contextmanager
@@ -71,9 +74,11 @@ def _unreadable() -> Rejected:
     )
 
 
-def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
+def _clean(
+    source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy, looked_at: PixelRecord | None
+) -> Cleaned:
     sop_class = text_of(source.item.get(_SOP_CLASS))
-    require_low_risk(source.item, sop_class_uid=sop_class)
+    require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=looked_at is not None)
     _require_complete(source.item)
     plan = plan_for(sop_class, policy)
     cleaner = Cleaner(
@@ -87,10 +92,12 @@ def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) 
     item = cleaner.clean(source.item)
     _require_described(item)
     bare = dict(item)
-    applied = write_provenance(item, trial=trial, policy=policy)
+    applied = write_provenance(item, trial=trial, policy=policy, pixels=looked_at)
     header = encode_item(item)
     cleaner.suspects.forget(cleaner.kept_texts)
-    require_no_residue(bare, header=_searchable(item, header), suspects=cleaner.suspects, own=_own_text(item, trial))
+    require_no_residue(
+        bare, header=_searchable(item, header), suspects=cleaner.suspects, own=_own_text(item, trial, looked_at)
+    )
     syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
     if pixels is not None:
         item[pixels.tag] = pixels
@@ -106,6 +113,7 @@ def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) 
         by_tag=_by_tag(cleaner.deeds),
         method_codes=tuple(method.code for method in applied),
         policy_digest=policy.digest,
+        pixels=looked_at,
     )
 
 
@@ -165,9 +173,10 @@ def _without_bulk(item: Item) -> Item:
     return kept
 
 
-def _own_text(item: Item, trial: ClinicalTrial) -> str:
+def _own_text(item: Item, trial: ClinicalTrial, pixels: PixelRecord | None) -> str:
     """Return what the engine itself writes: the trial's texts, its own record and standard meanings."""
-    return "\n".join((*astuple(trial), text_of(item[METHOD]), *sorted(_meanings(item))))
+    derived = text_of(item.get(DERIVATION)) if pixels and pixels.derivation else ""
+    return "\n".join((*astuple(trial), text_of(item[METHOD]), derived, *sorted(_meanings(item))))
 
 
 def _meanings(item: Item) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 
+from deid.burned.record import PixelRecord
 from deid.options import DEFAULT, Option, require_consistent
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
@@ -153,7 +154,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """One cleaned object: the Part 10 file, its facts, and what was done (counts only, in all and by tag)."""
+    """One cleaned object: the Part 10 file, its facts, and what was done (counts only, in all and by tag).
+
+    `pixels` tells what was done to its picture; None where its kind gave no reason to look at it.
+    """
 
     data: bytes
     facts: Facts
@@ -161,3 +165,4 @@ class Cleaned:
     by_tag: Mapping[str, Mapping[str, int]]
     method_codes: tuple[str, ...]
     policy_digest: str
+    pixels: PixelRecord | None = None

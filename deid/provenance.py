@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from deid.burned.record import PixelRecord
 from deid.codes import code_item
 from deid.elements import Element, Item
 from deid.model import ClinicalTrial, Policy
@@ -10,6 +11,7 @@ from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
 
 CONTENT_SEQUENCE, METHOD = 0x0040A730, 0x00120063
+BURNED_IN, LOSSY, DERIVATION = 0x00280301, 0x00282110, 0x00082111
 # type 2 attributes of the Patient and General Study modules: present even when the sender left them out
 _PRESENT = {
     0x00080020: "DA", 0x00080030: "TM", 0x00080050: "SH", 0x00080090: "PN",
@@ -25,15 +27,17 @@ class Method:
     meaning: str
 
 
-def methods(item: Item, *, policy: Policy) -> tuple[Method, ...]:
+def methods(item: Item, *, policy: Policy, pixels: PixelRecord | None = None) -> tuple[Method, ...]:
     """Return exactly the CID 7050 codes that were executed on this object (PS3.15 E.2)."""
-    applied = [option for option in Option if option in policy.options and _is_executed(option, item)]
+    applied = [option for option in Option if option in policy.options and _is_executed(option, item, pixels)]
     columns = [COLUMNS[option] for option in applied]
     return (Method(*BASIC), *(Method(code=column.code, meaning=column.meaning) for column in columns))
 
 
-def _is_executed(option: Option, item: Item) -> bool:
+def _is_executed(option: Option, item: Item, pixels: PixelRecord | None) -> bool:
     """Whether the option had something to act on: an object without content tree has none cleaned."""
+    if option is Option.CLEAN_PIXEL_DATA:
+        return pixels is not None and pixels.is_cleaned
     return option is not Option.CLEAN_STRUCTURED_CONTENT or CONTENT_SEQUENCE in item
 
 
@@ -44,9 +48,11 @@ def _temporal(policy: Policy) -> bytes:
     return b"MODIFIED" if Option.RETAIN_MODIFIED_DATES in policy.options else b"REMOVED"
 
 
-def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tuple[Method, ...]:
+def write_provenance(
+    item: Item, *, trial: ClinicalTrial, policy: Policy, pixels: PixelRecord | None = None
+) -> tuple[Method, ...]:
     """Add the trial's identity of the subject and the de-identification record; return the codes written."""
-    applied = methods(item, policy=policy)
+    applied = methods(item, policy=policy, pixels=pixels)
     for tag, vr in _PRESENT.items():
         item.setdefault(tag, Element(tag, vr))
     subject = trial.subject_code.encode()
@@ -60,9 +66,20 @@ def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tup
         Element(0x00120064, "SQ", items=tuple(_code(method) for method in applied)),
         Element(0x00280303, "CS", _temporal(policy)),
         *_trial_modules(trial),
+        *(_pixel_record(pixels) if pixels else ()),
     )
     item.update({element.tag: element for element in written})
     return applied
+
+
+def _pixel_record(pixels: PixelRecord) -> tuple[Element, ...]:
+    """Return what the object says of its own picture; NO burned-in text only where that is somebody's word."""
+    said = {
+        Element(BURNED_IN, "CS", b"NO"): pixels.is_cleaned,
+        Element(DERIVATION, "ST", pixels.derivation.encode()): bool(pixels.derivation),
+        Element(LOSSY, "CS", b"01"): pixels.was_lossy,
+    }
+    return tuple(element for element, holds in said.items() if holds)
 
 
 def _method_text(policy: Policy) -> str:
