@@ -72,10 +72,13 @@ class Clerk:
         return clean_source(source, key=self.key, trial=self.trial, policy=self.policy, pixels=pixels)
 
 
-def refuse_waiting(_waiting: Waiting) -> Rejected:
-    """Return the refusal of an object that waits, for a place where nobody reviews."""
-    return Rejected(
-        Rejection.PIXELS_NEED_REVIEW,
-        "This picture may show a name or a face, and the machine is not sure that it found everything. "
-        "It was not let through. Please look at it yourself, or send it to the core laboratory for review.",
-    )
+def clean_unreviewed(source: Source, *, clerk: Clerk) -> Cleaned:
+    """Clean where nobody reviews: whatever would wait for a person is refused. Raises Rejected."""
+    cleaned = clerk.clean(source)
+    if isinstance(cleaned, Waiting):
+        raise Rejected(
+            Rejection.PIXELS_NEED_REVIEW,
+            "This picture may show a name or a face, and the machine is not sure that it found everything. "
+            "It was not let through. Please look at it yourself, or send it to the core laboratory for review.",
+        )
+    return cleaned

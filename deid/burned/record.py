@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from deid.burned.boxes import Box, Ground
 
@@ -43,6 +44,18 @@ class PixelRecord:
     def codes(self) -> tuple[str, ...]:
         """Codes of CID 7050 that this record stands for."""
         return (CODE,) if self.is_cleaned else ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a certificate quotes, ready for JSON."""
+        return {
+            "boxes": [[box.left, box.top, box.right, box.bottom, str(box.ground)] for box in self.boxes],
+            "frames": self.frames,
+            "method": str(self.method),
+            "was_lossy": self.was_lossy,
+            "is_confirmed": self.is_confirmed,
+            "codes": list(self.codes),
+        }
 
     @property
     def derivation(self) -> str:

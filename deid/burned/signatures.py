@@ -70,7 +70,9 @@ def _are_typed(facts: dict[str, Any]) -> bool:
 
 
 def _do_fit(boxes: list[Any], facts: dict[str, Any]) -> bool:
-    rows, columns = facts.get("rows", 0), facts.get("columns", 0)
+    rows, columns = facts.get("rows"), facts.get("columns")
+    if not (isinstance(rows, int) and isinstance(columns, int)):
+        return False
     return all(len(box) == _EDGES and 0 <= box[0] < box[2] <= columns and 0 <= box[1] < box[3] <= rows for box in boxes)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -14,7 +15,8 @@ from typing import Any
 from deid.elements import Item, Source
 from deid.engine import clean_source, read_source
 from deid.keyed import keyed_digest, map_uid
-from deid.model import Cleaned, Rejected, Rejection
+from deid.model import Cleaned, ClinicalTrial, Rejected, Rejection
+from deid.options import Option
 from deid.person import patient_id
 from deid.profile import Profile
 from deid.tables import table_edition
@@ -67,10 +69,19 @@ class Run:
     def _cleaned(self, source: Source) -> Cleaned:
         number = patient_id(source.item)
         trial = self.profile.trial(subject_code=self._subject_of(number))
-        cleaned = clean_source(source, key=self.key, trial=trial, policy=self.profile.policy)
+        cleaned = self._clean_source(source, trial)
         if self.keeps_maps:
             self.patients[number] = trial.subject_code
             self.uids.update((uid, map_uid(self.key, uid)) for uid in _uids(source.item))
+        return cleaned
+
+    def _clean_source(self, source: Source, trial: ClinicalTrial) -> Cleaned:
+        policy = self.profile.policy
+        if Option.CLEAN_PIXEL_DATA not in policy.options:
+            return clean_source(source, key=self.key, trial=trial, policy=policy)
+        # By name: whoever does not clean pixels needs neither numpy nor the reader of text.
+        burned = importlib.import_module("deid.burned.cleaning")
+        cleaned: Cleaned = burned.clean_unreviewed(source, clerk=burned.Clerk(key=self.key, trial=trial, policy=policy))
         return cleaned
 
     def _subject_of(self, number: str) -> str:
@@ -101,6 +112,7 @@ class Run:
             "output": name,
             "sha256_after": _sha256(cleaned.data),
             "method_codes": list(cleaned.method_codes),
+            "pixels": cleaned.pixels.told if cleaned.pixels else None,
             "actions": {tag: dict(deeds) for tag, deeds in cleaned.by_tag.items()},
         }
 
