@@ -8,7 +8,7 @@ from imaging.models import IncomingFile, Submission
 from imaging.services.road import WORKING
 
 State = Submission.State
-ENDED = (State.CHECKED, State.QUARANTINED, State.DISCARDED)
+ENDED = (State.CHECKED, State.REVIEW, State.QUARANTINED, State.DISCARDED)
 
 
 def refusals(submission: Submission) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
 from imaging.models.archive import Instance, Series, Study
+from imaging.models.pixels import PixelReview
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
@@ -7,6 +8,7 @@ from imaging.models.submissions import IncomingFile, Submission
 __all__ = [
     "IncomingFile",
     "Instance",
+    "PixelReview",
     "QCCheck",
     "QCDecision",
     "Query",

@@ -14,10 +14,12 @@ from pydicom import dcmread
 from audit.actor import Actor
 from audit.services import canonical, record
 from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
-from deid import clean as clean_object
+from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.reader import rapid_reader
+from deid.engine import read_source
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import intake, road
+from imaging.services import intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
@@ -29,25 +31,46 @@ State = IncomingFile.State
 
 
 def clean(by: Actor, submission: Submission) -> None:
-    """Stage OPENED → CLEANED. Raises ValidationError where no file could be de-identified."""
+    """Stage OPENED → CLEANED, or to rest where pictures wait for a person and nothing else is left to file.
+
+    Raises ValidationError where no file could be de-identified.
+    """
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    # Reading text in pictures takes minutes for long loops: the claim is kept between two frames.
+    clerk = Clerk(key=key, trial=context, policy=policy, reader=rapid_reader, tick=lambda: go_on(submission))
     for file in submission.files.filter(state=State.RECEIVED):
-        _clean_one(file, key=key, policy=policy, context=context)
+        _clean_one(by, file, clerk)
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
-        raise ValidationError(_none_left(submission), code="nothing-clean")
+        _rest(submission)
+        return
     with transaction.atomic():
         road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CLEANED)
         after = {
             "cleaned": cleaned,
             "refused": submission.files.filter(state=State.REFUSED).count(),
+            "waiting": submission.files.filter(state=State.WAITING).count(),
             "policy": policy.digest,
             "engine": engine_version(),
         }
         record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
+
+
+def _rest(submission: Submission) -> None:
+    """Set a delivery of which nothing is left to file to rest; pictures may wait. Raises ValidationError if none do."""
+    with transaction.atomic():
+        submission = road.lock(submission)
+        if submission.files.filter(state=State.FILED).exists():
+            road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CHECKED)
+        elif submission.files.filter(state=State.WAITING).exists():
+            road.move(submission, expected=Submission.State.OPENED, to=Submission.State.REVIEW)
+        else:
+            raise ValidationError(_none_left(submission), code="nothing-clean")
+        # Somebody may have decided on another of its pictures while this stage ran.
+        pixels.take_up(submission)
 
 
 def _time_point(submission: Submission) -> TimePoint:
@@ -59,7 +82,7 @@ def _time_point(submission: Submission) -> TimePoint:
 def policy_of(charter: Charter) -> Policy:
     """Return what a charter allows beside the Basic Profile."""
     retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
-    return Policy(version=charter.version, options=DEFAULT_OPTIONS | retained)
+    return Policy(version=charter.version, options=DEFAULT_OPTIONS | {Option.CLEAN_PIXEL_DATA} | retained)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
@@ -78,14 +101,22 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
     )
 
 
-def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: ClinicalTrial) -> None:
+def _cleaned(file: IncomingFile, clerk: Clerk) -> Cleaned | Waiting:
+    source, boxes = read_source(quarantine.read_whole(file)), pixels.decided(file)
+    return clerk.clean(source) if boxes is None else clerk.clean_as_decided(source, boxes=boxes)
+
+
+def _clean_one(by: Actor, file: IncomingFile, clerk: Clerk) -> None:
     try:
-        cleaned = clean_object(quarantine.read_whole(file), key=key, trial=context, policy=policy)
+        cleaned = _cleaned(file, clerk)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return
     except QuarantineDamaged:
         intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
+        return
+    if isinstance(cleaned, Waiting):
+        pixels.wait(by, file, cleaned)
         return
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
@@ -99,7 +130,8 @@ def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: Clini
 def _facts(cleaned: Cleaned) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
-    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": _pixel_sha256(cleaned)}
+    told = {"policy_digest": cleaned.policy_digest, "pixel_sha256": _pixel_sha256(cleaned)}
+    return facts | told | ({"pixels": cleaned.pixels.told} if cleaned.pixels else {})
 
 
 def _pixel_sha256(cleaned: Cleaned) -> str:

@@ -45,7 +45,12 @@ def submission_list(request: ActorRequest, code: str) -> HttpResponse:
     return render(
         request,
         "submission_list.html",
-        {"trial": trial, "waiting": waiting, "deliveries": rows.exclude(pk__in=waiting)[:200]},
+        {
+            "trial": trial,
+            "waiting": waiting,
+            "deliveries": rows.exclude(pk__in=waiting)[:200],
+            "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
+        },
     )
 
 
@@ -89,6 +94,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         Submission.State.UNASSIGNED,
         Submission.State.QUARANTINED,
         Submission.State.RECEIVING,
+        Submission.State.REVIEW,
     )
     return {
         "delivery": delivery,
@@ -96,6 +102,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "progress": told,
         "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
+        "may_review": access.may(request.actor, Act.PIXEL_REVIEW, delivery),
     }
 
 
