@@ -130,7 +130,6 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_VIEW: Reach.TRIAL,
         Act.SCAN_VIEW: Reach.TRIAL,
         Act.QC_DECIDE: Reach.TRIAL,
-        # Sees names where they are burned into pictures, before anything is filed, and each look is told.
         Act.PIXEL_REVIEW: Reach.TRIAL,
         Act.TRAIL_OWN: Reach.TRIAL,
     },
