@@ -8,7 +8,7 @@ from deid.burned.looking import Eyes
 from deid.burned.reader import TextReader, rapid_reader
 from deid.burned.treatment import Doubt, Treated, treat, treat_by_person
 from deid.elements import Source, text_of
-from deid.engine import clean_source
+from deid.engine import clean_source, failing_closed
 from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
 from deid.options import Option
 from deid.person import person_of
@@ -46,12 +46,16 @@ class Clerk:
         if who is None or Option.CLEAN_PIXEL_DATA not in self.policy.options:
             return self._finish(source)
         self._require_cleanable(source)
-        return self._ended(treat(source, who=who, eyes=self._eyes(source)))
+        with failing_closed():
+            treated = treat(source, who=who, eyes=self._eyes(source))
+        return self._ended(treated)
 
     def clean_as_decided(self, source: Source, *, boxes: Iterable[Box]) -> Cleaned | Waiting:
         """Clean a parsed file whose boxes a person decided; it waits again where a name is still read."""
         self._require_cleanable(source)
-        return self._ended(treat_by_person(source, boxes=boxes, eyes=self._eyes(source)))
+        with failing_closed():
+            treated = treat_by_person(source, boxes=boxes, eyes=self._eyes(source))
+        return self._ended(treated)
 
     def _eyes(self, source: Source) -> Eyes:
         return Eyes(reader=self.reader(), person=person_of(source.item), keeps=self.keeps, tick=self.tick)

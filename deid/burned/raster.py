@@ -9,6 +9,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import convert_color_space
 
+from deid.burned.sizes import size_in_jpeg, size_in_jpeg_2000
 from deid.codestreams import COMPRESSED
 from deid.elements import Element, Item, Source, number_of, text_of
 from deid.model import Rejected, Rejection
@@ -26,7 +27,10 @@ LOSSY = _LOSSY_JPEG | {f"1.2.840.10008.1.2.4.{number}" for number in (81, 91, 93
 HALVED = "YBR_FULL_422"
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 _COLOURED = frozenset({"RGB", "YBR_FULL", HALVED, "YBR_RCT", "YBR_ICT"})
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 _BYTE, _WORD = 8, 16
+# A larger frame is no scan, and reading it would take the worker for hours.
+_LARGEST_FRAME = 16_384 * 16_384
 _COLOURS = 3
 _LUTS = (0x00281201, 0x00281202, 0x00281203)
 _LUT_LENGTH = 3
@@ -117,7 +121,7 @@ def shape_of(item: Item) -> Shape:
 
 def _is_known(shape: Shape) -> bool:
     is_even = shape.photometric != HALVED or (shape.columns % 2 == 0 and shape.samples == _COLOURS)
-    has_size = min(shape.rows, shape.columns) > 0 and shape.samples in {1, _COLOURS}
+    has_size = 0 < shape.rows * shape.columns <= _LARGEST_FRAME and shape.samples in {1, _COLOURS}
     is_deep = shape.allocated in {_BYTE, _WORD} and 1 < shape.stored <= shape.allocated
     is_named = shape.photometric in (_GREY if shape.samples == 1 else _COLOURED)
     return has_size and is_even and is_deep and is_named
@@ -136,6 +140,8 @@ def _decoded(raster: Raster, index: int) -> tuple[Samples, str]:
 
 def decode(coded: bytes, shape: Shape, *, transfer_syntax: str) -> tuple[Samples, str]:
     """Return the samples of one coded frame, and their colour model: lossy JPEG comes as RGB. Raises Rejected."""
+    if not _states_size(coded, shape, transfer_syntax):
+        raise unreadable()
     try:
         with silence():
             samples, told = get_decoder(transfer_syntax).as_array(
@@ -159,6 +165,14 @@ def decode(coded: bytes, shape: Shape, *, transfer_syntax: str) -> tuple[Samples
     if samples.shape[:2] != (shape.rows, shape.columns):
         raise unreadable()
     return samples, str(told.get("photometric_interpretation", shape.photometric))
+
+
+def _states_size(coded: bytes, shape: Shape, transfer_syntax: str) -> bool:
+    """Whether a codestream says the size of the header, asked before a decoder believes it and makes room."""
+    if transfer_syntax == RLE:
+        return True
+    size = size_in_jpeg_2000(coded) if transfer_syntax in _JPEG_2000 else size_in_jpeg(coded)
+    return size == (shape.rows, shape.columns)
 
 
 def picture(samples: Samples, photometric: str, raster: Raster) -> Picture:

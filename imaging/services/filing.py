@@ -14,7 +14,7 @@ from deid import IdentityTokens, engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
-from imaging.services import intake, road
+from imaging.services import intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.vault import Stage
 from trials.agreement import Gate
@@ -234,6 +234,7 @@ def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
         raise RuntimeError("a file was neither filed nor refused: its key must not be destroyed")
     if not filed and submission.files.filter(state=State.WAITING).exists():
         road.move(submission, expected=Submission.State.CLEANED, to=Submission.State.REVIEW)
+        pixels.take_up(submission)
         return
     if not filed:
         raise ValidationError(_no_file(submission), code="nothing-filed")

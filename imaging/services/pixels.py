@@ -42,7 +42,7 @@ def wait(by: Actor, file: IncomingFile, waiting: Waiting) -> None:
         moved = IncomingFile.objects.filter(pk=file.pk, state=FileState.RECEIVED).update(state=FileState.WAITING)
         if not moved:
             return
-        told |= {"boxes": loose, "since": timezone.now()}
+        told |= {"boxes": loose, "since": timezone.now(), "decided_by": "", "signature_id": None, "comment": ""}
         review, _made = PixelReview.objects.update_or_create(file=file, defaults=told)
         after = {"file": file.number, "doubts": list(waiting.doubts), "boxes": len(waiting.boxes)}
         record(by=by, act="picture.waiting", obj=review, trial_code=_code(review), after=after)
@@ -78,6 +78,7 @@ def save_boxes(*, by: Actor, review: PixelReview, boxes: Sequence[Box]) -> Pixel
     return review
 
 
+@transaction.atomic
 def look(*, by: Actor, review: PixelReview, frame: int, is_covered: bool) -> bytes:
     """Return one frame (from 1) as PNG, unsealed in memory alone; a look under the boxes leaves an event.
 
