@@ -20,6 +20,7 @@ from deid.burned.cleaning import Clerk, Waiting
 from deid.burned.looking import is_seed
 from deid.burned.reader import rapid_reader
 from deid.burned.treatment import Doubt, treat, treat_by_person
+from deid.explain import explain
 from deid.person import Person
 from deid.risk import Look
 from tests.deid import builders
@@ -200,3 +201,13 @@ def test_the_engine_and_its_command_line_load_without_numpy_and_the_reader_only_
     subprocess.run([sys.executable, "-c", program], check=True)
     program = "import sys, deid.burned.cleaning; assert not {'rapidocr_onnxruntime', 'cv2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.req("R-PIX-10")
+def test_explain_tells_what_becomes_of_the_pixels() -> None:
+    source, plain = source_of(to_dataset(frame_of())), source_of(builders.ct())
+    told = [
+        next(line.why for line in explain(each, policy=policy) if line.path == "(7FE0,0010)")
+        for each, policy in ((source, POLICY), (source, deid.Policy()), (plain, POLICY))
+    ]
+    assert ["blanked" in told[0], "refused" in told[1], "bit by bit" in told[2]] == [True, True, True]
