@@ -40,10 +40,6 @@ class Box:
     def area(self) -> int:
         return (self.right - self.left) * (self.bottom - self.top)
 
-    def grown(self, margin: int) -> "Box":
-        left, top = max(self.left - margin, 0), max(self.top - margin, 0)
-        return Box(left, top, self.right + margin, self.bottom + margin, self.ground)
-
     def meets(self, other: "Box") -> bool:
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom

@@ -6,7 +6,7 @@ from typing import Any
 
 from deid.burned.boxes import Box, Ground
 
-CODE, MEANING = "113101", "Clean Pixel Data Option"
+CODE = "113101"
 
 
 class Method(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deid.burned.blanking import blank
-from deid.burned.boxes import FIRM, Box, Ground, clipped, without_covered
+from deid.burned.boxes import Box, Ground, clipped, without_covered
 from deid.burned.looking import Eyes, Looked, joined, look, look_again
 from deid.burned.raster import Raster, open_raster
 from deid.burned.record import PixelRecord
@@ -82,11 +82,6 @@ def firm_boxes(raster: Raster) -> tuple[Box, ...]:
     shape, known = raster.shape, match(raster.item)
     outside = outside_regions(raster.item, rows=shape.rows, columns=shape.columns) or ()
     return without_covered((*outside, *(known.boxes if known else ())))
-
-
-def takes_back(box: Box) -> bool:
-    """Whether a person may leave this box out."""
-    return box.ground not in FIRM
 
 
 def _treated(
