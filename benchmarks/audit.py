@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -23,7 +24,10 @@ from psycopg.conninfo import make_conninfo
 POSTGRESQL = os.environ.get("CORELAB_TEST_POSTGRESQL", "postgresql://corelab:corelab@127.0.0.1:5432/postgres")
 ROOT = Path(__file__).parent.parent
 PAIRS = 5
-WRITERS, SECONDS = 8, 12.0
+WRITERS = 8
+# Seconds: the sealer rests, catches up uncounted, and works for as long as it rested.
+REST, CATCH_UP, CYCLES = 9, 6, 8
+CYCLE = REST + CATCH_UP + REST
 
 
 def main() -> None:
@@ -45,9 +49,10 @@ def main() -> None:
 
 def soak(minutes: float) -> None:
     """Let writers and sealer run, then look for what was never sealed, and verify everything with a replay."""
-    rate, worst, errors = crowd(sealing=True, seconds=minutes * 60)
+    told = crowd(seconds=int(minutes * 60), rest=0)
+    rate = sum(told.done) / (minutes * 60)
     print(
-        f"  {minutes:g} minutes: {rate:.0f} transactions a second, worst wait {worst:.2f} s, errors {errors}",
+        f"  {minutes:g} minutes: {rate:.0f} transactions a second, worst wait {told.worst:.2f} s, errors {told.errors}",
         flush=True,
     )
     manage("seal_audit")
@@ -127,33 +132,42 @@ def pair(deed: Callable[[bool], float]) -> tuple[float, float]:
 
 
 def writers() -> None:
-    alone, with_sealer = crowd(sealing=False), crowd(sealing=True)
-    again = crowd(sealing=False)
-    plain = (alone[0] + again[0]) / 2
+    """Let the sealer rest and work in turns under the same eight writers: a machine's moods fall on both alike."""
+    told = crowd(seconds=CYCLES * CYCLE)
+    rounds = [told.done[begin : begin + CYCLE] for begin in range(0, CYCLES * CYCLE, CYCLE)]
+    # Between the two, the sealer takes up what the rest left behind.
+    pairs = [(sum(each[REST + CATCH_UP :]), sum(each[:REST])) for each in rounds]
+    sealed, plain = (sum(each) / CYCLES / REST for each in zip(*pairs, strict=True))
+    found = sorted(round(with_it / without, 2) for with_it, without in pairs)
     print(
-        f"  {WRITERS} writers        {with_sealer[0] / plain:5.2f} x their throughput without a sealer "
-        f"({with_sealer[0]:.0f} against {plain:.0f} transactions a second); worst wait {with_sealer[1]:.2f} s "
-        f"against {max(alone[1], again[1]):.2f} s; errors {with_sealer[2] + alone[2] + again[2]}"
+        f"  {WRITERS} writers        {statistics.median(found):5.2f} x their throughput while the sealer rests "
+        f"({sealed:.0f} against {plain:.0f} transactions a second; {CYCLES} turns of {REST} s: {found}); "
+        f"worst wait {told.worst:.2f} s; errors {told.errors}"
     )
 
 
-def crowd(*, sealing: bool, seconds: float = SECONDS) -> tuple[float, float, int]:
-    """Return transactions a second, the worst wait in seconds, and errors."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the crowd did in each second, its worst wait in seconds, and its errors."""
+
+    done: list[int]
+    worst: float
+    errors: int
+
+
+def crowd(*, seconds: int, rest: int = REST) -> Told:
+    """Let writers write for so long; the sealer rests for the first seconds of every cycle."""
     command = [sys.executable, "-m", "benchmarks.audited"]
-    start = time.time() + 8.0
-    # Every three seconds, as `manage.py run` does.
-    sealer = (
-        subprocess.Popen([sys.executable, "manage.py", "seal_audit", "--every", "3"], cwd=ROOT) if sealing else None
-    )
+    span = [str(time.time() + 8.0), str(seconds)]
+    sealer = subprocess.Popen([*command, "seal", *span, str(CYCLE), str(rest)], cwd=ROOT)
     people = [
-        subprocess.Popen([*command, str(start), str(seconds), str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, *span, str(number)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for number in range(WRITERS)
     ]
     told = [[float(word) for word in writer.communicate()[0].split()] for writer in people]
-    if sealer is not None:
-        sealer.terminate()
-        sealer.wait()
-    return sum(each[0] for each in told) / seconds, max(each[1] for each in told), int(sum(each[2] for each in told))
+    assert sealer.wait() == 0, "the sealer fell"
+    worst, errors, *done = zip(*told, strict=True)
+    return Told([int(sum(second)) for second in done], max(worst), int(sum(errors)))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ from trials.models import Site, Sponsor, Subject, Trial, TrialSite
 
 BY = machine("bench", source="command", request_id="bench")
 SAVES, ROWS = 500, 5_000
+# Between two looks of the sealer, as `manage.py run` has it.
+SEAL_SECONDS = 3.0
 _NUMBERS = itertools.count(1)
 DAY = dt.date(2026, 1, 1)
 
@@ -151,23 +153,36 @@ def fill(events: int) -> None:
 
 
 def write(start: float, seconds: float, number: int) -> None:
-    """One writer of the crowd: acts with a changed row; prints transactions, the worst wait, errors."""
+    """One writer of the crowd: acts with a changed row; prints worst wait, errors, and what each second saw done."""
     with acting(BY, reason="a benchmark"):
         sponsor = Sponsor.objects.create(name=f"writer {number} {start}")
         time.sleep(max(0.0, start - time.time()))
-        done, worst, errors = 0, 0.0, 0
-        while time.time() < start + seconds:
+        done, worst, errors = [0] * (int(seconds) + 1), 0.0, 0
+        while (now := time.time()) < start + seconds:
             began = time.perf_counter()
             try:
                 with transaction.atomic():
-                    Sponsor.objects.filter(pk=sponsor.pk).update(name=f"writer {number} {start} {done}")
+                    Sponsor.objects.filter(pk=sponsor.pk).update(name=f"writer {number} {now}")
                     record(by=BY, act="bench.done", obj=sponsor)
-                done += 1
+                done[int(time.time() - start)] += 1
             except DatabaseError:
                 errors += 1
             worst = max(worst, time.perf_counter() - began)
-    print(done, worst, errors)
+    print(worst, errors, *done)
+
+
+def seal(start: float, seconds: float, cycle: int, pause: int) -> None:
+    """Seal as `seal_audit --every 3` does, but rest for the first `pause` seconds of every `cycle`."""
+    while (now := time.time()) < start + seconds:
+        if now > start and (now - start) % cycle >= pause:
+            seal_all()
+            time.sleep(SEAL_SECONDS)
+        else:
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
-    write(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    if sys.argv[1] == "seal":
+        seal(float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    else:
+        write(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

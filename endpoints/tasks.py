@@ -47,7 +47,7 @@ def _measure(by: Actor, instance: Instance) -> None:
     try:
         measure_segments(by=by, instance=instance)
     except (ValidationError, DatabaseError):
-        # Consent gone or the database busy: the claim runs out and a later sweep looks again.
+        # Consent gone or the database busy: a later sweep looks again.
         _logger.warning("segmentation %s was not measured this time", instance.pk, exc_info=True)
     except Exception:  # the time limit is one, too
         _logger.exception("segmentation %s met a fault", instance.pk)

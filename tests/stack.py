@@ -114,10 +114,11 @@ class Session:
         return self.http.request(method, self.address + path, headers=headers, timeout=60, **options)
 
 
-def wait_until(question: Any, *, seconds: float = 60.0) -> None:
+def wait_until(question: Any, *, seconds: float = 60.0, log: Path | None = None) -> None:
+    """Ask until the answer is yes; where it never is, the end of `log` may tell why."""
     deadline = time.monotonic() + seconds
     while not question():
-        assert time.monotonic() < deadline, "waited too long"
+        assert time.monotonic() < deadline, f"waited too long\n{log.read_text()[-4000:] if log else ''}"
         time.sleep(0.25)
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +69,14 @@ def measure_segments(*, by: Actor, instance: Instance) -> list[Segmentation]:
     if not _claim(instance):
         return []
     try:
+        return _work_out(by, instance)
+    except (ValidationError, DatabaseError):
+        _give_back(instance)
+        raise
+
+
+def _work_out(by: Actor, instance: Instance) -> list[Segmentation]:
+    try:
         drawing = draw(instance)
         rows = [_measure(instance, drawing, segment) for segment in drawing.segments]
     except VolumeRefused as refusal:
@@ -78,6 +86,11 @@ def measure_segments(*, by: Actor, instance: Instance) -> list[Segmentation]:
         refuse(by=by, instance=instance, cause="measure", sentence=str(error))
         return []
     return _keep(by, instance, rows)
+
+
+def _give_back(instance: Instance) -> None:
+    # What this worker did not finish, the next sweep takes up again.
+    SegmentationRun.objects.filter(instance=instance, state=State.MEASURING).update(leased_until=timezone.now())
 
 
 def software() -> dict[str, str]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from config.demo.people import PASSWORD
 from tests.services import lacking
 from tests.stack import Stack
+
+# As patient as Playwright is with everything else: two cores may be busy.
+expect.set_options(timeout=30_000)
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -51,6 +54,11 @@ class Person:
         self.page.get_by_role("heading", level=1).wait_for()
         self.page.wait_for_url(f"{self.address}/")
         return self
+
+    def sign_out(self) -> None:
+        """Leave, and wait for it: whoever types the next address at once takes the way out back."""
+        self.press("Sign out")
+        self.page.wait_for_url("**/sign-in/**")
 
     def go(self, path: str) -> Page:
         self.page.goto(self.address + path)

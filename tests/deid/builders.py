@@ -91,7 +91,7 @@ def segmentation(sources: list[Dataset]) -> Dataset:
         tracking_uid="1.2.3.4.5.6",
         tracking_id="Zuccarello lesion",
     )
-    return hd.seg.Segmentation(
+    drawn = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=mask,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
@@ -106,6 +106,8 @@ def segmentation(sources: list[Dataset]) -> Dataset:
         device_serial_number="731731731",
         content_creator_name="Zuccarello^Quentin",
     )
+    # The library puts constants of its own into every frame: what is planted in one object would be in all later ones.
+    return pydicom.dcmread(io.BytesIO(kilobytes(drawn)))
 
 
 def enhanced(sources: list[Dataset]) -> Dataset:

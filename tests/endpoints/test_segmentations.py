@@ -3,7 +3,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from pydicom import dcmread
 
@@ -83,6 +83,21 @@ def test_the_sweep_is_idempotent_and_does_nothing_for_what_another_worker_holds(
         tasks.measure_pending()
     assert Segmentation.objects.count() == 2
     assert SegmentationRun.objects.get().state == State.MEASURED
+
+
+@pytest.mark.req("R-SEG-03")
+def test_what_a_busy_database_cut_short_is_taken_up_by_the_very_next_sweep(
+    seg: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_busy(*_args: object, **_more: object) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmentations, "_keep", too_busy)
+        tasks.measure_pending()
+    assert not Segmentation.objects.exists()
+    tasks.measure_pending()
+    assert Segmentation.objects.count() == 2
 
 
 @pytest.mark.req("R-SEG-03")

@@ -188,7 +188,7 @@ def _work(stack: Stack, time_points: list[int]) -> None:
         seen = analyst.get(page).text.partition('name="seen"')[2].partition('value="')[2].partition('"')[0]
         analyst.sign(f"{page}decide/", page=page, verdict="accepted", comment="", seen=seen)
     # Two SEG and one RTSTRUCT.
-    wait_until(lambda: _ended_measuring(stack.home) == 3, seconds=120)
+    wait_until(lambda: _ended_measuring(stack.home) == 3, seconds=300, log=stack.log)
     reads = f"/trials/{small.CODE}/reads/"
     chosen = coordinator.get(reads).text.partition('name="reader"')[2].partition('<option value="')[2]
     chosen = chosen.partition('<option value="')[2] if chosen.startswith('"') else chosen
