@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydicom import dcmread
 from audit.actor import Actor
 from audit.services import canonical, record
 from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
+from deid.burned.boxes import Box
 from deid.burned.cleaning import Clerk, Waiting
 from deid.burned.reader import rapid_reader
 from deid.engine import read_source
@@ -40,8 +42,9 @@ def clean(by: Actor, submission: Submission) -> None:
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
     # Reading text in pictures takes minutes for long loops: the claim is kept between two frames.
     clerk = Clerk(key=key, trial=context, policy=policy, reader=rapid_reader, tick=lambda: go_on(submission))
+    released = pixels.decided(submission)
     for file in submission.files.filter(state=State.RECEIVED):
-        _clean_one(by, file, clerk)
+        _clean_one(by, file, clerk, boxes=released.get(file.pk))
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
@@ -101,14 +104,14 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
     )
 
 
-def _cleaned(file: IncomingFile, clerk: Clerk) -> Cleaned | Waiting:
-    source, boxes = read_source(quarantine.read_whole(file)), pixels.decided(file)
+def _cleaned(file: IncomingFile, clerk: Clerk, boxes: Sequence[Box] | None) -> Cleaned | Waiting:
+    source = read_source(quarantine.read_whole(file))
     return clerk.clean(source) if boxes is None else clerk.clean_as_decided(source, boxes=boxes)
 
 
-def _clean_one(by: Actor, file: IncomingFile, clerk: Clerk) -> None:
+def _clean_one(by: Actor, file: IncomingFile, clerk: Clerk, *, boxes: Sequence[Box] | None) -> None:
     try:
-        cleaned = _cleaned(file, clerk)
+        cleaned = _cleaned(file, clerk, boxes)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return

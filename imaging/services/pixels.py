@@ -59,10 +59,10 @@ def boxes_of(review: PixelReview) -> tuple[Box, ...]:
     return tuple(Box(*edges, Ground(ground)) for *edges, ground in (*review.firm, *review.boxes))
 
 
-def decided(file: IncomingFile) -> tuple[Box, ...] | None:
-    """Return the boxes a person released this file with, None where nobody has."""
-    review = PixelReview.objects.filter(file=file, state=Verdict.RELEASED).first()
-    return boxes_of(review) if review else None
+def decided(submission: Submission) -> dict[int, tuple[Box, ...]]:
+    """Return the boxes that a person released files of this delivery with, by the files' keys."""
+    released = PixelReview.objects.filter(file__submission=submission, state=Verdict.RELEASED)
+    return {review.file_id: boxes_of(review) for review in released}
 
 
 @transaction.atomic
