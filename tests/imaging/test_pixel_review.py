@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
@@ -180,7 +181,7 @@ def test_only_who_reviews_pictures_sees_one_and_each_look_under_the_boxes_is_tol
     cast: Cast, waiting: PixelReview, client: Client
 ) -> None:
     for who in (cast.alba, cast.coordinator, cast.monitor):
-        with pytest.raises(PermissionDenied):
+        with pytest.raises(Http404):
             pixels.look(by=actor_for(who), review=waiting, frame=1, is_covered=False)
     client.force_login(cast.analyst)
     before = client.get(reverse("pixel-before", args=[waiting.pk, 1]))
