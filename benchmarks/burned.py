@@ -163,7 +163,7 @@ def _hershey(text: str, draw: random.Random) -> Picture:
     scale = scale * 2 if face == cv2.FONT_HERSHEY_PLAIN else scale
     (width, height), below = cv2.getTextSize(text, face, scale, 1)
     mask = np.zeros((height + below + 6, width + 6), np.uint8)
-    cv2.putText(mask, text, (3, height + 2), face, scale, 255, 1, cv2.LINE_AA)
+    cv2.putText(mask, text, (3, height + 2), face, scale, (255,), 1, cv2.LINE_AA)
     return mask
 
 

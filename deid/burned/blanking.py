@@ -6,7 +6,19 @@ import numpy as np
 from pydicom.pixels import get_encoder
 
 from deid.burned.boxes import Box, clipped
-from deid.burned.raster import HALVED, JPEG_LS, LOSSY, RLE, Raster, Samples, decode, first_entry, palette, unreadable
+from deid.burned.raster import (
+    HALVED,
+    JPEG_LS,
+    LOSSY,
+    RLE,
+    Raster,
+    Samples,
+    decode,
+    first_entry,
+    palette,
+    pixel_options,
+    unreadable,
+)
 from deid.burned.record import Method
 from deid.elements import Element, Source
 from deid.model import Rejected, Rejection
@@ -88,19 +100,8 @@ def _encode(samples: Samples, raster: Raster, photometric: str, *, syntax: str) 
     plain = bits if syntax == RLE else bits.view(mask.dtype) & mask
     try:
         with silence():
-            coded = get_encoder(syntax).encode(
-                plain.tobytes(),
-                rows=shape.rows,
-                columns=shape.columns,
-                samples_per_pixel=shape.samples,
-                bits_allocated=shape.allocated,
-                bits_stored=shape.stored,
-                photometric_interpretation=photometric,
-                pixel_representation=int(shape.is_signed),
-                number_of_frames=1,
-                planar_configuration=0,
-                encoding_plugin="pydicom" if syntax == RLE else "pyjpegls",
-            )
+            plugin = "pydicom" if syntax == RLE else "pyjpegls"
+            coded = get_encoder(syntax).encode(plain.tobytes(), encoding_plugin=plugin, **pixel_options(shape))
         again, _ = decode(bytes(coded), shape, transfer_syntax=syntax)
     except (RuntimeError, AttributeError, TypeError, ValueError):
         raise _cannot_write() from None

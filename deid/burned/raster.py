@@ -142,29 +142,33 @@ def decode(coded: bytes, shape: Shape, *, transfer_syntax: str) -> tuple[Samples
     """Return the samples of one coded frame, and their colour model: lossy JPEG comes as RGB. Raises Rejected."""
     if not _states_size(coded, shape, transfer_syntax):
         raise unreadable()
+    options = pixel_options(shape) | {"pixel_keyword": "PixelData"}
+    is_raw = transfer_syntax not in _LOSSY_JPEG
     try:
         with silence():
-            samples, told = get_decoder(transfer_syntax).as_array(
-                encapsulate([coded]),
-                index=0,
-                raw=transfer_syntax not in _LOSSY_JPEG,
-                number_of_frames=1,
-                rows=shape.rows,
-                columns=shape.columns,
-                samples_per_pixel=shape.samples,
-                bits_allocated=shape.allocated,
-                bits_stored=shape.stored,
-                photometric_interpretation=shape.photometric,
-                pixel_representation=int(shape.is_signed),
-                planar_configuration=int(shape.is_planar) if shape.samples > 1 else 0,
-                pixel_keyword="PixelData",
-            )
+            decoder = get_decoder(transfer_syntax)
+            samples, told = decoder.as_array(encapsulate([coded]), index=0, raw=is_raw, **options)
     except (RuntimeError, AttributeError, TypeError, ValueError, OSError, MemoryError):
         # What decoders raise on damaged codestreams; their words may quote the header.
         raise unreadable() from None
     if samples.shape[:2] != (shape.rows, shape.columns):
         raise unreadable()
     return samples, str(told.get("photometric_interpretation", shape.photometric))
+
+
+def pixel_options(shape: Shape) -> dict[str, Any]:
+    """Return the description of one frame as pydicom's decoders and encoders take it."""
+    return {
+        "number_of_frames": 1,
+        "rows": shape.rows,
+        "columns": shape.columns,
+        "samples_per_pixel": shape.samples,
+        "bits_allocated": shape.allocated,
+        "bits_stored": shape.stored,
+        "photometric_interpretation": shape.photometric,
+        "pixel_representation": int(shape.is_signed),
+        "planar_configuration": int(shape.is_planar) if shape.samples > 1 else 0,
+    }
 
 
 def _states_size(coded: bytes, shape: Shape, transfer_syntax: str) -> bool:
