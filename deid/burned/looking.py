@@ -65,7 +65,6 @@ def look_again(raster: Raster, *, blanked: tuple[Box, ...], first: Looked, eyes:
             for each in (_papered(view, blanked), _softened(_papered(view, blanked))):
                 found = _find(each, None, eyes)
                 _note(looked, index, [one for one in found if not _is_patch(one, blanked)], eyes)
-        eyes.tick()
     return looked
 
 
@@ -112,6 +111,8 @@ def _changed(view: Picture, known: set[tuple[int, int, str]]) -> tuple[int, int,
 def _find(view: Picture, part: tuple[int, int, int, int] | None, eyes: Eyes) -> list[Sighting]:
     left, top, right, bottom = part or (0, 0, view.shape[1], view.shape[0])
     found = eyes.reader.find(view[top:bottom, left:right])
+    # A large radiograph takes half a minute a view: whoever keeps a claim is called between two.
+    eyes.tick()
     return [_moved(sighting, left, top) for sighting in found if not _is_kept(sighting, eyes)]
 
 
