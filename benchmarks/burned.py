@@ -121,7 +121,8 @@ def _radiograph(draw: random.Random, noise: np.random.Generator) -> Picture:
     body = 190 * np.exp(-(x**2) / 0.5 - y**2 / 1.2)
     ribs = 18 * np.sin(18 * y + 6 * np.abs(x)) * (np.abs(x) > 0.12)  # noqa: PLR2004  beside the spine
     lungs = -90 * (np.exp(-((x - 0.4) ** 2) / 0.06 - y**2 / 0.25) + np.exp(-((x + 0.4) ** 2) / 0.06 - y**2 / 0.25))
-    return (body + ribs + lungs + noise.normal(0, 5, body.shape) + 20).clip(0, 255).astype(np.uint8)
+    shades = body + ribs + lungs + noise.normal(0, 5, (rows, columns)) + 20
+    return np.asarray(shades.clip(0, 255), dtype=np.uint8)
 
 
 def _plant(picture: Picture, text: str, draw: random.Random, known: tuple[Path, ...]) -> Planted | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydicom.pixels import get_encoder
+from pydicom.pixels.encoders import get_encoder
 
 from deid.burned.boxes import Box, clipped
 from deid.burned.raster import (
@@ -129,7 +129,8 @@ def _black(samples: Samples, photometric: str, raster: Raster) -> Samples:
     if photometric == HALVED:
         return np.asarray(_HALVED_BLACK, samples.dtype)
     if photometric == "YBR_FULL":
-        return np.asarray(_YBR_BLACK, samples.dtype) * np.asarray(1 << max(raster.shape.stored - 8, 0), samples.dtype)
+        deep = 1 << max(raster.shape.stored - 8, 0)
+        return np.asarray([part * deep for part in _YBR_BLACK], samples.dtype)
     if photometric == "MONOCHROME1":
         return np.asarray(samples.max())
     return np.asarray(samples.min() if samples.ndim == 2 else 0, samples.dtype)  # noqa: PLR2004  grey

@@ -1,6 +1,6 @@
 """Rectangles of a picture that are blanked, each with the ground it stands on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +52,12 @@ class Box:
             and self.right >= other.right
             and self.bottom >= other.bottom
         )
+
+
+def box_of(edges: Sequence[int], ground: Ground) -> Box:
+    """Return the box of four numbers: left, top, right, bottom. Raises ValueError."""
+    left, top, right, bottom = edges
+    return Box(left, top, right, bottom, ground)
 
 
 def clipped(boxes: Iterable[Box], *, rows: int, columns: int) -> tuple[Box, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deid.burned.boxes import Box, Ground
+from deid.burned.boxes import Box, Ground, box_of
 from deid.elements import Item, number_of, text_of
 from deid.tables import read_json
 
@@ -84,7 +84,7 @@ def read(told: Any) -> tuple[Signature, ...]:
         Signature(
             id=entry["id"],
             facts=entry["facts"],
-            boxes=tuple(Box(*edges, Ground.SIGNATURE) for edges in entry["boxes"]),
+            boxes=tuple(box_of(edges, Ground.SIGNATURE) for edges in entry["boxes"]),
             is_example=entry["example"],
         )
         for entry in told["signatures"]

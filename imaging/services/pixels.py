@@ -12,7 +12,7 @@ from audit.actor import Actor
 from audit.meanings import Meaning
 from audit.services import record
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
-from deid.burned.boxes import FIRM, Box, Ground
+from deid.burned.boxes import FIRM, Box, Ground, box_of
 from deid.burned.cleaning import Waiting
 from imaging import quarantine
 from imaging.frames import cover, render
@@ -56,7 +56,7 @@ def split(boxes: Iterable[Box]) -> tuple[list[list[Any]], list[list[Any]]]:
 
 def boxes_of(review: PixelReview) -> tuple[Box, ...]:
     """Return all boxes that stand now, firm and saved."""
-    return tuple(Box(*edges, Ground(ground)) for *edges, ground in (*review.firm, *review.boxes))
+    return tuple(box_of(edges, Ground(ground)) for *edges, ground in (*review.firm, *review.boxes))
 
 
 def decided(submission: Submission) -> dict[int, tuple[Box, ...]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -76,7 +76,7 @@ def _object(kind: tuple[UID, str, int, int, bool, int], *, seed: int, frames: in
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.MediaStorageSOPInstanceUID = (
         SecondaryCaptureImageStorage,
-        "1.2.3.4.5.6",
+        UID("1.2.3.4.5.6"),
     )
     _add_pixels(dataset, np.random.default_rng(seed), UID(syntax))
     return dataset
