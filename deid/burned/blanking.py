@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydicom.pixels.encoders import get_encoder
+from pydicom.pixels.encoders.base import get_encoder
 
 from deid.burned.boxes import Box, clipped
 from deid.burned.raster import (

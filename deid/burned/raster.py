@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import convert_color_space
 
 from deid.burned.sizes import size_in_jpeg, size_in_jpeg_2000

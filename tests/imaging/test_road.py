@@ -9,7 +9,9 @@ from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from audit.actor import machine
 from audit.models import AuditEvent
+from deid.burned.cleaning import Clerk
 from imaging import archive, progress
 from imaging.models import IncomingFile, Instance, QCCheck, Series, Submission
 from imaging.quarantine import vault
@@ -158,13 +160,10 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
     assert half is not None
     # The first two files are cleaned when the machine dies.
     trial = half.trial_site.trial
+    context, policy = cleaning.clinical_trial(baseline_of(cast)), cleaning.policy_of(cast.charter)
+    clerk = Clerk(key=trial_key(trial), trial=context, policy=policy)
     for file in half.files.all()[:2]:
-        cleaning._clean_one(
-            file,
-            key=trial_key(trial),
-            policy=cleaning.policy_of(cast.charter),
-            context=cleaning.clinical_trial(baseline_of(cast)),
-        )
+        cleaning._clean_one(machine("worker", source="worker", request_id="1"), file, clerk, boxes=None)
     Submission.objects.filter(pk=submission.pk).update(leased_until=None)
     assert drive(submission).state == Submission.State.CHECKED
     assert Instance.objects.count() == 5
