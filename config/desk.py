@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from audit.actor import Actor
 from endpoints.models import Assignment
-from imaging.models import Query, Submission
+from imaging.models import IncomingFile, PixelReview, Query, Submission
 from reports.models import Report
 from trials import access
 from trials.models import Subject, TimePoint, Trial
@@ -95,6 +95,8 @@ def _tasks(actor: Actor, trial: Trial, acts: frozenset[Act], visits: list[Visit]
         tasks.append(_waiting_deliveries(actor, trial))
     if Act.QC_DECIDE in acts:
         tasks.append(_waiting_quality(trial, visits))
+    if Act.PIXEL_REVIEW in acts:
+        tasks.append(_waiting_pictures(actor, trial))
     return tasks
 
 
@@ -115,6 +117,17 @@ def _waiting_deliveries(actor: Actor, trial: Trial) -> Task:
     count = access.visible(actor, rows).count()
     words = ngettext("delivery waits for a person", "deliveries wait for a person", count)
     return Task(count, words, "submission-list", trial.code)
+
+
+def _waiting_pictures(actor: Actor, trial: Trial) -> Task:
+    rows = PixelReview.objects.filter(
+        file__submission__trial_site__trial=trial,
+        state=PixelReview.State.WAITING,
+        file__state=IncomingFile.State.WAITING,
+    )
+    count = access.visible(actor, rows).count()
+    words = ngettext("picture waits for review", "pictures wait for review", count)
+    return Task(count, words, "pixel-list", trial.code)
 
 
 def _waiting_quality(trial: Trial, visits: list[Visit]) -> Task:

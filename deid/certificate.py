@@ -20,6 +20,7 @@ def cleaned_record(cleaned: Cleaned, *, before: str, after: str) -> Record:
         "sha256_before": before,
         "sha256_after": after,
         "method_codes": list(cleaned.method_codes),
+        **({"pixels": cleaned.pixels.told} if cleaned.pixels else {}),
         "actions": {tag: dict(deeds) for tag, deeds in cleaned.by_tag.items()},
     }
 
@@ -27,6 +28,11 @@ def cleaned_record(cleaned: Cleaned, *, before: str, after: str) -> Record:
 def refused_record(*, before: str, code: str, reason: str) -> Record:
     """Return the record of an object that was not let through; the reason is a sentence of ours without a value."""
     return {"decision": "refused", "sha256_before": before, "code": code, "reason": reason}
+
+
+def waiting_record(*, before: str) -> Record:
+    """Return the record of an object on whose picture a person has yet to decide."""
+    return {"decision": "waiting", "sha256_before": before}
 
 
 def executed(policy: Policy) -> Record:
@@ -52,6 +58,7 @@ def certificate(policy: Policy, records: Iterable[Mapping[str, Any]]) -> Record:
         **executed(policy),
         "cleaned": decided["cleaned"],
         "refused": decided["refused"],
+        "waiting": decided["waiting"],
         "actions": _in_all(files, told),
         "patterns": told,
         "files": files,

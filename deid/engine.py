@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 
+from deid.burned.record import PixelRecord
 from deid.cleaning import Setting, is_signed
 from deid.elements import PIXEL_TAGS, Element, Item, Source, Span, text_of
 from deid.facts import has_contrast
@@ -16,7 +17,7 @@ from deid.parser import EXPLICIT, parse, parse_file
 from deid.person import CHARACTER_SET, People
 from deid.pixels import clean_pixels, cut_span
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Plan, plan_for
-from deid.provenance import METHOD, PRESENT, Record, record_of
+from deid.provenance import DERIVATION, METHOD, PRESENT, Record, record_of
 from deid.reader import Memory
 from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue, require_no_text_in_pixels
 from deid.result import Cleaned
@@ -47,21 +48,23 @@ def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> C
     return _engine_for(key, trial, policy).clean(data)
 
 
-def read_source(data: bytes) -> Source:
+def read_source(data: bytes, *, memory: Memory | None = None) -> Source:
     """Return one parsed DICOM file. Raises Rejected, nothing else."""
-    with _failing_closed():
-        return parse(data)
+    with failing_closed():
+        return parse(data, memory=memory)
 
 
 def read_file(descriptor: int, *, memory: Memory | None = None) -> Source:
     """Return one open DICOM file; its plain pixels stay where they are. Raises Rejected, OSError."""
-    with _failing_closed():
+    with failing_closed():
         return parse_file(descriptor, memory=memory)
 
 
-def clean_source(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
-    """Clean what `read_source` returned; the rest as `clean`."""
-    return _engine_for(key, trial, policy).clean_source(source)
+def clean_source(
+    source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy, pixels: PixelRecord | None = None
+) -> Cleaned:
+    """Clean what `read_source` returned; the rest as `clean`. `pixels` tells what deid.burned did to its picture."""
+    return _engine_for(key, trial, policy).clean_source(source, pixels)
 
 
 class Engine:
@@ -80,22 +83,22 @@ class Engine:
 
     def clean(self, data: bytes) -> Cleaned:
         """As the function of this name."""
-        with _failing_closed():
+        with failing_closed():
             return self._clean(parse(data, memory=self._memory))
 
     def clean_file(self, descriptor: int) -> Cleaned:
         """Clean an open file; its plain pixels stay where they are until the result is written."""
-        with _failing_closed():
+        with failing_closed():
             return self._clean(parse_file(descriptor, memory=self._memory))
 
-    def clean_source(self, source: Source) -> Cleaned:
+    def clean_source(self, source: Source, pixels: PixelRecord | None = None) -> Cleaned:
         """As the function of this name."""
-        with _failing_closed():
-            return self._clean(source)
+        with failing_closed():
+            return self._clean(source, looked_at=pixels)
 
-    def _clean(self, source: Source) -> Cleaned:
+    def _clean(self, source: Source, *, looked_at: PixelRecord | None = None) -> Cleaned:
         sop_class = text_of(source.item.get(_SOP_CLASS))
-        require_low_risk(source.item, sop_class_uid=sop_class)
+        require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=looked_at is not None)
         _require_complete(source.item)
         plan = plan_for(sop_class, self._policy)
         if plan.is_generic:
@@ -104,7 +107,7 @@ class Engine:
         outcomes = self._decided(source, plan)
         item = {each.element.tag: each.element for each in outcomes if each.element}
         _require_described(item)
-        record = record_of(self._trial, self._policy, has_content=CONTENT_SEQUENCE in item)
+        record = record_of(self._trial, self._policy, has_content=CONTENT_SEQUENCE in item, pixels=looked_at)
         header = _encode(outcomes, record)
         if self._looks_twice:
             _look_again(outcomes, header=_searchable(item, header), own=_own_texts(outcomes, record, self._trial))
@@ -122,6 +125,7 @@ class Engine:
             deeds=[each.deeds for each in outcomes],
             method_codes=tuple(method.code for method in record.methods),
             policy_digest=self._policy.digest,
+            pixels=looked_at,
         )
 
     def _decided(self, source: Source, plan: Plan) -> list[Outcome]:
@@ -146,7 +150,8 @@ def _engine_for(key: bytes, trial: ClinicalTrial, policy: Policy) -> Engine:
 
 
 @contextmanager
-def _failing_closed() -> Iterator[None]:
+def failing_closed() -> Iterator[None]:
+    """Turn whatever a hostile file may provoke into a refusal that quotes nothing."""
     try:
         yield
     except (ArithmeticError, LookupError, MemoryError, RecursionError, ValueError, struct.error):
@@ -179,7 +184,7 @@ def _look_into_pixels(outcomes: list[Outcome], parts: Iterable[bytes | memoryvie
 def _own_texts(outcomes: list[Outcome], record: Record, trial: ClinicalTrial) -> Iterator[str]:
     """Yield what may repeat a removed word: the trial's texts, our own record, and texts that were kept on purpose."""
     yield from astuple(trial)
-    yield text_of(record.elements[METHOD])
+    yield from (text_of(record.elements.get(tag)) for tag in (METHOD, DERIVATION))
     yield from (method.meaning for method in record.methods)
     yield from (text for each in outcomes for text in each.kept_texts)
 

@@ -11,6 +11,7 @@ from deid.model import Policy
 from deid.options import COLUMNS, Option
 from deid.plan import Deed, Place, Plan, plan_for
 from deid.private import Blocks, blocks_of
+from deid.risk import look_needed
 from deid.tables import rows
 
 _SOP_CLASS = 0x00080016
@@ -54,7 +55,7 @@ def _lines(item: Item, plan: Plan, place: Place, policy: Policy, *, above: str) 
     for tag in sorted(item):
         element, path = item[tag], f"{above}{written(tag)}"
         if tag in PIXEL_TAGS:
-            yield Line(path, name_of(tag), element.vr, Deed.KEEP, "pixels stay bit by bit, cut to their length")
+            yield Line(path, name_of(tag), element.vr, Deed.KEEP, _why_pixels(item, policy))
             continue
         safe = blocks.safe_vr(tag) if tag >> 16 & 1 else None
         rule = plan.private_rule(safe) if safe else plan.rule(place, tag)
@@ -63,6 +64,14 @@ def _lines(item: Item, plan: Plan, place: Place, policy: Policy, *, above: str) 
         if rule.deed is Deed.RECURSE:
             for inner in element.items or ():
                 yield from _lines(inner, plan, rule.place, policy, above=f"{path} > ")
+
+
+def _why_pixels(item: Item, policy: Policy) -> str:
+    if look_needed(item, sop_class_uid=text_of(item.get(_SOP_CLASS))) is None:
+        return "pixels stay bit by bit, cut to their length"
+    if Option.CLEAN_PIXEL_DATA in policy.options:
+        return "burned-in text is looked for on every frame and blanked; what is not certain waits for a person"
+    return "text may be burned in: refused without the option clean-pixel-data"
 
 
 def _why(tag: int, plan: Plan, place: Place, policy: Policy) -> str:

@@ -62,6 +62,8 @@ def _option_warnings(choices: Choices) -> Iterator[str]:
             yield f"The option {option} does nothing here: every attribute it speaks of is decided otherwise."
         elif option in _WARNINGS:
             yield _WARNINGS[option]
+    if Option.CLEAN_PIXEL_DATA not in choices.options:
+        yield "Without clean-pixel-data pictures that may carry burned-in text, such as ultrasound, are refused."
     if deeds_anywhere(choices, _STUDY_DATE) & _TAKEN:
         yield "Without the study date nothing can tell on which day of the trial a scan was made."
     if choices.admits_unknown:

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Option(StrEnum):
     """One option beside the Basic Profile (PS3.15 E.3), under the name the command line and a profile file use."""
 
+    CLEAN_PIXEL_DATA = "clean-pixel-data"
     CLEAN_GRAPHICS = "clean-graphics"
     CLEAN_STRUCTURED_CONTENT = "clean-structured-content"
     CLEAN_DESCRIPTORS = "clean-descriptors"
@@ -35,6 +36,8 @@ class Column:
 
 
 COLUMNS = {
+    # No column: an obligation on pixels, which deid.burned carries out.
+    Option.CLEAN_PIXEL_DATA: Column("", "", "", "113101", "Clean Pixel Data Option"),
     Option.CLEAN_GRAPHICS: Column("cleanGraphOpt", "", "g", "113103", "Clean Graphics Option"),
     Option.CLEAN_STRUCTURED_CONTENT: Column("cleanStructContOpt", "", "s", "113104", "Clean Structured Content Option"),
     Option.CLEAN_DESCRIPTORS: Column("cleanDescOpt", "", "t", "113105", "Clean Descriptors Option"),

@@ -85,9 +85,15 @@ def _clean_encapsulated(fragments: tuple[memoryview, ...], item: Item, transfer_
     table, coded = fragments[0], fragments[1:]
     frames = _frames(table, coded, frame_count(item))
     plane = number_of(item.get(_ROWS)) * number_of(item.get(_COLUMNS))
-    cleaned = [_even(clean_frame(frame, transfer_syntax=transfer_syntax, plane_length=plane)) for frame in frames]
-    offsets = _offset_table(cleaned) if len(table) else b""
-    return Element(PIXEL_DATA, "OB", fragments=(memoryview(offsets), *(memoryview(frame) for frame in cleaned)))
+    cleaned = [clean_frame(frame, transfer_syntax=transfer_syntax, plane_length=plane) for frame in frames]
+    return encapsulated(cleaned, has_table=len(table) > 0)
+
+
+def encapsulated(frames: list[bytes], *, has_table: bool) -> Element:
+    """Return coded frames as pixel data, one fragment each, with a basic offset table where one is wanted."""
+    even = [_even(frame) for frame in frames]
+    offsets = _offset_table(even) if has_table else b""
+    return Element(PIXEL_DATA, "OB", fragments=(memoryview(offsets), *(memoryview(frame) for frame in even)))
 
 
 def _even(frame: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass
 
+from deid.burned.record import PixelRecord
 from deid.codes import code_item
 from deid.elements import Element, Item
 from deid.model import ClinicalTrial, Policy
@@ -12,6 +13,7 @@ from deid.version import ENGINE_VERSION
 from deid.writer import encode_element
 
 CONTENT_SEQUENCE, METHOD = 0x0040A730, 0x00120063
+BURNED_IN, LOSSY, DERIVATION = 0x00280301, 0x00282110, 0x00082111
 # type 2 attributes of the Patient and General Study modules: present even when the sender left them out
 PRESENT = {
     tag: Element(tag, vr)
@@ -39,14 +41,15 @@ class Record:
     methods: tuple[Method, ...]
 
 
-def methods(policy: Policy, *, has_content: bool) -> tuple[Method, ...]:
+def methods(policy: Policy, *, has_content: bool, pixels: PixelRecord | None = None) -> tuple[Method, ...]:
     """Return exactly the CID 7050 codes that were executed on an object (PS3.15 E.2).
 
-    An object without content tree had none cleaned.
+    An object without content tree had none cleaned, and one whose picture nobody looked at no pixels.
     """
-    applied = [option for option in Option if option in policy.options]
-    if not has_content:
-        applied = [option for option in applied if option is not Option.CLEAN_STRUCTURED_CONTENT]
+    idle = set() if has_content else {Option.CLEAN_STRUCTURED_CONTENT}
+    if pixels is None or not pixels.is_cleaned:
+        idle.add(Option.CLEAN_PIXEL_DATA)
+    applied = [option for option in Option if option in policy.options - idle]
     columns = [COLUMNS[option] for option in applied]
     return (Method(*BASIC), *(Method(code=column.code, meaning=column.meaning) for column in columns))
 
@@ -59,9 +62,9 @@ def _temporal(policy: Policy) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def record_of(trial: ClinicalTrial, policy: Policy, *, has_content: bool) -> Record:
-    """Return the trial's identity of the subject and the de-identification record."""
-    applied = methods(policy, has_content=has_content)
+def record_of(trial: ClinicalTrial, policy: Policy, *, has_content: bool, pixels: PixelRecord | None = None) -> Record:
+    """Return the trial's identity of the subject and the de-identification record; it overrides what an object says."""
+    applied = methods(policy, has_content=has_content, pixels=pixels)
     subject = trial.subject_code.encode()
     written = (
         Element(0x00080005, "CS", b"ISO_IR 192"),
@@ -72,12 +75,23 @@ def record_of(trial: ClinicalTrial, policy: Policy, *, has_content: bool) -> Rec
         Element(0x00120064, "SQ", items=tuple(_code(method) for method in applied)),
         Element(0x00280303, "CS", _temporal(policy)),
         *_trial_modules(trial),
+        *(_pixel_record(pixels) if pixels else ()),
     )
     return Record(
         elements={element.tag: element for element in written},
         encoded={element.tag: encode_element(element) for element in written},
         methods=applied,
     )
+
+
+def _pixel_record(pixels: PixelRecord) -> tuple[Element, ...]:
+    """Return what the object says of its own picture; NO burned-in text only where that is somebody's word."""
+    said = {
+        Element(BURNED_IN, "CS", b"NO"): pixels.is_cleaned,
+        Element(DERIVATION, "ST", pixels.derivation.encode()): bool(pixels.derivation),
+        Element(LOSSY, "CS", b"01"): pixels.was_lossy,
+    }
+    return tuple(element for element, holds in said.items() if holds)
 
 
 def _method_text(policy: Policy) -> str:

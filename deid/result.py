@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from deid.burned.record import PixelRecord
 from deid.choices import written
 from deid.elements import Item, Span, text_of
 from deid.facts import read_facts
@@ -20,6 +21,7 @@ _SOP_INSTANCE = 0x00080018
 class Cleaned:
     """One cleaned object: the parts of its Part 10 file, its facts, and what was done (counts only, in all and by tag).
 
+    `pixels` tells what was done to its picture; None where its kind gave no reason to look at it.
     Where the original is an open file, its plain pixels are no bytes but a span of it (deid.writer.write_file).
     """
 
@@ -31,6 +33,7 @@ class Cleaned:
     deeds: Iterable[Mapping[tuple[int, Deed], int]]
     method_codes: tuple[str, ...]
     policy_digest: str
+    pixels: PixelRecord | None = None
 
     @functools.cached_property
     def data(self) -> bytes:

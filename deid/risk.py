@@ -1,5 +1,7 @@
 """Pictures and papers a machine must not wave through: text burned into pixels, faces, documents."""
 
+from enum import StrEnum
+
 from deid.elements import Item, number_of, text_of, values_of
 from deid.model import Rejected, Rejection
 from deid.tables import objects
@@ -7,8 +9,8 @@ from deid.tables import objects
 BURNED_IN, VISUAL_FEATURES, CONVERSION_TYPE = 0x00280301, 0x00280302, 0x00080064
 IMAGE_TYPE, SAMPLES = 0x00080008, 0x00280002
 _DOCUMENTS = ("encapsulated-",)
-_ALWAYS_REVIEW = (
-    "secondary-capture",
+_CAPTURED = ("secondary-capture",)
+_PHOTOGRAPHED = (
     "vl-",
     "video-",
     "ophthalmic-photography",
@@ -16,9 +18,8 @@ _ALWAYS_REVIEW = (
     "dermoscopic",
     "photoacoustic",
     "confocal",
-    "general-audio",
-    "basic-voice-audio",
 )
+_SOUND = ("general-audio", "basic-voice-audio")
 _REVIEW_UNLESS_DECLARED = ("ultrasound", "enhanced-us-volume", "intravascular-optical")
 _NOT_A_SCAN = frozenset({"raw-data", "basic-directory", "hanging-protocol", "color-palette", "inventory"})
 _CAPTURES = frozenset({"DV", "DF", "WSD", "SD", "SI"})
@@ -55,11 +56,19 @@ def _not_a_scan() -> Rejected:
     )
 
 
-def require_low_risk(item: Item, *, sop_class_uid: str) -> None:
+class Look(StrEnum):
+    """Who must look at a picture before it may go on: a machine can find text, only a person can tell a face."""
+
+    MACHINE = "machine"
+    PERSON = "person"
+
+
+def require_low_risk(item: Item, *, sop_class_uid: str, is_looked_at: bool = False) -> None:
     """Raise Rejected for kinds of objects whose pixels or content no rule can clean.
 
     Secondary captures are never waved through: whoever makes a screenshot also makes its flags.
     Ultrasound passes only when the sender set Burned In Annotation to exactly NO.
+    `is_looked_at` says that the pixels were cleaned, or that a person vouches for them (deid.burned).
     """
     iod = objects().iods.get(sop_class_uid, "")
     if any(tag >> 16 == _DIRECTORY_GROUP for tag in item) and not iod:
@@ -68,12 +77,9 @@ def require_low_risk(item: Item, *, sop_class_uid: str) -> None:
         raise _document()
     if iod in _NOT_A_SCAN or (iod and _PATIENT not in objects().modules[iod]):
         raise _not_a_scan()
-    flag = text_of(item.get(BURNED_IN))
-    if any(mark in iod for mark in _ALWAYS_REVIEW) or flag == "YES" or _shows_features(item):
+    if _holds(iod, _SOUND) or _has_embedded_overlay(item):
         raise _needs_review()
-    if any(mark in iod for mark in _REVIEW_UNLESS_DECLARED) and flag != "NO":
-        raise _needs_review()
-    if _looks_captured(item, iod) or _has_embedded_overlay(item):
+    if not is_looked_at and look_needed(item, sop_class_uid=sop_class_uid):
         raise _needs_review()
 
 
@@ -81,6 +87,20 @@ def require_declared(item: Item) -> None:
     """Raise Rejected where an object of unknown kind does not say that nothing is burned into its pixels."""
     if text_of(item.get(BURNED_IN)) != "NO":
         raise _needs_review()
+
+
+def look_needed(item: Item, *, sop_class_uid: str) -> Look | None:
+    """Return who must look at the pixels of this object, None where nothing speaks for text or faces in them."""
+    iod, flag = objects().iods.get(sop_class_uid, ""), text_of(item.get(BURNED_IN))
+    if _holds(iod, _PHOTOGRAPHED) or _shows_features(item):
+        return Look.PERSON
+    is_ultrasound = _holds(iod, _REVIEW_UNLESS_DECLARED) and flag != "NO"
+    is_risky = _holds(iod, _CAPTURED) or flag == "YES" or is_ultrasound or _looks_captured(item, iod)
+    return Look.MACHINE if is_risky else None
+
+
+def _holds(iod: str, marks: tuple[str, ...]) -> bool:
+    return any(mark in iod for mark in marks)
 
 
 def _shows_features(item: Item) -> bool:

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from audit.actor import Actor
 from imaging import progress
-from imaging.models import CleaningCertificate, Submission
+from imaging.models import Submission
 from imaging.services import submissions
 from imaging.services.submissions import Piece
 from imaging.vault import PART_SIZE
@@ -108,15 +108,17 @@ class CompleteView(DeliveryView):
 
 class CertificateView(DeliveryView):
     def get(self, _request: Request, pk: UUID) -> Response:
-        """What de-identification did to each object: digests and actions by tag, no value."""
-        return Response(progress.certificate(get_object_or_404(CleaningCertificate, submission=self.delivery(pk))))
+        """What de-identification did to each object: digests, actions by tag, no value; the newest run first."""
+        told = progress.certificates(self.delivery(pk))
+        if not told:
+            raise Http404
+        return Response({**told[0], "earlier": told[1:]})
 
 
 class ObjectCertificateView(DeliveryView):
     def get(self, _request: Request, pk: UUID, number: int) -> Response:
         """The same for one object of the delivery."""
-        made = get_object_or_404(CleaningCertificate, submission=self.delivery(pk))
-        told = progress.object_certificate(progress.certificate(made), number)
+        told = progress.object_certificate(self.delivery(pk), number)
         if told is None:
             raise Http404
         return Response(told)

@@ -1,11 +1,13 @@
 """Shapes of what people type on the imaging pages; rules live in the services."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from imaging.models import QCDecision
+from deid.burned.boxes import Box
+from imaging.models import PixelReview, QCDecision
 from trials.models import TimePoint
 
 
@@ -49,6 +51,59 @@ class DecisionForm(forms.Form):
 
     def clean_comment(self) -> str:
         # Browsers send line ends in two ways, and the comment comes twice: under the digest it is the same text.
+        return "\n".join(self.cleaned_data["comment"].splitlines())
+
+
+class BoxesForm(forms.Form):
+    """Boxes as lines of four numbers, typed or written by pointing."""
+
+    boxes = forms.CharField(
+        label=_("Boxes, one a line: left, top, right, bottom"),
+        help_text=_("In pixels from the top left corner. Draw on the picture, or type. They apply to every frame."),
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 6, "class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+    @classmethod
+    def showing(cls, rows: Iterable[list[Any]]) -> "BoxesForm":
+        return cls(initial={"boxes": "\n".join(" ".join(map(str, row[:4])) for row in rows)})
+
+    def clean_boxes(self) -> list[Box]:
+        return [_box(line) for line in self.cleaned_data["boxes"].splitlines() if line.strip()]
+
+
+def _box(line: str) -> Box:
+    numbers = line.replace(",", " ").split()
+    try:
+        left, top, right, bottom = (int(number) for number in numbers)
+        return Box(left, top, right, bottom)
+    except ValueError:
+        said = _("“%(line)s” is no box: write left, top, right, bottom as whole numbers, right and bottom the larger.")
+        raise forms.ValidationError(said % {"line": line[:60]}, code="no-box") from None
+
+
+class PictureForm(forms.Form):
+    """What goes to the signing page of a picture."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    verdict = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[
+            (PixelReview.State.RELEASED, _("release it: nothing identifying is left outside the boxes")),
+            (PixelReview.State.REFUSED, _("refuse it: it stays encrypted, and the site is told")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    comment = forms.CharField(
+        label=_("Comment"),
+        help_text=_("What the site reads when you refuse. Write no name here."),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def clean_comment(self) -> str:
         return "\n".join(self.cleaned_data["comment"].splitlines())
 
 

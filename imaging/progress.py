@@ -11,7 +11,7 @@ from imaging.models import CleaningCertificate, IncomingFile, Submission
 from imaging.services.road import WORKING
 
 State = Submission.State
-ENDED = (State.CHECKED, State.QUARANTINED, State.DISCARDED)
+ENDED = (State.CHECKED, State.REVIEW, State.QUARANTINED, State.DISCARDED)
 
 
 def refusals(submission: Submission) -> list[dict[str, Any]]:
@@ -69,28 +69,38 @@ def receipt(submission: Submission) -> dict[str, Any]:
     }
 
 
+def certificates(submission: Submission) -> list[dict[str, Any]]:
+    """Return what each run of de-identification did, newest first."""
+    return [certificate(made) for made in CleaningCertificate.objects.filter(submission=submission)]
+
+
 def certificate(made: CleaningCertificate) -> dict[str, Any]:
-    """Return what de-identification did, its digest, and the event of the trail that says the same.
+    """Return what a run of de-identification did, its digest, and the event of the trail that says the same.
 
     `is_as_recorded` tells whether the certificate is what that event bears.
     """
-    event = history(made.submission).filter(act="delivery.certified").first()
+    event = history(made.submission).filter(act="delivery.certified", after__contains=made.sha256).first()
     sha256 = hashlib.sha256(made.contents.encode()).hexdigest()
     return {
         "certificate": json.loads(made.contents),
         "sha256": made.sha256,
         "made_at": made.at,
         "event": event.sequence if event else None,
-        "is_as_recorded": sha256 == made.sha256 and event is not None and sha256 in event.after,
+        "is_as_recorded": sha256 == made.sha256 and event is not None,
     }
 
 
-def object_certificate(told: dict[str, Any], number: int) -> dict[str, Any] | None:
-    """Return the part of a certificate that is about one object, None where it names none of this number."""
+def object_certificate(submission: Submission, number: int) -> dict[str, Any] | None:
+    """Return what the newest certificate that names this object says of it, None where none does."""
+    for told in certificates(submission):
+        for found in told["certificate"]["files"]:
+            if found["number"] == number:
+                return _of_object(told, found)
+    return None
+
+
+def _of_object(told: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     whole = told["certificate"]
-    found = next((each for each in whole["files"] if each["number"] == number), None)
-    if found is None:
-        return None
     kept = {name: whole[name] for name in ("delivery", "trial", "engine", "table", "profile", "policy_sha256")}
     actions = {"actions": whole["patterns"][found["pattern"]]} if "pattern" in found else {}
     return {**kept, **found, **actions, "certificate_sha256": told["sha256"], "event": told["event"]}

@@ -21,7 +21,7 @@ from audit.context import acting
 from endpoints.models import Assignment
 from endpoints.services import assignments, reads
 from endpoints.services.blinded import BlindShelf
-from imaging.models import QCDecision, Query, Seclusion, Series, Submission
+from imaging.models import PixelReview, QCDecision, Query, Seclusion, Series, Submission
 from privacy.models import Breach, Certificate, Erasure, Permit, Processor, Request, Tombstone, Transfer
 from privacy.services.pseudonyms import new_wrapped_key
 from reports import services as reports
@@ -182,6 +182,11 @@ TABLE = {
     "submission-certificate": Row(get="CAQDKI", takes="submission", of_site=True),
     "submission-assign": Row(post="CAK", takes="submission", of_site=True),
     "submission-discard": Row(post="CADK", takes="submission", of_site=True),
+    "pixel-list": Row(get="Q", takes="trial"),
+    "pixel-review": Row(get="Q", post="Q", takes="picture", of_site=True),
+    "pixel-before": Row(get="Q", takes="picture_frame", of_site=True),
+    "pixel-after": Row(get="Q", takes="picture_frame", of_site=True),
+    "pixel-decide": Row(get="Q", post="Q", takes="picture", of_site=True),
     "time-point": Row(get="CAQMDKI", takes="time_point", of_site=True),
     "qc-decide": Row(get="Q", post="Q", takes="time_point", of_site=True),
     "query-answer": Row(post="A", takes="query", of_site=True),
@@ -297,6 +302,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
     planned = draft.time_points.first()
     series = Series.objects.get(study__time_point=time_point)
     membership = trial.memberships.get(user=reader)
+    picture = PixelReview.objects.create(file=submission.files.first(), since=timezone.now())
     code = {"code": trial.code}
     assert planned is not None
     return Objects(
@@ -311,6 +317,8 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "api_subject": code | {"subject": time_point.subject.code},
             "submission": {"pk": submission.pk},
             "delivered_object": {"pk": submission.pk, "number": submission.files.filter(state="filed")[0].number},
+            "picture": {"pk": picture.pk},
+            "picture_frame": {"pk": picture.pk, "index": 1},
             "time_point": {"pk": time_point.pk},
             "query": {"pk": time_point.queries.get().pk},
             "series": {"pk": series.pk},

@@ -13,6 +13,7 @@ from deid.options import COLUMNS, DATES
 from trials.services.profiles import LARGEST_LOOK
 
 OPTION_NAMES: dict[Option, Any] = {
+    Option.CLEAN_PIXEL_DATA: __("Clean pixel data: burned-in text is blanked, or a person looks; else refused"),
     Option.CLEAN_DESCRIPTORS: __("Clean descriptors: recognised words of descriptions stay"),
     Option.CLEAN_STRUCTURED_CONTENT: __("Clean structured content: coded findings and measurements of reports stay"),
     Option.CLEAN_GRAPHICS: __("Clean graphics: drawings of presentation states stay, their texts by recognised words"),

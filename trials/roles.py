@@ -46,6 +46,7 @@ class Act(StrEnum):
     SUBMISSION_DISCARD = "submission.discard"
     SCAN_VIEW = "scan.view"
     QC_DECIDE = "qc.decide"
+    PIXEL_REVIEW = "pixel.review"
     READ_ASSIGN = "read.assign"
     READ_OVERSEE = "read.oversee"
     READ_VIEW = "read.view"
@@ -86,6 +87,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.MEMBER_GRANT,
             Act.SUBMISSION_SEND,
             Act.QC_DECIDE,
+            Act.PIXEL_REVIEW,
             Act.READ_PERFORM,
             Act.TRAIL_MASK,
             # A signed form bears a name: who checks it stands at the site, or monitors it there.
@@ -130,6 +132,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_VIEW: Reach.TRIAL,
         Act.SCAN_VIEW: Reach.TRIAL,
         Act.QC_DECIDE: Reach.TRIAL,
+        Act.PIXEL_REVIEW: Reach.TRIAL,
         Act.TRAIL_OWN: Reach.TRIAL,
     },
     # A reader meets a case through an assignment and nothing else: no site, no subject, no other reader.

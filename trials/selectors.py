@@ -64,7 +64,7 @@ def choices_of(charter: Charter) -> Choices:
     profile = profile_of(charter)
     if profile is None:
         retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
-        return Choices(options=DEFAULT_OPTIONS | retained)
+        return Choices(options=DEFAULT_OPTIONS | {Option.CLEAN_PIXEL_DATA} | retained)
     return read_choices({name: getattr(profile, name) for name in Choices().told})
 
 

@@ -44,7 +44,7 @@ MIXED = stage.Plan(
     radiomics=False,
 )
 HOMES = (("norte", "nora"), ("sur", "saul"), ("norte", "nora"))
-# Ultrasound, secondary capture: their pixels may carry names, so they show what the quarantine says.
+# Ultrasound, secondary capture: their pixels may carry names, so they wait for the analyst's review.
 REAL_OBJECTS = (
     "CT_small.dcm",
     "MR_small.dcm",

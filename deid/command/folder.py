@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from deid.elements import Item, Source
 from deid.engine import clean_source, read_file
 from deid.keyed import keyed_digest, map_uid
 from deid.model import ClinicalTrial, Rejected, Rejection
+from deid.options import Option
 from deid.person import patient_id
 from deid.profile import Profile
 from deid.reader import Memory
@@ -74,10 +76,19 @@ class Run:
     def _cleaned(self, source: Source) -> Cleaned:
         number = patient_id(source.item)
         trial = self._trial_of(self._subject_of(number))
-        cleaned = clean_source(source, key=self.key, trial=trial, policy=self.profile.policy)
+        cleaned = self._clean_source(source, trial)
         if self.keeps_maps:
             self.patients[number] = trial.subject_code
             self.uids.update((uid, map_uid(self.key, uid)) for uid in _uids(source.item))
+        return cleaned
+
+    def _clean_source(self, source: Source, trial: ClinicalTrial) -> Cleaned:
+        policy = self.profile.policy
+        if Option.CLEAN_PIXEL_DATA not in policy.options:
+            return clean_source(source, key=self.key, trial=trial, policy=policy)
+        # By name: whoever does not clean pixels needs neither numpy nor the reader of text.
+        burned = importlib.import_module("deid.burned.cleaning")
+        cleaned: Cleaned = burned.clean_unreviewed(source, clerk=burned.Clerk(key=self.key, trial=trial, policy=policy))
         return cleaned
 
     def _subject_of(self, number: str) -> str:

@@ -10,7 +10,7 @@ from pydicom.encaps import generate_frames
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
-from imaging.frames.codestreams import size_in_jpeg, size_in_jpeg_2000
+from deid.burned.sizes import size_in_jpeg, size_in_jpeg_2000
 
 UNREADABLE = (
     InvalidDicomError,

@@ -11,7 +11,7 @@ from trials.fences.operation import fenced
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("imaging", "0007_quotas"), ("trials", "0011_profile")]
+    dependencies: ClassVar = [("imaging", "0008_pixels"), ("trials", "0011_profile")]
     operations: ClassVar = [
         migrations.CreateModel(
             name="CleaningCertificate",
@@ -22,9 +22,9 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 (
                     "submission",
-                    models.OneToOneField(
+                    models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="certificate",
+                        related_name="certificates",
                         to="imaging.submission",
                     ),
                 ),

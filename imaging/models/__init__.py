@@ -1,5 +1,6 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.certificates import CleaningCertificate
+from imaging.models.pixels import PixelReview
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
@@ -10,6 +11,7 @@ __all__ = [
     "CleaningCertificate",
     "IncomingFile",
     "Instance",
+    "PixelReview",
     "QCCheck",
     "QCDecision",
     "Query",

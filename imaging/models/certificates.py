@@ -9,12 +9,13 @@ from trials.roles import Act, Road
 
 
 class CleaningCertificate(models.Model):
-    """The certificate of one delivery, as canonical JSON: digests and counts, no value of any attribute.
+    """The certificate of one run over a delivery, as canonical JSON: digests and counts, no value of any attribute.
 
+    A delivery has one more for each time that pictures were released and cleaned later.
     Its SHA-256 stands in the event `delivery.certified`, which the trail's seals cover.
     """
 
-    submission = models.OneToOneField("imaging.Submission", on_delete=models.PROTECT, related_name="certificate")
+    submission = models.ForeignKey("imaging.Submission", on_delete=models.PROTECT, related_name="certificates")
     contents = models.TextField()
     sha256 = models.CharField(max_length=64)
     at = models.DateTimeField()

@@ -22,6 +22,7 @@ class Submission(models.Model):
         CLEANED = "cleaned", _("de-identified, waits for filing")
         FILED = "filed", _("filed, waits for quality checks")
         CHECKED = "checked", _("filed and checked")
+        REVIEW = "review", _("waits for a person to look at its pictures")
         QUARANTINED = "quarantined", _("refused, kept encrypted")
         STALLED = "stalled", _("stopped by a fault of ours, kept encrypted")
         DISCARDED = "discarded", _("discarded")
@@ -93,6 +94,7 @@ class IncomingFile(models.Model):
         EXPANDED = "expanded", _("archive, opened")
         CLEANED = "cleaned", _("de-identified")
         FILED = "filed", _("filed")
+        WAITING = "waiting", _("waits for a person to look at its picture")
         REFUSED = "refused", _("refused, kept encrypted")
         DISCARDED = "discarded", _("discarded")
 

@@ -1,14 +1,17 @@
-"""The certificate of a delivery: written once, when every object of it was cleaned or refused."""
+"""The certificates of a delivery: one for each run, of what was cleaned or refused in it and what waits."""
 
 import hashlib
+import json
+from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.actor import Actor
 from audit.services import canonical, record
 from deid import Policy
-from deid.certificate import Record, certificate, refused_record
+from deid.certificate import Record, certificate, refused_record, waiting_record
 from imaging.models import CleaningCertificate, IncomingFile, Submission
 
 State = IncomingFile.State
@@ -16,11 +19,16 @@ State = IncomingFile.State
 
 @transaction.atomic
 def certify(*, by: Actor, submission: Submission, policy: Policy) -> CleaningCertificate:
-    """Write down what was done to each object, and its digest into the trail. Once: a second call gives the first."""
-    made = CleaningCertificate.objects.filter(submission=submission).first()
-    if made is not None:
-        return made
-    contents = canonical(_told(submission, policy))
+    """Write down what this run did to each object, and its digest into the trail.
+
+    Objects that an earlier run decided on stand in its certificate, with the rules of its day; where all do, the newest
+    is given.
+    """
+    earlier = list(CleaningCertificate.objects.filter(submission=submission))
+    files = submission.files.exclude(state=State.EXPANDED).exclude(number__in=_decided(earlier)).order_by("number")
+    if earlier and not files.exists():
+        return earlier[0]
+    contents = canonical(_told(submission, policy, files))
     sha256 = hashlib.sha256(contents.encode()).hexdigest()
     made = CleaningCertificate.objects.create(
         submission=submission, contents=contents, sha256=sha256, at=timezone.now()
@@ -30,8 +38,13 @@ def certify(*, by: Actor, submission: Submission, policy: Policy) -> CleaningCer
     return made
 
 
-def _told(submission: Submission, policy: Policy) -> Record:
-    files = submission.files.exclude(state=State.EXPANDED).order_by("number")
+def _decided(earlier: Iterable[CleaningCertificate]) -> set[int]:
+    """Return the numbers of the files that were not waiting any more."""
+    told = [each for made in earlier for each in json.loads(made.contents)["files"]]
+    return {each["number"] for each in told if each["decision"] != "waiting"}
+
+
+def _told(submission: Submission, policy: Policy, files: QuerySet[IncomingFile]) -> Record:
     return {
         "delivery": str(submission.pk),
         "trial": submission.trial_site.trial.code,
@@ -44,6 +57,8 @@ def _told(submission: Submission, policy: Policy) -> Record:
 
 def _record(file: IncomingFile) -> Record:
     told: Record = {"number": file.number}
+    if file.state == State.WAITING:
+        return told | waiting_record(before=file.sha256)
     if "cleaning" in file.facts:
         return told | {"sop_instance_uid": file.facts["sop_instance_uid"], **file.facts["cleaning"]}
     return told | refused_record(before=file.sha256, code=file.refusal_code, reason=file.refusal)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +15,15 @@ from pydicom import dcmread
 from audit.actor import Actor
 from audit.services import canonical, record
 from deid import Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
-from deid import clean as clean_object
+from deid.burned.boxes import Box
+from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.reader import rapid_reader
 from deid.certificate import cleaned_record
+from deid.engine import read_source
+from deid.reader import Memory
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import intake, road
+from imaging.services import intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.services.certifying import certify
 from imaging.vault import QuarantineDamaged, Stage
@@ -31,32 +36,59 @@ State = IncomingFile.State
 
 
 def clean(by: Actor, submission: Submission) -> None:
-    """Stage OPENED → CLEANED. Raises ValidationError where no file could be de-identified."""
+    """Stage OPENED → CLEANED, or to rest where pictures wait for a person and nothing else is left to file.
+
+    Raises ValidationError where no file could be de-identified.
+    """
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
     # A worker that died half way may have gone by rules, or an engine, that are not in force any more.
     submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
-        state=State.RECEIVED
+        state=State.RECEIVED, facts={}
     )
+    # Reading text in pictures takes minutes for long loops: the claim is kept between two frames.
+    clerk = Clerk(key=key, trial=context, policy=policy, reader=rapid_reader, tick=lambda: go_on(submission))
+    released, memory = pixels.decided(submission), Memory()
     for file in submission.files.filter(state=State.RECEIVED):
-        _clean_one(file, key=key, policy=policy, context=context)
+        _clean_one(by, file, clerk, boxes=released.get(file.pk), memory=memory)
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
-        certify(by=by, submission=submission, policy=policy)
-        raise ValidationError(_none_left(submission), code="nothing-clean")
+        _rest(by, submission, policy)
+        return
     with transaction.atomic():
         road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CLEANED)
         after = {
             "cleaned": cleaned,
             "refused": submission.files.filter(state=State.REFUSED).count(),
+            "waiting": submission.files.filter(state=State.WAITING).count(),
             "profile": f"{policy.name} {policy.version}",
             "policy": policy.digest,
             "engine": engine_version(),
         }
         certify(by=by, submission=submission, policy=policy)
         record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
+
+
+def _rest(by: Actor, submission: Submission, policy: Policy) -> None:
+    """Set a delivery of which nothing is left to file to rest; pictures may wait. Raises ValidationError if none do."""
+    with transaction.atomic():
+        submission = road.lock(submission)
+        to = _resting(submission)
+        if to is not None:
+            road.move(submission, expected=Submission.State.OPENED, to=to)
+        certify(by=by, submission=submission, policy=policy)
+        # Somebody may have decided on another of its pictures while this stage ran.
+        pixels.take_up(submission)
+    if to is None:
+        raise ValidationError(_none_left(submission), code="nothing-clean")
+
+
+def _resting(submission: Submission) -> Submission.State | None:
+    if submission.files.filter(state=State.FILED).exists():
+        return Submission.State.CHECKED
+    return Submission.State.REVIEW if submission.files.filter(state=State.WAITING).exists() else None
 
 
 def _time_point(submission: Submission) -> TimePoint:
@@ -81,18 +113,28 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
     )
 
 
-def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: ClinicalTrial) -> None:
+def _cleaned(file: IncomingFile, clerk: Clerk, boxes: Sequence[Box] | None, memory: Memory | None) -> Cleaned | Waiting:
+    source = read_source(quarantine.read_whole(file), memory=memory)
+    return clerk.clean(source) if boxes is None else clerk.clean_as_decided(source, boxes=boxes)
+
+
+def _clean_one(
+    by: Actor, file: IncomingFile, clerk: Clerk, *, boxes: Sequence[Box] | None, memory: Memory | None = None
+) -> None:
     try:
-        cleaned = clean_object(quarantine.read_whole(file), key=key, trial=context, policy=policy)
+        cleaned = _cleaned(file, clerk, boxes, memory)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return
     except QuarantineDamaged:
         intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
         return
+    if isinstance(cleaned, Waiting):
+        pixels.wait(by, file, cleaned)
+        return
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
-    file.facts = _facts(cleaned, policy)
+    file.facts = _facts(cleaned, clerk.policy)
     file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=file.cleaned_sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
@@ -103,12 +145,13 @@ def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: Clini
 def _facts(cleaned: Cleaned, policy: Policy) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
-    return facts | {
+    told = {
         "policy_digest": cleaned.policy_digest,
         "profile": f"{policy.name} {policy.version}",
         "has_true_dates": Option.RETAIN_FULL_DATES in policy.options,
         "pixel_sha256": _pixel_sha256(cleaned),
     }
+    return facts | told | ({"pixels": cleaned.pixels.told} if cleaned.pixels else {})
 
 
 def _pixel_sha256(cleaned: Cleaned) -> str:

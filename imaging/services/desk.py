@@ -46,7 +46,7 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
     if not reason.strip():
         raise ValidationError(_("Say why these files are discarded."), code="no-reason")
     submission = road.lock(submission)
-    waiting = (State.UNASSIGNED, State.QUARANTINED, State.STALLED, State.RECEIVING)
+    waiting = (State.UNASSIGNED, State.QUARANTINED, State.STALLED, State.RECEIVING, State.REVIEW)
     if submission.state not in (*waiting, State.CHECKED):
         raise ValidationError(_("This delivery is on its way now; wait until it has ended."), code="wrong-state")
     if submission.state in waiting:

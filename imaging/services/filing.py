@@ -14,7 +14,7 @@ from deid import IdentityTokens, engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
-from imaging.services import intake, road
+from imaging.services import intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.vault import Stage
 from trials.agreement import Gate
@@ -25,6 +25,8 @@ from trials.services import consent, timepoints
 State = IncomingFile.State
 # Rows a transaction: many enough to be quick, few enough that other writers wait milliseconds.
 _BATCH = 50
+# What stays in quarantine, with the key: refused for good, or until a person has looked at it.
+_KEPT = (State.REFUSED, State.WAITING, State.RECEIVED)
 
 
 def file(by: Actor, submission: Submission) -> None:
@@ -232,11 +234,16 @@ def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
     refused = submission.files.filter(state=State.REFUSED).count()
     if submission.files.filter(state__in=(State.RECEIVED, State.CLEANED)).exists():
         raise RuntimeError("a file was neither filed nor refused: its key must not be destroyed")
+    if not filed and submission.files.filter(state=State.WAITING).exists():
+        road.move(submission, expected=Submission.State.CLEANED, to=Submission.State.REVIEW)
+        pixels.take_up(submission)
+        return
     if not filed:
         raise ValidationError(_no_file(submission), code="nothing-filed")
     after = {"filed": filed, "refused": refused, "time_point": time_point.scheduled.code}
     record(by=by, act="scan.filed", obj=submission, trial_code=submission.trial_site.trial.code, after=after)
-    if not refused:
+    kept = submission.files.filter(state__in=_KEPT)
+    if not kept.exists():
         Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
     road.move(submission, expected=Submission.State.CLEANED, to=Submission.State.FILED)
     transaction.on_commit(lambda: empty(submission))
@@ -248,8 +255,8 @@ def _no_file(submission: Submission) -> str:
 
 
 def empty(submission: Submission) -> None:
-    """Remove what is filed from the quarantine; refused files stay, encrypted, until a person discards them."""
-    kept = submission.files.filter(state=State.REFUSED)
+    """Remove what is filed from the quarantine; refused and waiting files stay, encrypted, until a person decides."""
+    kept = submission.files.filter(state__in=_KEPT)
     if not kept.exists():
         quarantine.destroy(submission)
         return

@@ -22,7 +22,7 @@ from imaging.qc import (
     examine,
 )
 from imaging.selectors import DERIVED, latest_findings
-from imaging.services import road
+from imaging.services import pixels, road
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint
@@ -47,6 +47,8 @@ def check(by: Actor, submission: Submission) -> None:
         road.move(submission, expected=State.FILED, to=State.CHECKED)
         after = {"findings": len(findings), "errors": sum(finding.severity == "error" for finding in findings)}
         record(by=by, act="scan.checked", obj=time_point, trial_code=submission.trial_site.trial.code, after=after)
+        # Somebody may have decided on one of its pictures while it was on its way.
+        pixels.take_up(submission)
 
 
 def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ...]:
@@ -183,6 +185,8 @@ def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment:
     consent.require(time_point.subject, Gate.ASSIGN)
     if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
         raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
+    if verdict == QCDecision.Verdict.ACCEPTED:
+        pixels.require_none_waiting(time_point)
     if time_point.submissions.filter(state__in=road.WORKING).exists():
         raise ValidationError(_("A delivery for this time point is on its way. Wait for its checks."), code="busy")
 

@@ -6,14 +6,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
-from imaging.models import CleaningCertificate, Submission
+from imaging.models import Submission
 from imaging.selectors import submissions_of
 from imaging.services import desk, submissions
 from trials import access
@@ -45,7 +45,12 @@ def submission_list(request: ActorRequest, code: str) -> HttpResponse:
     return render(
         request,
         "submission_list.html",
-        {"trial": trial, "waiting": waiting, "deliveries": rows.exclude(pk__in=waiting)[:200]},
+        {
+            "trial": trial,
+            "waiting": waiting,
+            "deliveries": rows.exclude(pk__in=waiting)[:200],
+            "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
+        },
     )
 
 
@@ -89,14 +94,16 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         Submission.State.UNASSIGNED,
         Submission.State.QUARANTINED,
         Submission.State.RECEIVING,
+        Submission.State.REVIEW,
     )
     return {
         "delivery": delivery,
         "trial": delivery.trial_site.trial,
         "progress": told,
-        "is_certified": CleaningCertificate.objects.filter(submission=delivery).exists(),
+        "is_certified": delivery.certificates.exists(),
         "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
+        "may_review": access.may(request.actor, Act.PIXEL_REVIEW, delivery),
     }
 
 
@@ -137,8 +144,10 @@ def submission_receipt(request: ActorRequest, pk: UUID) -> HttpResponse:
 def submission_certificate(request: ActorRequest, pk: UUID) -> HttpResponse:
     """What de-identification did to the delivery, to be read."""
     delivery = _delivery(request, pk)
-    made = get_object_or_404(CleaningCertificate, submission=delivery)
-    context = {"delivery": delivery, "trial": delivery.trial_site.trial, "told": progress.certificate(made)}
+    told = progress.certificates(delivery)
+    if not told:
+        raise Http404
+    context = {"delivery": delivery, "trial": delivery.trial_site.trial, "runs": told}
     return render(request, "submission_certificate.html", context)
 
 

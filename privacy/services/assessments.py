@@ -74,7 +74,7 @@ def threats(trial: Trial) -> tuple[Threat, ...]:
         Threat(
             name="re-identification by pixels",
             how="names burned into an image, or a screenshot of a worklist",
-            measures="images with burned-in annotation and foreign kinds are refused; a person looks at every scan",
+            measures="burned-in text is blanked or waits for a person; foreign kinds are refused; each scan is seen",
             checks="I02, I03",
             here=f"kinds of images held: {_kinds(trial)}",
         ),

@@ -130,7 +130,7 @@ def _segmentation(sender: Sender, slices: list[Dataset]) -> Dataset:
 
 
 def ultrasound(sender: Sender) -> Dataset:
-    """An ultrasound: its pixels may carry a name, so it is refused."""
+    """An ultrasound on which the machine sees faint text: it waits for a person."""
     one = builders.bundled("examples_rgb_color.dcm")
     sender.rename(one)
     sender.spoil_lightly(one)

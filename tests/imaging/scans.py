@@ -7,10 +7,14 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from imaging.models import Submission
-from imaging.services import road, stages, submissions
+from audit.actor import machine
+from deid.burned.cleaning import Clerk
+from imaging.models import IncomingFile, Submission
+from imaging.services import cleaning, road, stages, submissions
 from tests.cast import Cast, actor_for
+from trials.keys import trial_key
 from trials.models import TimePoint, User
+from trials.selectors import policy_of
 
 # Obviously invented, and searched for afterwards in everything the product wrote.
 PLANTED = ("ZWEISTEIN", "QX99871345", "19470211", "Hospital Inventado")
@@ -61,6 +65,13 @@ def baseline_of(cast: Cast) -> TimePoint:
 
 def send(staff: User, time_point: TimePoint, files: list[bytes]) -> Submission:
     return submissions.send_whole(by=actor_for(staff), time_point=time_point, files=files)
+
+
+def clean_by_hand(cast: Cast, file: IncomingFile) -> None:
+    """Clean one file by the charter the cast began with, as a worker that dies right after."""
+    context = cleaning.clinical_trial(baseline_of(cast))
+    clerk = Clerk(key=trial_key(cast.trial), trial=context, policy=policy_of(cast.charter))
+    cleaning._clean_one(machine("worker", source="worker", request_id="1"), file, clerk, boxes=None)
 
 
 @pytest.fixture

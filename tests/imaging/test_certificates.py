@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 from pydicom import dcmread
+from pydicom.uid import EncapsulatedPDFStorage
 
 from audit.models import AuditEvent
 from deid import DEFAULT_OPTIONS, Option
@@ -17,11 +18,10 @@ from deid.examples import Example
 from deid.tables import table_edition
 from imaging import archive, progress
 from imaging.models import CleaningCertificate, Instance, Study, Submission
-from imaging.services import cleaning, road, stages
+from imaging.services import road, stages
 from tests.cast import Cast, actor_for
-from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
+from tests.imaging.scans import PLANTED, baseline_of, clean_by_hand, ct_series, ct_slice, drive, send, to_bytes
 from tests.signing import approve
-from trials.keys import trial_key
 from trials.models import Charter
 from trials.selectors import policy_of
 from trials.services import charters, profiles
@@ -75,8 +75,7 @@ def test_a_delivery_cut_half_way_is_cleaned_by_one_set_of_rules(cast: Cast) -> N
     opened = road.claim(str(delivery.pk))
     assert opened
     stages.run(opened)
-    key, context = trial_key(cast.trial), cleaning.clinical_trial(baseline_of(cast))
-    cleaning._clean_one(opened.files.all()[0], key=key, policy=policy_of(cast.charter), context=context)
+    clean_by_hand(cast, opened.files.all()[0])
     charter = sign_profile(cast, WORDS)
     drive(delivery)
     assert set(Instance.objects.values_list("policy_digest", flat=True)) == {policy_of(charter).digest}
@@ -128,11 +127,11 @@ def test_its_digest_stands_in_the_trail_and_nothing_changes_it(certified: Submis
 @pytest.mark.req("R-PROF-12")
 def test_a_delivery_of_which_nothing_could_be_cleaned_is_certified_too(cast: Cast) -> None:
     refused = ct_slice(1)
-    refused.BurnedInAnnotation = "YES"
+    refused.SOPClassUID = refused.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
     kept = drive(send(cast.alba, baseline_of(cast), [to_bytes(refused)]))
     assert kept.state == Submission.State.QUARANTINED
     told = json.loads(CleaningCertificate.objects.get(submission=kept).contents)
-    assert (told["cleaned"], told["refused"], told["files"][0]["code"]) == (0, 1, "pixels-need-review")
+    assert (told["cleaned"], told["refused"], told["files"][0]["code"]) == (0, 1, "document-refused")
 
 
 @pytest.mark.req("R-PROF-13")

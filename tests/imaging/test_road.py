@@ -13,13 +13,11 @@ from audit.models import AuditEvent
 from imaging import archive, progress
 from imaging.models import IncomingFile, Instance, QCCheck, Series, Submission
 from imaging.quarantine import vault
-from imaging.services import cleaning, desk, road, stages, submissions
+from imaging.services import desk, road, stages, submissions
 from imaging.services.submissions import Piece
 from tests.cast import Cast, actor_for, withdraw
-from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
-from trials.keys import trial_key
+from tests.imaging.scans import PLANTED, baseline_of, clean_by_hand, ct_series, ct_slice, drive, send, to_bytes
 from trials.models import TimePoint
-from trials.selectors import policy_of
 
 pytestmark = pytest.mark.django_db
 
@@ -159,14 +157,8 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
     half = road.claim(str(submission.pk))
     assert half is not None
     # The first two files are cleaned when the machine dies.
-    trial = half.trial_site.trial
     for file in half.files.all()[:2]:
-        cleaning._clean_one(
-            file,
-            key=trial_key(trial),
-            policy=policy_of(cast.charter),
-            context=cleaning.clinical_trial(baseline_of(cast)),
-        )
+        clean_by_hand(cast, file)
     Submission.objects.filter(pk=submission.pk).update(leased_until=None)
     assert drive(submission).state == Submission.State.CHECKED
     assert Instance.objects.count() == 5
