@@ -36,7 +36,7 @@ TABS = (
     ),
     Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", _PEOPLE),
     Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
-    Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send"})),
+    Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send", "archive-state"})),
     Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),

@@ -236,10 +236,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": ARCHIVE_ROOT},
-    },
+    # What is saved without a thought about where must be named by its content, or is refused.
+    "default": {"BACKEND": "imaging.archive.ArchiveStorage"},
+    "archive": {"BACKEND": "imaging.archive.ArchiveStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -273,6 +272,7 @@ SWEEP = 10.0
 _SWEEP = {"schedule": SWEEP, "options": {"expires": SWEEP}}
 CELERY_BEAT_SCHEDULE = {
     "resume-submissions": {"task": "imaging.tasks.resume", **_SWEEP},
+    "scrub-archive": {"task": "imaging.tasks.scrub", "schedule": 600.0, "options": {"expires": 600.0}},
     "tidy-quarantine": {"task": "imaging.tasks.tidy", "schedule": 600.0, "options": {"expires": 600.0}},
     "measure-segmentations": {"task": "endpoints.tasks.measure_pending", **_SWEEP},
     "seal-reports": {"task": "reports.tasks.seal_released", **_SWEEP},

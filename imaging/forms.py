@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from imaging.models import QCDecision
+from imaging.services.conflicts import Choice
 from trials.models import TimePoint
 
 
@@ -54,3 +55,22 @@ class DecisionForm(forms.Form):
 
 class AnswerForm(forms.Form):
     text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ConflictForm(forms.Form):
+    """What becomes of images whose identity is filed with other content."""
+
+    choice = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[
+            (Choice.KEEP, _("Keep the filed images; destroy the new files")),
+            (Choice.ASK, _("Set both aside and ask the site: nobody reads this time point until it is judged again")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("Kept in the trail; where the site is asked, it reads this."),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

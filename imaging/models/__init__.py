@@ -1,10 +1,13 @@
 from imaging.models.archive import Instance, Series, Study
+from imaging.models.custody import Conflict, Damage, Scrub
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
+    "Conflict",
+    "Damage",
     "IncomingFile",
     "Instance",
     "QCCheck",
@@ -12,6 +15,7 @@ __all__ = [
     "Query",
     "QueryMessage",
     "Quota",
+    "Scrub",
     "SecludedInstance",
     "Seclusion",
     "SeclusionDecision",

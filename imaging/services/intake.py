@@ -19,11 +19,12 @@ from imaging.services.asking import go_on
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
+    Plan,
     RefusedMember,
-    ZipPlan,
     is_archive,
+    is_file_set_directory,
     members,
-    plan_zip,
+    plan,
 )
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
@@ -76,6 +77,8 @@ def _look_at(file: IncomingFile) -> None:
         refuse(file, "empty", str(_("This file is empty. Export it again.")))
     elif is_archive(head):
         _expand(file)
+    elif is_file_set_directory(head):
+        _skip(file)
     elif not file.sha256:
         _hash(file)
 
@@ -88,6 +91,12 @@ def refuse(file: IncomingFile, code: str, sentence: str) -> None:
     waiting.update(state=State.REFUSED, refusal_code=code, refusal=sentence)
 
 
+def _skip(file: IncomingFile) -> None:
+    """Lay a DICOMDIR aside: it is no image, and what it refers to comes by itself or not at all."""
+    IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(state=State.DISCARDED)
+    quarantine.vault().drop(str(file.submission_id), file.number, Stage.RECEIVED)
+
+
 def _hash(file: IncomingFile) -> None:
     with quarantine.reader(file) as sealed:
         file.sha256 = hashlib.file_digest(sealed, "sha256").hexdigest()
@@ -97,11 +106,11 @@ def _hash(file: IncomingFile) -> None:
 def _expand(archive: IncomingFile) -> None:
     with quarantine.reader(archive) as sealed:
         try:
-            plan = plan_zip(sealed)
+            judged = plan(sealed)
+            unpacked = [*_sealed_members(archive, judged), *_refused_members(archive, judged.refused)]
         except ArchiveRefused as refusal:
             refuse(archive, refusal.code, refusal.reason)
             return
-        unpacked = [*_sealed_members(archive, plan), *_refused_members(archive, plan.refused)]
     with transaction.atomic():
         IncomingFile.objects.bulk_create(unpacked, ignore_conflicts=True, batch_size=200)
         archive.state = State.EXPANDED
@@ -109,14 +118,16 @@ def _expand(archive: IncomingFile) -> None:
     quarantine.vault().drop(str(archive.submission_id), archive.number, Stage.RECEIVED)
 
 
-def _sealed_members(archive: IncomingFile, plan: ZipPlan) -> list[IncomingFile]:
+def _sealed_members(archive: IncomingFile, judged: Plan) -> list[IncomingFile]:
     made = []
-    for member in members(plan):
+    for member in members(judged):
         file = _member_file(archive, member.index, member.size)
         try:
             data = member.read()
         except MemberRefused as refusal:
             made.extend(_refused_members(archive, (refusal.member,)))
+            continue
+        if is_file_set_directory(data):
             continue
         file.parts = quarantine.seal_whole(file, data, stage=Stage.RECEIVED)
         file.sha256 = hashlib.sha256(data).hexdigest()

@@ -1,3 +1,4 @@
+from imaging.views.custody import archive_state, conflict_list
 from imaging.views.deliveries import (
     send,
     submission,
@@ -11,6 +12,8 @@ from imaging.views.quality import qc_decide, query_answer, time_point
 from imaging.views.scans import series, series_frame
 
 __all__ = [
+    "archive_state",
+    "conflict_list",
     "qc_decide",
     "query_answer",
     "send",
