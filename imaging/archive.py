@@ -135,7 +135,7 @@ def remove(sha256: str) -> bool:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of what lies there, read in pieces. Raises FileNotFoundError, OSError where it is unreadable."""
+    """Return the SHA-256 of what lies there, read in pieces. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,7 +1,6 @@
 """De-identifying a delivery inside the quarantine: cleaned bytes are sealed again until consent is asked anew."""
 
 import hashlib
-import io
 import json
 from dataclasses import asdict
 from typing import Any
@@ -9,13 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-from pydicom import dcmread
 
 from audit.actor import Actor
 from audit.services import canonical, record
 from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
-from deid import clean as clean_object
-from imaging import quarantine
+from imaging import fence, quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, road
 from imaging.services.asking import go_on
@@ -80,34 +77,27 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
 
 def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: ClinicalTrial) -> None:
     try:
-        cleaned = clean_object(quarantine.read_whole(file), key=key, trial=context, policy=policy)
+        fenced = fence.clean(quarantine.read_whole(file), key=key, trial=context, policy=policy)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return
     except QuarantineDamaged:
         intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
         return
+    cleaned = fenced.cleaned
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
-    file.facts = _facts(cleaned)
+    file.facts = _facts(cleaned, fenced.pixel_sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
         cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
     )
 
 
-def _facts(cleaned: Cleaned) -> dict[str, Any]:
+def _facts(cleaned: Cleaned, pixel_sha256: str) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
-    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": _pixel_sha256(cleaned)}
-
-
-def _pixel_sha256(cleaned: Cleaned) -> str:
-    if not cleaned.facts.has_pixels:
-        return ""
-    dataset = dcmread(io.BytesIO(cleaned.data))
-    pixels = dataset.get("PixelData") or dataset.get("FloatPixelData") or dataset.get("DoubleFloatPixelData")
-    return hashlib.sha256(pixels).hexdigest() if isinstance(pixels, bytes) else ""
+    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": pixel_sha256}
 
 
 def _none_left(submission: Submission) -> str:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, Rejected, identify
-from imaging import quarantine
+from deid import IdentityTokens, Rejected
+from imaging import fence, quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import road
@@ -171,7 +171,7 @@ def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
     key = trial_key(submission.trial_site.trial)
     for file in submission.files.filter(state=State.RECEIVED):
         try:
-            yield identify(quarantine.read_whole(file), key=key)
+            yield fence.identify(quarantine.read_whole(file), key=key)
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
         go_on(submission)

@@ -35,10 +35,9 @@ def archive_state(request: ActorRequest, code: str) -> HttpResponse:
     trial = get_object_or_404(access.visible(request.actor, Trial.objects.all()), code=code)
     access.require_in(request.actor, Act.SCAN_VIEW, trial)
     of_trial = Conflict.objects.filter(file__submission__trial_site__trial=trial)
+    point = "instance__series__study__time_point"
     rows = access.visible(request.actor, of_trial).select_related(
-        "file__submission",
-        "instance__series__study__time_point__subject",
-        "instance__series__study__time_point__scheduled",
+        "file__submission", f"{point}__subject", f"{point}__scheduled"
     )
     context = {
         "trial": trial,
@@ -72,7 +71,7 @@ def _decide(request: ActorRequest, delivery: Submission, form: ConflictForm) -> 
 
 
 def _show(request: ActorRequest, delivery: Submission, form: ConflictForm) -> HttpResponse:
-    waiting = conflicts.open_conflicts().filter(file__submission=delivery)
+    waiting = access.visible(request.actor, conflicts.open_conflicts().filter(file__submission=delivery))
     may_decide = access.may(request.actor, Act.CONFLICT_DECIDE, delivery)
     context = {
         "delivery": delivery,

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from imaging import fence
 from imaging.archive import ArchiveDamaged, ObjectMissing, load
 from imaging.frames import FrameRefused, Preset
-from imaging.frames import render as render_frame
 from imaging.models import Damage, Instance, Series
 from imaging.selectors import DERIVED, instances_of
 from trials import access
@@ -91,7 +91,7 @@ def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
     if request.headers.get("if-none-match") == headers["ETag"]:
         return HttpResponseNotModified(headers=headers)
     try:
-        picture = render_frame(load(instance.sha256), frame=frame, window=window)
+        picture = fence.render(load(instance.sha256), frame=frame, window=window)
     except FrameRefused as refused:
         return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
     except ObjectMissing as missing:

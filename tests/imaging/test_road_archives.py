@@ -18,13 +18,13 @@ State = IncomingFile.State
 
 
 def file_set_directory() -> bytes:
-    """A DICOMDIR whose one record refers to a file outside of any folder."""
+    """A DICOMDIR whose one record refers to a file that did not come."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MediaStorageDirectoryStorage, generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     directory = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
     record = Dataset()
-    record.DirectoryRecordType, record.ReferencedFileID = "IMAGE", ["..", "..", "etc", "passwd"]
+    record.DirectoryRecordType, record.ReferencedFileID = "IMAGE", ["OUTSIDE", "SECRET"]
     directory.FileSetID, directory.DirectoryRecordSequence = "SCAN", [record]
     return to_bytes(directory)
 

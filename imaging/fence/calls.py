@@ -1,0 +1,131 @@
+"""What callers say: the functions of `deid` and `imaging.frames`, done inside the fence."""
+
+import atexit
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from deid import Cleaned, ClinicalTrial, Facts, IdentityTokens, Policy, Rejected
+from imaging.fence.child import Child, ChildFell, Limits
+from imaging.fence.framing import Garbled
+from imaging.fence.plainly import from_plain
+from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
+
+# A worker walks one delivery at a time; pages may ask for two frames at once.
+_CHILDREN = 2
+_TRIES = 2
+FENCED = "fenced"
+_SENTENCE = (
+    "Reading this file twice took more memory or time than any image needs, or broke the program that reads it. "
+    "It was not let through and is kept encrypted. Please export it again from the scanner or archive; if it comes "
+    "back with this sentence, tell the coordinator."
+)
+_FRAME_SENTENCE = "The pixels of this image could not be decoded within the limits of memory and time."
+_idle: "queue.LifoQueue[Child]" = queue.LifoQueue()
+for _ in range(_CHILDREN):
+    _idle.put(Child())
+
+
+@atexit.register
+def stop() -> None:
+    """End the children that nobody uses now; the next file starts one again."""
+    for child in tuple(_idle.queue):
+        child.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fenced:
+    """What `deid.clean` gave, and the SHA-256 (hex) of the cleaned pixel data; "" where there is none in one piece."""
+
+    cleaned: Cleaned
+    pixel_sha256: str
+
+
+def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Fenced:
+    """As `deid.clean`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, blobs = _ask("clean", {"key": key, "trial": trial, "policy": policy}, data)
+    with _believing_nothing():
+        # Field by field, so that whatever is added to it must be given a way through the fence.
+        plain = told["cleaned"]
+        cleaned = Cleaned(
+            data=_only(blobs),
+            facts=from_plain(Facts, plain["facts"]),
+            actions=from_plain(Mapping[str, int], plain["actions"]),
+            by_tag=from_plain(Mapping[str, Mapping[str, int]], plain["by_tag"]),
+            method_codes=from_plain(tuple[str, ...], plain["method_codes"]),
+            policy_digest=from_plain(str, plain["policy_digest"]),
+        )
+        return Fenced(cleaned=cleaned, pixel_sha256=from_plain(str, told["pixel_sha256"]))
+
+
+def identify(data: bytes, *, key: bytes) -> IdentityTokens:
+    """As `deid.identify`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, _blobs = _ask("identify", {"key": key}, data)
+    with _believing_nothing():
+        tokens: IdentityTokens = from_plain(IdentityTokens, told["tokens"])
+    return tokens
+
+
+def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:
+    """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
+    try:
+        told, blobs = _ask("render", {"frame": frame, "window": window}, data)
+    except Rejected:
+        raise FrameRefused(_FRAME_SENTENCE) from None
+    with _believing_nothing():
+        plain = told["frame"]
+        return RenderedFrame(
+            png=_only(blobs),
+            rows=from_plain(int, plain["rows"]),
+            columns=from_plain(int, plain["columns"]),
+            frames=from_plain(int, plain["frames"]),
+            pixel_spacing=from_plain(tuple[float, float] | None, plain["pixel_spacing"]),
+        )
+
+
+def _ask(operation: str, told: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Sequence[bytes]]:
+    given, blobs = _twice(operation, told, data)
+    if "rejected" in given:
+        code, reason = from_plain(tuple[str, str], given["rejected"])
+        raise Rejected(code, reason)
+    if "refused" in given:
+        raise FrameRefused(from_plain(str, given["refused"]))
+    return given, blobs
+
+
+def _twice(operation: str, told: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Sequence[bytes]]:
+    """A child may fall for another reason once; the same file twice is the file's doing."""
+    limits = Limits.of(len(data))
+    with _borrowed() as child:
+        for _ in range(_TRIES):
+            try:
+                return child.ask(operation, told, [data], limits)
+            except ChildFell:
+                continue
+    raise Rejected(FENCED, _SENTENCE)
+
+
+@contextmanager
+def _borrowed() -> Iterator[Child]:
+    child = _idle.get()
+    try:
+        yield child
+    finally:
+        _idle.put(child)
+
+
+@contextmanager
+def _believing_nothing() -> Iterator[None]:
+    """What a child says in another shape than agreed is as if it had died of the file."""
+    try:
+        yield
+    except (Garbled, KeyError, TypeError):
+        raise Rejected(FENCED, _SENTENCE) from None
+
+
+def _only(blobs: Sequence[bytes]) -> bytes:
+    if len(blobs) != 1:
+        raise Garbled
+    return blobs[0]

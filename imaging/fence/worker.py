@@ -1,0 +1,116 @@
+"""What runs inside the fence: reads one file after another from a pipe, and can reach nothing else.
+
+Run as `python -m imaging.fence.worker`; it holds no key but those a message brings, no file, no socket.
+"""
+
+import ctypes
+import hashlib
+import io
+import json
+import os
+import pickle
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
+
+from pydicom import dcmread
+
+from deid import Rejected
+from deid import clean as clean_object
+from deid import identify as identify_object
+from imaging.fence.framing import Reader, pack
+from imaging.fence.plainly import to_plain
+from imaging.frames import FrameRefused
+from imaging.frames import render as render_frame
+
+_NEW_USER, _NEW_NETWORK, _NO_NEW_PRIVILEGES = 0x10000000, 0x40000000, 38
+_MOST_FILES = 16
+_LONGEST = 16 * 1024**3
+Answer = tuple[dict[str, Any], Sequence[bytes]]
+
+
+def _clean(data: bytes, told: dict[str, Any]) -> Answer:
+    cleaned = clean_object(data, **told)
+    pixels = _digest_pixels(cleaned.data) if cleaned.facts.has_pixels else ""
+    return {"cleaned": to_plain(cleaned, without="data"), "pixel_sha256": pixels}, [cleaned.data]
+
+
+def _identify(data: bytes, told: dict[str, Any]) -> Answer:
+    return {"tokens": to_plain(identify_object(data, **told))}, []
+
+
+def _digest_pixels(data: bytes) -> str:
+    dataset = dcmread(io.BytesIO(data))
+    pixels = dataset.get("PixelData") or dataset.get("FloatPixelData") or dataset.get("DoubleFloatPixelData")
+    return hashlib.sha256(pixels).hexdigest() if isinstance(pixels, bytes) else ""
+
+
+def _render(data: bytes, told: dict[str, Any]) -> Answer:
+    shown = render_frame(data, **told)
+    return {"frame": to_plain(shown, without="png")}, [shown.png]
+
+
+OPERATIONS: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
+    "clean": _clean,
+    "identify": _identify,
+    "render": _render,
+}
+
+
+def answer(operation: str, data: bytes, told: dict[str, Any]) -> Answer:
+    """Do one operation; a refusal is an answer, too. Anything else that goes wrong ends the process."""
+    try:
+        return OPERATIONS[operation](data, told)
+    except Rejected as rejected:
+        return {"rejected": [rejected.code, rejected.reason]}, []
+    except FrameRefused as refused:
+        return {"refused": refused.sentence}, []
+
+
+def seal_off() -> None:
+    """Give away what a parser needs none of: cores, files, new rights, and where the system lets us, the network."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
+    libc = ctypes.CDLL(None)
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    # Refused in many containers: then the limits above must do.
+    libc.unshare(_NEW_USER | _NEW_NETWORK)
+
+
+def serve(source: BinaryIO, target: BinaryIO) -> None:
+    """Answer until the parent has gone."""
+    _write(target, b"{}", [])
+    while (message := _read(source)) is not None:
+        head, blobs = message
+        operation, told = pickle.loads(head)  # noqa: S301  the parent's own word; what we say is JSON
+        given, made = answer(operation, blobs[0], told)
+        _write(target, json.dumps(given).encode(), made)
+        del blobs, message, given, made
+
+
+def _read(source: BinaryIO) -> tuple[bytes, list[bytes]] | None:
+    reader = Reader(longest=_LONGEST)
+    while not reader.is_whole:
+        piece = source.read(min(reader.wanted, 1024 * 1024))
+        if not piece:
+            return None
+        reader.feed(piece)
+    return reader.message
+
+
+def _write(target: BinaryIO, head: bytes, blobs: Sequence[bytes]) -> None:
+    for piece in pack(head, blobs):
+        left = memoryview(piece)
+        while left:
+            left = left[target.write(left) :]
+
+
+if __name__ == "__main__":
+    # Whatever a library prints must not come between the messages.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    questions = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    seal_off()
+    serve(questions, answers)
