@@ -5,6 +5,7 @@ import io
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def suffer(child: Child, lines: str, limits: Limits = SHORT) -> float:
     with pytest.raises(ChildFell):
         child.ask("identify", {"key": Evil(lines)}, [b""], limits)
     return time.monotonic() - begun
+
+
+def _given(call: Callable[[], Any]) -> Any:
+    """What came of it: a result, or a refusal in its words."""
+    try:
+        return call()
+    except Rejected as rejected:
+        return rejected.code, rejected.reason
 
 
 @pytest.mark.req("R-ARC-14")
