@@ -61,6 +61,7 @@ OF_TRIALS: dict[str, Any] = {
     "image.mended": _("damaged image found whole again"),
     "conflict.found": _("two images with one identity found"),
     "conflict.decided": _("two images with one identity decided on"),
+    "door.bound": _("DICOM sender bound to certificate and networks"),
     "archive.scrubbed": _("archive read through"),
     "scan.filed": _("scan filed"),
     "scan.checked": _("scan checked"),

@@ -34,6 +34,10 @@ BIND_ADDRESS = os.environ.get("CORELAB_BIND", "127.0.0.1")
 TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
 # Names one run, so that `manage.py run` knows its own web server by the pulse.
 INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
+# With a certificate the node speaks TLS alone, and asks each caller for one that these authorities stand for (S03).
+DICOM_TLS_CERTIFICATE = os.environ.get("CORELAB_DICOM_TLS_CERTIFICATE", "")
+DICOM_TLS_KEY = os.environ.get("CORELAB_DICOM_TLS_KEY", "")
+DICOM_TLS_AUTHORITIES = os.environ.get("CORELAB_DICOM_TLS_AUTHORITIES", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
 # A home that holds anything has had its keys: a lost one is told, not replaced in silence.

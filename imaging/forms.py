@@ -74,3 +74,23 @@ class ConflictForm(forms.Form):
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+
+class DoorForm(forms.Form):
+    """What a site's DICOM sender must show."""
+
+    certificate = forms.CharField(
+        label=_("TLS client certificate"),
+        help_text=_("As PEM, or its SHA-256 fingerprint in hexadecimal."),
+        max_length=20_000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    networks = forms.CharField(
+        label=_("Networks it calls from"),
+        help_text=_("One a line, such as 192.0.2.0/24."),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))

@@ -99,6 +99,7 @@ TABLE = {
     "charter-requirement-add": Row(post="CK", takes="planned"),
     "site-list": Row(get="CABQMDKNI", takes="trial"),
     "site-add": Row(get="CK", post="CK", takes="trial"),
+    "site-door": Row(get="CK", post="CK", takes="site", of_site=True),
     "site-correct": Row(get="CK", post="CK", takes="site", of_site=True),
     "member-add": Row(get="CN", post="CN", takes="trial"),
     "member-end": Row(get="CN", post="CN", takes="membership"),

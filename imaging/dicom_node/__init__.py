@@ -12,7 +12,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
-from imaging.dicom_node import limits
+from imaging.dicom_node import limits, tls
 from imaging.models import Submission
 from imaging.services import doors, submissions
 
@@ -34,7 +34,8 @@ class CorelabAE(AE):
     def require_calling_aet(self) -> list[str]:
         close_old_connections()
         try:
-            return doors.known_ae_titles() or [_NOBODY]
+            caller = limits.asking_caller()
+            return (doors.known_ae_titles(caller) if caller else []) or [_NOBODY]
         finally:
             connection.close()
 
@@ -45,7 +46,7 @@ class CorelabAE(AE):
 
     def make_server(self, *args: Any, **kwargs: Any) -> ThreadedAssociationServer:
         """Serve under the limits, each caller in a thread."""
-        kwargs |= {"server_class": ThreadedAssociationServer, "request_handler": limits.LimitedHandler}
+        kwargs |= {"server_class": limits.LimitedServer, "request_handler": limits.LimitedHandler}
         return super().make_server(*args, **kwargs)
 
 
@@ -155,5 +156,6 @@ HANDLERS: list[Any] = [
 
 
 def serve(*, block: bool) -> Any:
-    """Listen on CORELAB_DICOM_PORT; returns pynetdicom's server when not blocking."""
-    return make_ae().start_server((settings.BIND_ADDRESS, settings.DICOM_PORT), block=block, evt_handlers=HANDLERS)
+    """Listen on CORELAB_DICOM_PORT, by TLS alone where a certificate is set; returns the server when not blocking."""
+    address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
+    return make_ae().start_server(address, block=block, evt_handlers=HANDLERS, ssl_context=tls.context())

@@ -1,6 +1,7 @@
 """What one caller may cost the node: the length of a PDU, the time it takes, and how many associations it holds."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterable
@@ -9,6 +10,9 @@ from typing import Any
 
 from pynetdicom import transport
 from pynetdicom.association import Association
+
+from imaging.dicom_node import tls
+from imaging.services.doors import Caller
 
 # Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
 LONGEST_PDU = 1024 * 1024
@@ -65,13 +69,38 @@ class LimitedSocket(transport.AssociationSocket):
 class LimitedHandler(transport.RequestHandler):
     """Gives each new association a LimitedSocket, and keeps room among the callers without a name."""
 
+    handshakes = tls.Handshakes()
+
+    def handle(self) -> None:
+        """Let a TLS caller prove itself here, in its own thread, before anything of it is read."""
+        is_tls = isinstance(self.request, ssl.SSLSocket)
+        if not is_tls or self.handshakes.shake(self.request, seconds=PDU_SECONDS):
+            super().handle()
+
     def _create_association(self) -> Association:
         association = super()._create_association()
         # The plain socket has told the state machine of the connection already; ours tells it again.
         association.dul.event_queue.get_nowait()
         association.dul.socket = LimitedSocket(association, client_socket=self.request)
+        certificate = tls.certificate_of(self.request)
+        association.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)
         _cut_longest_waiting(self.server.active_associations)
         return association
+
+
+class LimitedServer(transport.ThreadedAssociationServer):
+    """Takes callers without waiting for the handshake of any of them."""
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        line, address = self.socket.accept()
+        if self.ssl_context:
+            line = self.ssl_context.wrap_socket(line, server_side=True, do_handshake_on_connect=False)
+        return line, address
+
+
+def asking_caller() -> Caller | None:
+    """Who is on the line of the association that is negotiated in this thread."""
+    return getattr(threading.current_thread(), "caller", None)
 
 
 def _cut_longest_waiting(associations: Iterable[Any]) -> None:

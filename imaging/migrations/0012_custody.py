@@ -13,7 +13,8 @@ _TRIAL = "instance__series__study__time_point__subject__trial_site__trial"
 class Migration(migrations.Migration):
 
     dependencies: ClassVar = [
-        ('imaging', '0007_quotas'),
+        ("imaging", "0007_quotas"),
+        ("trials", "0010_fenced"),
     ]
 
     operations: ClassVar = [
@@ -64,6 +65,24 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('mended_at__isnull', True)), fields=('instance',), name='damage_stands_once')],
             },
         ),
+        migrations.CreateModel(
+            name="Door",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("certificate_sha256", models.CharField(blank=True, max_length=64)),
+                ("networks", models.JSONField(blank=True, default=list)),
+                (
+                    "trial_site",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dicom_door",
+                        to="trials.trialsite",
+                    ),
+                ),
+            ],
+            options={"ordering": ["trial_site_id"]},
+        ),
+        watched("imaging.Door", trial="trial_site__trial", reasoned=("certificate_sha256", "networks")),
         watched("imaging.Scrub", quiet=("cursor", "objects_read", "bytes_read", "changed", "missing", "orphans")),
         watched("imaging.Damage", trial=_TRIAL),
         watched("imaging.Conflict", trial=_TRIAL, reasoned=("state",)),

@@ -1,5 +1,6 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.custody import Conflict, Damage, Scrub
+from imaging.models.doors import Door
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
@@ -8,6 +9,7 @@ from imaging.models.submissions import IncomingFile, Submission
 __all__ = [
     "Conflict",
     "Damage",
+    "Door",
     "IncomingFile",
     "Instance",
     "QCCheck",

@@ -8,6 +8,7 @@ from imaging.views.deliveries import (
     submission_receipt,
     submission_state,
 )
+from imaging.views.doors import site_door
 from imaging.views.quality import qc_decide, query_answer, time_point
 from imaging.views.scans import series, series_frame
 
@@ -19,6 +20,7 @@ __all__ = [
     "send",
     "series",
     "series_frame",
+    "site_door",
     "submission",
     "submission_assign",
     "submission_discard",

@@ -44,7 +44,7 @@ class Node:
 
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setattr(doors, "known_ae_titles", lambda: [KNOWN, "SUR_PACS"])
+    monkeypatch.setattr(doors, "known_ae_titles", lambda _caller: [KNOWN, "SUR_PACS"])
     monkeypatch.setattr(limits, "PDU_SECONDS", 1)
     node = dicom_node.make_ae()
     node.acse_timeout = 1
