@@ -91,6 +91,9 @@ class LimitedHandler(transport.RequestHandler):
 class LimitedServer(transport.ThreadedAssociationServer):
     """Takes callers without waiting for the handshake of any of them."""
 
+    # With the library's five, a flood makes the kernel drop the first word of everybody else.
+    request_queue_size = 256
+
     def get_request(self) -> tuple[socket.socket, Any]:
         line, address = self.socket.accept()
         if self.ssl_context:
