@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.base import ContentFile, File
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, storages
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,10 +66,19 @@ class ArchiveStorage(FileSystemStorage):
         data = content.read()
         if hashlib.sha256(data).hexdigest() != name:
             raise SuspiciousFileOperation("the name of an object is the SHA-256 of its bytes")
+        self._keep(name, data)
+        return name
+
+    def put(self, data: bytes) -> str:
+        """Save under the one name that fits; returns it."""
+        name = hashlib.sha256(data).hexdigest()
+        self._keep(name, data)
+        return name
+
+    def _keep(self, name: str, data: bytes) -> None:
         path = Path(self.path(name))
         if not path.exists() or digest_of(path) != name:
             _write(path, data)
-        return name
 
 
 def _storage() -> ArchiveStorage:
@@ -87,7 +96,7 @@ def path_of(sha256: str) -> Path:
 
 def store(data: bytes) -> str:
     """Write durably (scratch name, fsync, rename, directory fsync); returns the SHA-256. Equal bytes are harmless."""
-    return _storage().save(hashlib.sha256(data).hexdigest(), ContentFile(data))
+    return _storage().put(data)
 
 
 def _write(path: Path, data: bytes) -> None:
