@@ -59,7 +59,6 @@ OF_TRIALS: dict[str, Any] = {
     "images.filed": _("images filed"),
     "image.damaged": _("stored image found damaged"),
     "image.mended": _("damaged image found whole again"),
-    "conflict.found": _("two images with one identity found"),
     "conflict.decided": _("two images with one identity decided on"),
     "door.bound": _("DICOM sender bound to certificate and networks"),
     "archive.scrubbed": _("archive read through"),

@@ -10,12 +10,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, storages
+
+if TYPE_CHECKING:
+    from django.core.files.base import File
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -150,9 +152,11 @@ def digest_of(path: Path) -> str:
 
 
 def names_between(after: str, upto: str) -> Iterator[str]:
-    """Give the names of all objects that lie there, in order, above `after` and up to `upto` (SHA-256 or a prefix)."""
+    """Give the names of all objects that lie there, in order, above `after` and up to `upto`: SHA-256, or "" and "g"."""
     for first in _shards(Path(settings.ARCHIVE_ROOT), after[:2], upto[:2]):
-        for second in _shards(first, after[2:4] if first.name == after[:2] else "", "~"):
+        lowest = after[2:4] if first.name == after[:2] else ""
+        highest = upto[2:4] if first.name == upto[:2] else "~"
+        for second in _shards(first, lowest, highest):
             names = sorted(path.name for path in second.iterdir() if _SHA256.fullmatch(path.name))
             yield from (name for name in names if after < name <= upto)
 

@@ -48,7 +48,7 @@ def seclude(seclusion_id: str) -> None:
 
 @shared_task(name="imaging.tasks.tidy")
 def tidy() -> None:
-    """Remove what a killed process left in quarantine and archive."""
+    """Remove what a killed process left in the quarantine."""
     housekeeping.tidy_quarantine()
 
 

@@ -41,7 +41,7 @@ class Damage(models.Model):
     instance = models.ForeignKey("imaging.Instance", on_delete=models.PROTECT, related_name="damages")
     kind = models.CharField(max_length=10, choices=Kind)
     found_at = models.DateTimeField()
-    # When a later scrub found the right bytes in its place.
+    # When a later scrub found the right bytes in its place, or that people had taken the image out.
     mended_at = models.DateTimeField(null=True, blank=True)
 
     road: ClassVar[Road] = Road(

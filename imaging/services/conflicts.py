@@ -164,6 +164,6 @@ def _drop(submission: Submission, files: list[IncomingFile]) -> None:
 
 def _set_aside(by: Actor, time_point: TimePoint, reason: str) -> None:
     """Take the time point back to quality control: until it is judged anew, nobody reads it."""
-    if time_point.state != TimePoint.State.QUERIED:
+    if time_point.state not in (TimePoint.State.QUERIED, TimePoint.State.REFUSED):
         timepoints.move(by=by, time_point=time_point, to=TimePoint.State.QUERIED, reason=reason)
     queries.ask(by=by, time_point=time_point, text=reason)

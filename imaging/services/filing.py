@@ -41,8 +41,10 @@ def file(by: Actor, submission: Submission) -> None:
         try:
             stored = {each.pk: _store(submission, each) for each in batch}
             _file_batch(by, submission, time_point, batch, stored)
-        finally:
+        except ValidationError:
             _take_back(batch)
+            raise
+        _take_back(batch)
     _finish(by, submission, time_point)
 
 

@@ -1,4 +1,4 @@
-"""Closing what has gone silent, and removing what a killed process left in quarantine and archive."""
+"""Closing what has gone silent, and removing what a killed process left in the quarantine."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.actor import machine
 from audit.context import acting
 from audit.services import record
-from imaging import archive, quarantine
+from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors, filing, road, submissions
 
@@ -60,7 +60,6 @@ def _discard(submission: Submission) -> None:
 def tidy_quarantine() -> None:
     """Remove originals of filed and discarded deliveries, and halves of writes, that a kill left behind."""
     quarantine.vault().sweep_unfinished(older_than_seconds=_UNFINISHED_SECONDS)
-    archive.sweep_unfinished(older_than_seconds=_UNFINISHED_SECONDS)
     for submission in Submission.objects.filter(pk__in=quarantine.vault().list_submissions()):
         if submission.state == State.DISCARDED:
             quarantine.destroy(submission)

@@ -91,6 +91,8 @@ def scrub(*, by: Actor, pace: Pace) -> Scrub:
         walk = current() or Scrub.objects.create(started_at=timezone.now())
         while walk.ended_at is None and pace.has_time():
             _step(by, walk, pace)
+        if walk.ended_at is not None:
+            archive.sweep_unfinished(older_than_seconds=_SETTLED_SECONDS)
     return walk
 
 
@@ -154,13 +156,21 @@ def _is_orphan(name: str, path: Path) -> bool:
 
 
 def _tell(by: Actor, rows: list[Instance], found: _Found) -> None:
+    standing = {each.instance_id: each for each in Damage.objects.filter(instance__in=rows, mended_at__isnull=True)}
     for row in rows:
-        kind = found.damaged.get(row.sha256)
-        standing = Damage.objects.filter(instance=row, mended_at__isnull=True).first()
-        if kind is not None and standing is None and not (kind is Damage.Kind.MISSING and _is_taken_out(row)):
+        kind, known = found.damaged.get(row.sha256), standing.get(row.pk)
+        if kind is Damage.Kind.MISSING and _is_taken_out(row):
+            _forget(known)
+        elif kind is not None and known is None:
             _note_damage(by, row, kind)
-        elif kind is None and standing is not None:
-            _note_mended(by, row, standing)
+        elif kind is None and known is not None:
+            _note_mended(by, row, known)
+
+
+def _forget(known: Damage | None) -> None:
+    """What people took out of the archive is damaged no more."""
+    if known is not None:
+        Damage.objects.filter(pk=known.pk).update(mended_at=timezone.now())
 
 
 def _is_taken_out(row: Instance) -> bool:
