@@ -152,7 +152,7 @@ def digest_of(path: Path) -> str:
 
 
 def names_between(after: str, upto: str) -> Iterator[str]:
-    """Give the names of all objects that lie there, in order, above `after` and up to `upto`: SHA-256, or "" and "g"."""
+    """Give the names of all objects that lie there, above `after` and up to `upto`: SHA-256, or "" and "g"."""
     for first in _shards(Path(settings.ARCHIVE_ROOT), after[:2], upto[:2]):
         lowest = after[2:4] if first.name == after[:2] else ""
         highest = upto[2:4] if first.name == upto[:2] else "~"
