@@ -16,6 +16,8 @@ from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
 # A worker walks one delivery at a time; pages may ask for two frames at once.
 _CHILDREN = 2
 _TRIES = 2
+# A mammogram of 42 million pixels, held as several matrices, however little its file is.
+_PICTURE = 1024 * 1024 * 1024
 FENCED = "fenced"
 _SENTENCE = (
     "Reading this file twice took more memory or time than any image needs, or broke the program that reads it. "
@@ -71,7 +73,8 @@ def identify(data: bytes, *, key: bytes) -> IdentityTokens:
 def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:
     """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
     try:
-        told, blobs = _ask("render", {"frame": frame, "window": window}, data)
+        limits = Limits.of(len(data), memory=_PICTURE)
+        told, blobs = _ask("render", {"frame": frame, "window": window}, data, limits)
     except Rejected:
         raise FrameRefused(_FRAME_SENTENCE) from None
     with _believing_nothing():
@@ -85,8 +88,10 @@ def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None
         )
 
 
-def _ask(operation: str, told: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Sequence[bytes]]:
-    given, blobs = _twice(operation, told, data)
+def _ask(
+    operation: str, told: dict[str, Any], data: bytes, limits: Limits | None = None
+) -> tuple[dict[str, Any], Sequence[bytes]]:
+    given, blobs = _twice(operation, told, data, limits or Limits.of(len(data)))
     if "rejected" in given:
         code, reason = from_plain(tuple[str, str], given["rejected"])
         raise Rejected(code, reason)
@@ -95,9 +100,8 @@ def _ask(operation: str, told: dict[str, Any], data: bytes) -> tuple[dict[str, A
     return given, blobs
 
 
-def _twice(operation: str, told: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Sequence[bytes]]:
+def _twice(operation: str, told: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], Sequence[bytes]]:
     """A child may fall for another reason once; the same file twice is the file's doing."""
-    limits = Limits.of(len(data))
     with _borrowed() as child:
         for _ in range(_TRIES):
             try:

@@ -156,7 +156,9 @@ def test_a_file_that_kills_the_child_twice_is_kept_with_a_reason_and_the_deliver
     files = [*ct_series(4), to_bytes(big)]
     usual = Limits.of
     tight = Limits(memory=-100 * MEGABYTE, cpu_seconds=5, seconds=5, answer=MEGABYTE)
-    monkeypatch.setattr(calls.Limits, "of", lambda size: tight if size == len(files[-1]) else usual(size))
+    monkeypatch.setattr(
+        calls.Limits, "of", lambda size, **more: tight if size == len(files[-1]) else usual(size, **more)
+    )
     done = drive(send(cast.alba, baseline_of(cast), files))
     assert (done.state, Instance.objects.count()) == (Submission.State.CHECKED, 4)
     (refusal,) = progress.refusals(done)
