@@ -1,7 +1,6 @@
 """What one caller may cost the node: the length of a PDU, the time it takes, and how many associations it holds."""
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pynetdicom import transport
 from pynetdicom.association import Association
 
 from imaging.dicom_node import tls
+from imaging.dicom_node.hall import Hall
 from imaging.services.doors import Caller
 
 # Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
@@ -69,12 +69,11 @@ class LimitedSocket(transport.AssociationSocket):
 class LimitedHandler(transport.RequestHandler):
     """Gives each new association a LimitedSocket, and keeps room among the callers without a name."""
 
-    handshakes = tls.Handshakes()
+    hall = Hall()
 
     def handle(self) -> None:
-        """Let a TLS caller prove itself here, in its own thread, before anything of it is read."""
-        is_tls = isinstance(self.request, ssl.SSLSocket)
-        if not is_tls or self.handshakes.shake(self.request, seconds=PDU_SECONDS):
+        """Make an association, here in the caller's own thread, only once the caller begins to speak (ARTIM)."""
+        if self.hall.admit(self.request, seconds=self.ae.acse_timeout or PDU_SECONDS, room=WAITING_CALLERS):
             super().handle()
 
     def _create_association(self) -> Association:

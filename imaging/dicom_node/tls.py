@@ -1,9 +1,6 @@
-"""TLS of the node: BCP 195 by RFC 8996 and RFC 9325, and a handshake that keeps nobody else waiting (S03)."""
+"""TLS of the node: BCP 195 by RFC 8996 and RFC 9325 (S03)."""
 
 import ssl
-import threading
-from collections import OrderedDict
-from contextlib import suppress
 from hashlib import sha256
 
 from django.conf import settings
@@ -11,8 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 # Forward secrecy and authenticated encryption alone (PS3.15 B.12); TLS 1.3 has nothing else.
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
-# Callers in the middle of a handshake; past this the one who is in it longest is cut.
-WAITING_HANDSHAKES = 100
 
 
 def context() -> ssl.SSLContext | None:
@@ -32,37 +27,6 @@ def context() -> ssl.SSLContext | None:
             "The DICOM node cannot use CORELAB_DICOM_TLS_CERTIFICATE, _KEY or _AUTHORITIES; it was not started."
         ) from error
     return made
-
-
-class Handshakes:
-    """Those under way, so that callers who never finish one take no place from others."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: OrderedDict[int, ssl.SSLSocket] = OrderedDict()
-
-    def shake(self, line: ssl.SSLSocket, *, seconds: float) -> bool:
-        """Whether the caller proved itself in time; else its line is closed."""
-        self._enter(line)
-        try:
-            line.settimeout(seconds)
-            line.do_handshake()
-        except (OSError, ValueError):
-            with suppress(OSError):
-                line.close()
-            return False
-        finally:
-            with self._lock:
-                self._waiting.pop(id(line), None)
-        return True
-
-    def _enter(self, line: ssl.SSLSocket) -> None:
-        with self._lock:
-            self._waiting[id(line)] = line
-            if len(self._waiting) > WAITING_HANDSHAKES:
-                _number, longest = self._waiting.popitem(last=False)
-                with suppress(OSError):
-                    longest.shutdown(2)
 
 
 def certificate_of(line: object) -> str:

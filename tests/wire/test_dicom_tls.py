@@ -158,7 +158,7 @@ def test_versions_and_suites_of_yesterday_are_refused(port: int, ours: Authority
 def test_callers_who_never_finish_a_handshake_keep_nobody_waiting(
     port: int, ours: Authority, sender: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tls, "WAITING_HANDSHAKES", 20)
+    monkeypatch.setattr(limits, "WAITING_CALLERS", 20)
     with ExitStack() as lines:
         silent = [lines.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(60)]
         begun = time.monotonic()
