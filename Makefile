@@ -36,7 +36,7 @@ types: .venv/test.ok
 	$(BIN)/mypy
 
 suite: .venv/test.ok
-	$(BIN)/python -m pytest --matrix docs/validation/matrix.md
+	$(BIN)/python -m pytest -n 2 --matrix docs/validation/matrix.md
 
 # The database tests a second time on PostgreSQL, where one is reachable.
 suite-postgresql: .venv/test.ok

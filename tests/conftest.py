@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from tests import matrix
 from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
-from tests.matrix import Matrix
 from tests.stack import stack  # noqa: F401  a fixture
 
 # Playwright's loop would make Django refuse the database to tests that run after a browser test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
-
-_matrix = Matrix()
+TESTS = Path(__file__).parent
+RUNNING = {"browser", "flows", "wire"}
+_matrix = matrix.Matrix()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _matrix.collect(items)
+    for item in items:
+        matrix.mark(item)
+        if item.path.relative_to(TESTS).parts[0] in RUNNING:
+            # One process holds the running product for all of them; what computes goes beside it.
+            item.add_marker(pytest.mark.xdist_group("running"))
     if not config.getoption("--only-database"):
         return
     chosen = [item for item in items if _uses_database(item)]
@@ -36,7 +41,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if path := session.config.getoption("--matrix"):
+    path = session.config.getoption("--matrix")
+    if path and not hasattr(session.config, "workerinput"):
         _matrix.write(path)
 
 

@@ -16,6 +16,16 @@ _RISK = re.compile(r"^Risk: (high|medium|low)")
 _WORST = ("failed", "passed", "skipped", "not run")
 
 
+# What a test carries in its report, which also comes from another process.
+MARK = "req"
+
+
+def mark(item: pytest.Item) -> None:
+    """Let the reports of a test tell which requirements it carries."""
+    for marker in item.iter_markers(MARK):
+        item.user_properties += [(MARK, requirement) for requirement in marker.args]
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     id: str
@@ -31,16 +41,14 @@ class Matrix:
     carriers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     results: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def collect(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            for marker in item.iter_markers("req"):
-                for requirement in marker.args:
-                    self.carriers[requirement].add(_name(item.nodeid))
-
     def note(self, report: pytest.TestReport) -> None:
+        name = _name(report.nodeid)
+        for word, requirement in report.user_properties:
+            if word == MARK:
+                self.carriers[str(requirement)].add(name)
         # A test that passed its call may still fail while it is taken down.
         if report.when == "call" or report.outcome != "passed":
-            self.results[_name(report.nodeid)].add(str(report.outcome))
+            self.results[name].add(str(report.outcome))
 
     def write(self, path: Path) -> None:
         path.write_text("\n".join(self._lines()) + "\n")

@@ -25,7 +25,8 @@ def main() -> int:
         )
         return 1 if os.environ.get("CORELAB_REQUIRE_SERVICES") == "1" else 0
     environment = os.environ | {"CORELAB_DATABASE_URL": URL}
-    return subprocess.run([sys.executable, "-m", "pytest", "--only-database"], env=environment, check=False).returncode
+    words = [sys.executable, "-m", "pytest", "-n", "2", "--only-database"]
+    return subprocess.run(words, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

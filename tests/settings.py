@@ -23,3 +23,7 @@ _name = str(DATABASES["default"]["NAME"])  # noqa: F405
 DATABASES["identity"] = DATABASES["default"] | {  # noqa: F405
     "NAME": f"{_name}_vault" if "postgresql" in DATABASES["default"]["ENGINE"] else HOME / "identity" / "vault.sqlite3",  # noqa: F405
 }
+# Said in words: a process of several would otherwise make a file of a name of its own.
+for _database in DATABASES.values():  # noqa: F405
+    if "postgresql" not in _database["ENGINE"]:
+        _database["TEST"] = {"NAME": ":memory:"}
