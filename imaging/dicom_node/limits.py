@@ -82,7 +82,8 @@ class LimitedHandler(transport.RequestHandler):
         association.dul.event_queue.get_nowait()
         association.dul.socket = LimitedSocket(association, client_socket=self.request)
         certificate = tls.certificate_of(self.request)
-        association.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)
+        said: Any = association
+        said.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)
         _cut_longest_waiting(self.server.active_associations)
         return association
 
@@ -94,7 +95,8 @@ class LimitedServer(transport.ThreadedAssociationServer):
     request_queue_size = 256
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        line, address = self.socket.accept()
+        listening: Any = self.socket
+        line, address = listening.accept()
         if self.ssl_context:
             line = self.ssl_context.wrap_socket(line, server_side=True, do_handshake_on_connect=False)
         return line, address

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -58,7 +59,10 @@ def bind(*, by: Actor, trial_site: TrialSite, certificate: str, networks: Sequen
     """
     by = access.require(by, Act.TRIAL_EDIT, trial_site.trial)
     require_reason(reason)
-    told = {"certificate_sha256": _fingerprint(certificate), "networks": [_network(each) for each in networks]}
+    told: dict[str, Any] = {
+        "certificate_sha256": _fingerprint(certificate),
+        "networks": [_network(each) for each in networks],
+    }
     with transaction.atomic(), acting(by), because(reason):
         door, _made = Door.objects.select_for_update().get_or_create(trial_site=trial_site)
         before = {name: getattr(door, name) for name in told}

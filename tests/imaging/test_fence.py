@@ -157,9 +157,7 @@ def test_a_file_that_kills_the_child_twice_is_kept_with_a_reason_and_the_deliver
     usual = Limits.of
     # The engine takes a lack of memory for a damaged file; a lack of time it cannot.
     tight = Limits(memory=MEGABYTE, cpu_seconds=1, seconds=0.0, answer=MEGABYTE)
-    monkeypatch.setattr(
-        calls.Limits, "of", lambda size, **more: tight if size == len(files[-1]) else usual(size, **more)
-    )
+    monkeypatch.setattr(Limits, "of", lambda size, **more: tight if size == len(files[-1]) else usual(size, **more))
     done = drive(send(cast.alba, baseline_of(cast), files))
     assert (done.state, Instance.objects.count()) == (Submission.State.CHECKED, 4)
     (refusal,) = progress.refusals(done)
@@ -170,9 +168,9 @@ def test_a_file_that_kills_the_child_twice_is_kept_with_a_reason_and_the_deliver
 @pytest.mark.req("R-ARC-16")
 def test_a_child_killed_once_costs_nothing() -> None:
     fence.identify(ct_series(1)[0], key=KEY)
-    killed = [each for each in calls._idle.queue if each.pid]
-    for each in killed:
-        os.kill(each.pid, 9)
+    killed = [each.pid for each in calls._idle.queue if each.pid]
+    for pid in killed:
+        os.kill(pid, 9)
     assert fence.identify(ct_series(1)[0], key=KEY).person
 
 

@@ -81,7 +81,7 @@ def port(ours: Authority, sender: tuple[Path, Path], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doors, "known_ae_titles", known)
     monkeypatch.setattr(limits, "PDU_SECONDS", 2)
     node = dicom_node.make_ae()
-    server = node.start_server(
+    server: Any = node.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=dicom_node.HANDLERS, ssl_context=tls.context()
     )
     yield server.server_address[1]
