@@ -7,9 +7,14 @@ from audit.actor import Actor, machine
 from audit.context import acting
 from audit.secrets import SecretUnsafe
 
+# Which role of the database a command takes; every other one is the application.
+_DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "sealer"}
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if part := _DATABASE_AS.get("".join(sys.argv[1:2])):
+        os.environ.setdefault("CORELAB_DATABASE_AS", part)
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
     with acting(_operator(sys.argv[1:2])):

@@ -6,6 +6,8 @@ from typing import Any
 # Roles outside every trial: somebody with their own account, and whoever keeps the installation running.
 ACCOUNT = "account"
 OPERATOR = "operator"
+# How the id of every machine begins; an account's name may not hold a colon.
+MACHINE = "machine:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Actor:
 def machine(name: str, *, source: str, request_id: str, on_behalf_of: str = "") -> Actor:
     """Return a machine actor, for example the worker, in the role `system`."""
     return Actor(
-        id=f"machine:{name}",
+        id=f"{MACHINE}{name}",
         name=f"Corelab {name}",
         source=source,
         request_id=request_id,

@@ -1,23 +1,27 @@
-"""How the database learns who acts: functions on SQLite, a setting of the transaction on PostgreSQL.
+"""How the database learns who acts: functions on SQLite, settings of the transaction on PostgreSQL.
 
-Neither outlives what it was meant for, and a client that is not ours has neither, so its writes are refused.
+Neither outlives what it was meant for, and a client that is not ours has neither: its writes are refused, and where
+rows are fenced it sees none. On PostgreSQL every statement that may touch a row carries the settings with it: nothing
+is left on a connection for whoever gets it next, from Django or from a pooler.
 """
 
 import hashlib
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from psycopg.sql import Literal
 
-from audit.context import current
+from audit.context import Reach, current, reach
 from audit.verifier import commit
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|WITH|DO)\b", re.IGNORECASE)
-_TELL = "SELECT set_config('corelab.context', %s, true)"
+_LOOKS = re.compile(r"[\s(]*(SELECT|VALUES|TABLE|EXPLAIN)\b", re.IGNORECASE)
 
 
 def prepare(connection: BaseDatabaseWrapper, **_told: Any) -> None:
@@ -52,26 +56,47 @@ def _sha256(value: bytes | str | None) -> str | None:
 
 
 def _tell(execute: Callable[..., Any], *call: Any) -> Any:
-    """Say who acts in the statement itself: one trip, and a setting that ends with the transaction."""
-    here = current()
+    """Say who acts in the statement itself: one trip, and settings that end with the transaction."""
     sql, params, many, context = call
-    text = sql if isinstance(sql, str) else ""
-    if here is None or not _WRITES.match(text):
+    raw, connection = context["cursor"].cursor, context["connection"]
+    text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
+    told = _told(text, connection)
+    if not told:
         return execute(*call)
-    told = [here.at(timezone.now())]
-    if many or params is None:
+    if many or getattr(raw, "name", None) or isinstance(params, dict):
         return _told_apart(execute, call, told)
-    result = execute(f"{_TELL}; {text}", [*told, *params], many, context)
-    # The first result is the setting's; the caller asks for the last.
-    cursor = context["cursor"].cursor
-    while cursor.nextset():
+    # Without parameters a % sign stands for itself.
+    prefix = told if params is None else told.replace("%", "%%")
+    result = execute(f"{prefix}; {text}", params, many, context)
+    # The first result is the settings'; the caller asks for the last.
+    while raw.nextset():
         pass
     return result
 
 
-def _told_apart(execute: Callable[..., Any], call: tuple[Any, ...], told: list[str]) -> Any:
-    """Where the statement takes no company (many rows of parameters, or % signs of its own), say it just before."""
+def _told(text: str, connection: BaseDatabaseWrapper) -> str:
+    """Return the SQL that says who acts, "" for a statement that touches no row."""
+    is_write = _WRITES.match(text) is not None
+    if not is_write and not _LOOKS.match(text):
+        return ""
+    told = _reaching(reach())
+    if not is_write:
+        return told
+    here = current()
+    quoted = Literal(here.at(timezone.now()) if here else "").as_string(connection.connection)
+    return f"{told}, set_config('corelab.context', {quoted}, true)"
+
+
+@lru_cache(maxsize=1024)
+def _reaching(far: Reach) -> str:
+    person, machine = (Literal(value).as_string() for value in (far.person, far.machine))
+    return f"SELECT set_config('corelab.person', {person}, true), set_config('corelab.machine', {machine}, true)"
+
+
+def _told_apart(execute: Callable[..., Any], call: tuple[Any, ...], told: str) -> Any:
+    """Where the statement takes no company (many rows of parameters, a cursor of the server's), say it just before."""
     sql, params, many, context = call
-    with transaction.atomic(using=context["connection"].alias):
-        execute(_TELL, told, False, context)
+    alias = context["connection"].alias
+    with transaction.atomic(using=alias), context["connection"].cursor() as before:
+        before.cursor.execute(told)
         return execute(sql, params, many, context)

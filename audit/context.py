@@ -14,10 +14,11 @@ from functools import cached_property
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from audit.actor import Actor
+from audit.actor import MACHINE, Actor
 from audit.version import VERSION
 
 _OPEN: ContextVar["Context | None"] = ContextVar("corelab_context", default=None)
+_WIDENED: ContextVar[str] = ContextVar("corelab_widened", default="")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,40 @@ class Context:
     def at(self, moment: dt.datetime) -> str:
         """Return what the database is told at a moment, as JSON."""
         return f'{self._opened}, "at": "{moment.isoformat()}"}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the database's fence lets a statement see: a person by the key of the account, a machine everywhere.
+
+    Both are "" where nobody acts: then no fenced row is there.
+    """
+
+    person: str = ""
+    machine: str = ""
+
+
+def reach() -> Reach:
+    """Return whose rows the next statement may see; only this module names a machine."""
+    here, ground = _OPEN.get(), _WIDENED.get()
+    if here is None:
+        return Reach(machine=ground)
+    if here.actor.user_id is not None:
+        return Reach(person=str(here.actor.user_id), machine=ground)
+    return Reach(machine=ground or (here.actor.id if here.actor.id.startswith(MACHINE) else ""))
+
+
+@contextmanager
+def widened(ground: str) -> Iterator[None]:
+    """Let our own code pass the database's fence for one block; who acts stays who acted.
+
+    For the few things no membership can reach yet or at all: `ground` says which, and a test names every place.
+    """
+    token = _WIDENED.set(ground)
+    try:
+        yield
+    finally:
+        _WIDENED.reset(token)
 
 
 def current() -> Context | None:

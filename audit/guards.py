@@ -208,10 +208,11 @@ def thaw(execute: Execute, *, vendor: str, table: str) -> None:
 
 
 def frozen(table: str, *, states: tuple[str, ...], owner: str = "", move: tuple[str, str] | None = None) -> RunPython:
-    """Return the migration operation that freezes rows of `table` by state (see Freeze)."""
+    """Return the migration operation that freezes rows of `table` by state (see Freeze), in place of one before it."""
     rule = Freeze(table=table, states=states, owner=owner, move=move)
 
     def forwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        thaw(runner(editor), vendor=editor.connection.vendor, table=table)
         freeze(runner(editor), vendor=editor.connection.vendor, rule=rule, columns=columns_of(editor, table))
 
     def backwards(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:

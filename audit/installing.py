@@ -6,6 +6,7 @@ import uuid
 from django.db import transaction
 
 from audit.actor import machine
+from audit.context import acting
 from audit.models import AuditEvent
 from audit.services import Thing, record
 from audit.verifier import digest_of_triggers
@@ -19,9 +20,10 @@ ACT = "trail.installed"
 def tell_of_triggers() -> None:
     """Record the digest of all triggers where it is not the one told last."""
     digest = digest_of_triggers(installed())
-    if digest != _told_last():
-        by = machine("migrate", source="command", request_id=uuid.uuid4().hex)
-        record(by=by, act=ACT, obj=TRIGGERS, after={"triggers": digest})
+    by = machine("migrate", source="command", request_id=uuid.uuid4().hex)
+    with acting(by):
+        if digest != _told_last():
+            record(by=by, act=ACT, obj=TRIGGERS, after={"triggers": digest})
 
 
 def _told_last() -> str:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock, letters
 from audit.actor import ACCOUNT, Actor
+from audit.context import widened
 from audit.meanings import Meaning
 from audit.models import AuditEvent, Signature
 from audit.services import TRIES_WINDOW, Thing, canonical, has_tried_too_often, record
@@ -230,10 +231,11 @@ def _refuse_replay(told: Mapping[str, Any]) -> None:
     except tokens.BadSignature:
         # Not ours: `sign` says so.
         return
-    signed = Signature.objects.filter(ceremony=nonce).first()
-    if signed is None:
+    with widened("a form is signed once, whoever brings it"):
+        signed = Signature.objects.filter(ceremony=nonce).first()
+        event = AuditEvent.objects.get(sequence=signed.event_sequence) if signed else None
+    if event is None:
         return
-    event = AuditEvent.objects.get(sequence=signed.event_sequence)
     thing = Thing(kind=event.object_type, key=event.object_id, name=event.object_label)
     attempt = {
         "by": by.acting_as(by.role or ACCOUNT),

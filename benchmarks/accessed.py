@@ -180,8 +180,12 @@ def milliseconds(deed: Callable[[], object]) -> float:
         statements.append((sql, params))
         return execute(sql, params, *told)
 
-    with connection.execute_wrapper(heard):
+    # Outermost: what is told of who acts with each statement is told again when it is repeated.
+    connection.execute_wrappers.insert(0, heard)
+    try:
         deed()
+    finally:
+        connection.execute_wrappers.remove(heard)
     return sum(min(_spent(sql, params) for _ in range(TURNS)) for sql, params in statements)
 
 
@@ -193,9 +197,12 @@ def _spent(sql: str, params: Any) -> float:
         return (time.perf_counter() - start) * 1000
 
 
+def actor(user: User) -> Actor:
+    return Actor(id=user.username, name="", source="web", request_id="bench", user_id=user.pk)
+
+
 def page(user: User, rows: "QuerySet[Any]") -> list[Model]:
-    asked = Actor(id=user.username, name="", source="web", request_id="bench", user_id=user.pk)
-    return list(access.visible(asked, rows)[:PAGE])
+    return list(access.visible(actor(user), rows)[:PAGE])
 
 
 def rows_of_rights(user: User) -> int:
@@ -221,8 +228,10 @@ def pages(seated: dict[Role, User]) -> None:
 
 
 def tell(name: str, person: User, found: "QuerySet[Any]", theirs: float) -> None:
-    ours = milliseconds(lambda: page(person, found))
-    shown, rights = len(page(person, found)), rows_of_rights(person)
+    # On PostgreSQL the database's fence asks whose page it is.
+    with acting(actor(person)):
+        ours, shown = milliseconds(lambda: page(person, found)), len(page(person, found))
+    rights = rows_of_rights(person)
     verdict = "" if ours <= MOST_MS and rights <= MOST_ROWS else "  OVER"
     print(
         f"  {name:34} {ours:7.2f} ms  {ours / theirs:5.2f} x guardian  {shown:2} shown  "

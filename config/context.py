@@ -25,7 +25,18 @@ class Tab:
     of_the_vault: bool = False
 
 
-_PEOPLE = frozenset({"site-add", "site-correct", "site-door", "member-add", "access-review", "access-as-of"})
+_PEOPLE = frozenset(
+    {
+        "site-add",
+        "site-correct",
+        "site-door",
+        "member-add",
+        "access-review",
+        "access-as-of",
+        "token-list",
+        "token-revoke",
+    }
+)
 TABS = (
     Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
     Tab(

@@ -1,15 +1,32 @@
 """Where the database is: PostgreSQL where the environment names one, else a file of ours."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+# One database, one role a part: whoever migrates owns the tables, nobody who serves does (see config.grants).
+_VARIABLES = {
+    "app": "CORELAB_DATABASE_URL",
+    "owner": "CORELAB_DATABASE_OWNER_URL",
+    "sealer": "CORELAB_DATABASE_SEALER_URL",
+    "inspector": "CORELAB_DATABASE_INSPECTOR_URL",
+}
 
-def database(*, variable: str, file: Path) -> dict[str, Any]:
-    """PostgreSQL where the variable names one, else SQLite that survives a power cut (WAL, sync FULL)."""
-    if url := os.environ.get(variable):
+
+def roles_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the address of the database by the part whose role it names."""
+    return {part: url for part, variable in _VARIABLES.items() if (url := environment.get(variable))}
+
+
+def user_of(url: str) -> str:
+    return str(conninfo_to_dict(url).get("user", ""))
+
+
+def database(*, url: str | None, file: Path) -> dict[str, Any]:
+    """PostgreSQL at the address, else SQLite that survives a power cut (WAL, sync FULL)."""
+    if url:
         told = conninfo_to_dict(url)
         return {
             "ENGINE": "django.db.backends.postgresql",

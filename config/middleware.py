@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.context import acting
+from config import receiving
 
 Next = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
@@ -25,20 +25,21 @@ class RequestSizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if int(request.headers.get("content-length") or 0) > settings.REQUEST_CAP:
-            return _too_large(request)
+        cap = receiving.cap_of(request.path, request.headers.get("authorization", ""))
+        if int(request.headers.get("content-length") or 0) > cap:
+            return _too_large(request, cap)
         return self.get_response(request)
 
 
-def _too_large(request: HttpRequest) -> HttpResponse:
-    if not request.path.startswith("/api/"):
-        return render(request, "413.html", {"cap": settings.REQUEST_CAP}, status=413)
+def _too_large(request: HttpRequest, cap: int) -> HttpResponse:
+    if not request.path.startswith(("/api/", receiving.STOW_PREFIX)):
+        return render(request, "413.html", {"cap": cap}, status=413)
     sentence = _("One request may carry up to %(cap)s. Nothing of it was kept; send it in smaller pieces.")
     problem = {
         "type": "about:blank",
         "title": HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase,
         "status": 413,
-        "detail": sentence % {"cap": filesizeformat(settings.REQUEST_CAP)},
+        "detail": sentence % {"cap": filesizeformat(cap)},
     }
     return JsonResponse(problem, status=413, content_type="application/problem+json")
 

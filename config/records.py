@@ -18,7 +18,18 @@ from django.urls import reverse
 from audit.actor import Actor
 from audit.selectors import removed_keys
 from endpoints.models import Assignment, Lesion, Measurement, Read, ReadVoid, Response
-from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
+from imaging.models import (
+    CleaningCertificate,
+    IncomingFile,
+    Instance,
+    QCCheck,
+    QCDecision,
+    Query,
+    QueryMessage,
+    Series,
+    Study,
+    Submission,
+)
 from reports.models import Download, Report, SealedDocument
 from trials import access
 from trials.models import (
@@ -27,6 +38,7 @@ from trials.models import (
     Consent,
     ConsentForm,
     ConsentFormApproval,
+    DeidProfile,
     ImagingRequirement,
     Membership,
     Restriction,
@@ -96,7 +108,7 @@ _MAIN = (
             Part(model=ConsentForm, via="trial", parts=(Part(model=ConsentFormApproval, via="form"),)),
         ),
     ),
-    Record(model=Charter, page=("charter", "trial__code"), parts=(_CHARTER,)),
+    Record(model=Charter, page=("charter", "trial__code"), parts=(_CHARTER, Part(model=DeidProfile, via="charter"))),
     Record(
         model=TrialSite,
         page=("site-list", "trial__code"),
@@ -122,7 +134,7 @@ _MAIN = (
     Record(
         model=Submission,
         page=("submission", "pk"),
-        parts=(Part(model=IncomingFile, via="submission"),),
+        parts=(Part(model=IncomingFile, via="submission"), Part(model=CleaningCertificate, via="submission")),
     ),
     Record(
         model=Study,

@@ -7,7 +7,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from audit.secrets import load_key
-from config.databases import database
+from config.databases import database, roles_in, user_of
 from config.door import (  # noqa: F401  settings of ours by being here
     OIDC_NAME,
     SESSION_ABSOLUTE,
@@ -145,9 +145,18 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "config.forms.CorelabRenderer"
 
-DATABASES = {"default": database(variable="CORELAB_DATABASE_URL", file=HOME / "corelab.sqlite3")}
+# One database, one role a part: whoever migrates owns the tables, nobody who serves does (see config.grants).
+DATABASE_URLS = roles_in(os.environ)
+DATABASE_ROLES = {part: user_of(url) for part, url in DATABASE_URLS.items()}
+# Which of them this process is; manage.py knows by its command.
+DATABASE_AS = os.environ.get("CORELAB_DATABASE_AS", "app")
+# Where it matters, a role that fences would not hold serves nothing.
+DATABASE_ROLES_REQUIRED = bool(ALLOWED_HOSTS[2:]) or "owner" in DATABASE_URLS
+DATABASES = {
+    "default": database(url=DATABASE_URLS.get(DATABASE_AS, DATABASE_URLS.get("app")), file=HOME / "corelab.sqlite3")
+}
 if VAULT_ON:
-    DATABASES[switch.ALIAS] = database(variable=switch.URL, file=VAULT_ROOT / "vault.sqlite3")
+    DATABASES[switch.ALIAS] = database(url=os.environ.get(switch.URL), file=VAULT_ROOT / "vault.sqlite3")
 DATABASE_ROUTERS = ["identity.routers.VaultRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -211,6 +220,8 @@ CONTENT_SECURITY_POLICY = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 REQUEST_CAP = 48 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = REQUEST_CAP
+# What one DICOMweb request with a token of ours may carry: spooled encrypted by config.receiving, never held whole.
+STOW_CAP = 4 * 1024**3
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 # An access review sends two fields a role, and a large trial has many.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 8_000

@@ -21,7 +21,7 @@ STOP_SECONDS = 20.0
 # A child that dies at once, again and again, must not eat the machine.
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 30.0
-WEB = "web"
+WEB, SEALER = "web", "sealer"
 
 
 @dataclass(slots=True)
@@ -37,9 +37,7 @@ class Child:
 
     def start(self) -> None:
         wrapped = [sys.executable, "-I", str(Path(wrapper.__file__)), str(os.getpid()), *self.command]
-        # Pages alone open the vault of identities: whoever handles images holds nothing that opens it.
-        environment = dict(os.environ) if self.name == WEB else without_credentials(os.environ)
-        self.process = subprocess.Popen(wrapped, start_new_session=True, env=environment)  # noqa: S603  our own commands
+        self.process = subprocess.Popen(wrapped, start_new_session=True, env=_environment_of(self.name))  # noqa: S603  our own commands
         self.started = time.monotonic()
 
     def signal_group(self, number: int) -> None:
@@ -60,6 +58,15 @@ class Child:
         self.process = None
 
 
+def _environment_of(name: str) -> dict[str, str]:
+    """Tell a child the password of its own database role alone, and pages alone what opens the vault of identities."""
+    foreign = {"CORELAB_DATABASE_ADMIN_URL", "CORELAB_DATABASE_OWNER_URL", "CORELAB_DATABASE_INSPECTOR_URL"}
+    if name != SEALER:
+        foreign.add("CORELAB_DATABASE_SEALER_URL")
+    told = dict(os.environ) if name == WEB else without_credentials(os.environ)
+    return {variable: value for variable, value in told.items() if variable not in foreign}
+
+
 def children() -> list[Child]:
     python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
     celery = [python, "-m", "celery", "-q", "-A", "config", "worker", "-l", "WARNING", "--without-gossip"]
@@ -70,7 +77,7 @@ def children() -> list[Child]:
         # Measuring may take minutes; a delivery must never wait behind it.
         Child("measurer", [*celery, "-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]),
         Child("dicom", [python, manage, "dicom_node"]),
-        Child("sealer", [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)]),
+        Child(SEALER, [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)]),
     ]
 
 

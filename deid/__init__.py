@@ -1,18 +1,22 @@
 """De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
-from deid.engine import clean
+from deid.engine import Engine, clean
+from deid.heads import Head, read_head
 from deid.identity import IdentityTokens, identify, person_of
 from deid.keyed import map_uid, shift_days
-from deid.model import Cleaned, ClinicalTrial, Facts, Policy, Rejected, Rejection
+from deid.model import ClinicalTrial, Facts, Policy, Rejected, Rejection
 from deid.options import DEFAULT as DEFAULT_OPTIONS
 from deid.options import Option
+from deid.result import Cleaned
 from deid.version import engine_version
 
 __all__ = [
     "DEFAULT_OPTIONS",
     "Cleaned",
     "ClinicalTrial",
+    "Engine",
     "Facts",
+    "Head",
     "IdentityTokens",
     "Option",
     "Policy",
@@ -23,5 +27,6 @@ __all__ = [
     "identify",
     "map_uid",
     "person_of",
+    "read_head",
     "shift_days",
 ]

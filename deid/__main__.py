@@ -1,17 +1,19 @@
 """Command line for a site: see what would happen to a scan, and clean a folder before anything leaves the house."""
 
 import argparse
+import gc
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from deid.command.folder import Run, write_map, write_report
 from deid.engine import read_source
 from deid.explain import Line, explain, profile_lines
 from deid.keyed import KEY_BYTES
-from deid.model import Policy, Rejected
+from deid.model import Rejected
 from deid.options import Option
-from deid.profile import Profile, option_set, read_profile, with_options
+from deid.profile import Profile, option_set, read_profile, require_sound, with_options
 
 _OWNER_ONLY = 0o600
 _CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -30,6 +32,7 @@ _TEXTS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run a verb; return 0 when all went well, 1 when something was refused, 2 on wrong use."""
     options = _parser().parse_args(arguments)
+    gc.freeze()  # what was imported stays; looking through it again and again would cost a fifth of the time
     try:
         code: int = options.run(options)
     except (OSError, ValueError) as problem:
@@ -67,7 +70,7 @@ def _add_clean(verb: argparse.ArgumentParser) -> None:
 def _add_profile(verb: argparse.ArgumentParser, *, run: object) -> None:
     verb.set_defaults(run=run)
     names = ", ".join(Option)
-    verb.add_argument("--profile", type=Path, metavar="FILE", help="profile as JSON: name, version, options, trial")
+    verb.add_argument("--profile", type=Path, metavar="FILE", help="profile as JSON, as a trial exports it")
     verb.add_argument("--option", action="append", default=[], metavar="NAME", help=f"add an option of PS3.15: {names}")
     verb.add_argument("--without", action="append", default=[], metavar="NAME", help="take an option away")
 
@@ -76,9 +79,9 @@ def _profile_of(options: argparse.Namespace) -> Profile:
     profile = read_profile(options.profile) if options.profile else Profile()
     added, taken = option_set(options.option), option_set(options.without)
     chosen = with_options(profile.policy.options, added=added, taken=taken)
-    policy = Policy(name=profile.policy.name, version=profile.policy.version, options=chosen)
+    policy = replace(profile.policy, options=chosen)
     named = {name: text for flag, name in _TEXTS.items() if (text := getattr(options, flag.replace("-", "_"), ""))}
-    return Profile(policy=policy, texts=dict(profile.texts) | named)
+    return require_sound(replace(profile, policy=policy, texts=dict(profile.texts) | named))
 
 
 def _clean(options: argparse.Namespace) -> int:
@@ -87,6 +90,7 @@ def _clean(options: argparse.Namespace) -> int:
     _require_folders(options.source, options.destination)
     keeps_maps = bool(options.uid_map or options.patient_map)
     run = Run(options.source, options.destination, key, profile, subject=options.subject, keeps_maps=keeps_maps)
+    run.keeps_files = bool(options.report)
     run.clean_all()
     if options.uid_map:
         write_map(options.uid_map, run.uids.items())
@@ -99,8 +103,9 @@ def _clean(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    policy = _profile_of(options).policy
     try:
-        _print(explain(read_source(options.file.read_bytes()), policy=_profile_of(options).policy))
+        _print(explain(read_source(options.file.read_bytes()), policy=policy))
     except Rejected as refused:
         sys.stdout.write(f"rejected ({refused.code}): {refused.reason}\n")
         return 1

@@ -1,8 +1,9 @@
 """The one recursive walk that turns a parsed object into a cleaned one, by the plan, failing closed."""
 
+import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from deid.codes import MACRO, clean_code, is_code_item, unknown_code
 from deid.content import is_kept_content
@@ -14,7 +15,7 @@ from deid.model import Rejected, Rejection
 from deid.person import CHARACTER_SET, Person, decoded
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
 from deid.private import Blocks, blocks_of, creator_tag
-from deid.residue import Suspects
+from deid.residue import LONGEST_VALUE, Suspects
 from deid.values import (
     cap_age,
     check_binary,
@@ -27,19 +28,14 @@ from deid.values import (
     map_uids,
     shift_dates,
 )
-from deid.vocabulary import admits_coded
+from deid.vocabulary import admits_coded, vocabulary
 
 IMAGE_TYPE, VERIFICATION = 0x00080008, 0x0040A493
 _PIXEL_REPRESENTATION = 0x00280103
-_Check = Callable[[], bytes | None]
 _MEASURES = NUMBERS | {"IS", "DS"}
-_CHECKED = frozenset(
-    {
-        Deed.CHECK_TERM, Deed.CHECK_TEXT, Deed.CHECK_NUMBER, Deed.CHECK_TIME, Deed.SHIFT, Deed.MAP, Deed.CAP_AGE,
-        Deed.CHECK_DATE, Deed.CHECK_UID, Deed.CLEAN_TEXT, Deed.KEEP_TEXT,
-    }
-)  # fmt: skip
-_NO_BLOCKS = Blocks({})
+_PAIRS = re.compile(r"(?<![a-z])[a-z]{2}(?![a-z])")
+NO_BLOCKS = Blocks({})
+_LONGEST_TEXT = 10_240  # as many characters as LT may hold; nothing longer is a description
 
 
 def _unusable() -> Rejected:
@@ -50,37 +46,55 @@ def _unusable() -> Rejected:
     )
 
 
-@dataclass(slots=True)
-class Cleaner:
-    """Carries one object's key, offset and counts through the walk; used once."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that a decision on an element depends on beside its bytes: the same for the objects of a series."""
 
     plan: Plan
     key: bytes
     days: int
     is_explicit: bool
+    is_signed: bool
+    charset: Element | None
     person: Person
-    is_signed: bool = False
-    charset: Element | None = None
-    kept_texts: list[str] = field(default_factory=list)
-    suspects: Suspects = field(default_factory=Suspects)
-    deeds: Counter[tuple[int, Deed]] = field(default_factory=Counter)
 
-    def clean(self, item: Item) -> Item:
-        """Return the cleaned data set without pixel data."""
-        self.is_signed = number_of(item.get(_PIXEL_REPRESENTATION)) == 1
-        self.charset = item.get(CHARACTER_SET)
-        return self._clean_item(item, self.plan.root)
+
+def is_signed(item: Item) -> bool:
+    """Whether Pixel Representation says that pixel values, and numbers which stand for them, have a sign."""
+    return number_of(item.get(_PIXEL_REPRESENTATION)) == 1
+
+
+class Cleaner:
+    """Carries key, offset and counts through the walk over one element; used once."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.plan, self.key, self.days = setting.plan, setting.key, setting.days
+        self.is_explicit, self.is_signed = setting.is_explicit, setting.is_signed
+        self.person, self.charset = setting.person, setting.charset
+        self.kept_texts: list[str] = []
+        self.suspects = Suspects()
+        self.deeds: Counter[tuple[int, Deed]] = Counter()
+
+    def clean(self, element: Element, *, blocks: Blocks, siblings: Item) -> Element | None:
+        """Return what stays of an element at the top of a data set."""
+        return self._clean_element(element, self._rule(self.plan.root, element.tag, blocks), siblings)
 
     def _clean_item(self, item: Item, place: Place) -> Item:
+        outer, self.charset = self.charset, item.get(CHARACTER_SET, self.charset)
+        cleaned = self._clean_elements(item, place)
+        self.charset = outer
+        return cleaned
+
+    def _clean_elements(self, item: Item, place: Place) -> Item:
         cleaned: Item = {}
-        blocks = blocks_of(item) if self.plan.retains_private else _NO_BLOCKS
+        blocks = blocks_of(item) if self.plan.retains_private else NO_BLOCKS
         for tag, element in item.items():
             if tag in PIXEL_TAGS or tag == CHARACTER_SET:
                 continue
             kept = self._clean_element(element, self._rule(place, tag, blocks), item)
             if kept is not None:
                 cleaned[tag] = kept
-        return cleaned | _reservations(cleaned, blocks)
+        return cleaned | reservations(cleaned, blocks)
 
     def _rule(self, place: Place, tag: int, blocks: Blocks) -> Rule:
         vr = blocks.safe_vr(tag) if tag >> 16 & 1 else None
@@ -96,7 +110,7 @@ class Cleaner:
             return self._clean_sequence(element, rule)
         if rule.deed is Deed.KEEP:
             return self._keep(element, rule, siblings)
-        if rule.deed in _CHECKED:
+        if rule.deed in _CHECKS:
             return self._check(element, rule, siblings)
         return self._replace(element, rule.deed, rule, siblings)
 
@@ -120,11 +134,16 @@ class Cleaner:
         return "SS" if "SS" in allowed and rule.vr == "US" and self.is_signed else rule.vr
 
     def _remove(self, element: Element) -> None:
-        self.suspects.add(element, vr=_suspect_vr(element))
+        self._suspect(element)
         self.deeds[element.tag, Deed.REMOVE] += 1
 
+    def _suspect(self, element: Element, vr: str = "") -> None:
+        """Remember what is taken out, read by its character set where that is more than ASCII."""
+        is_plain = len(element.value) > LONGEST_VALUE or bytes(element.value).isascii()
+        self.suspects.add(element, vr=vr or _suspect_vr(element), text=None if is_plain else self._decoded(element))
+
     def _replace(self, element: Element, deed: Deed, rule: Rule, siblings: Item) -> Element | None:
-        self.suspects.add(element, vr=_suspect_vr(element))
+        self._suspect(element)
         if deed is Deed.REMOVE:
             self.deeds[element.tag, Deed.REMOVE] += 1
             return None
@@ -143,7 +162,7 @@ class Cleaner:
         return self._replace(element, deed, rule, siblings)
 
     def _check(self, element: Element, rule: Rule, siblings: Item) -> Element | None:
-        value = self._checked_value(element, rule)
+        value = _CHECKS[rule.deed](self, element)
         is_lost = value is not None and not value.strip(b"\\") and bool(text_of(element).strip("\\"))
         if value is None or is_lost:
             return self._fail(element, rule, siblings)
@@ -152,31 +171,26 @@ class Cleaner:
             return None
         return self._count(rule.deed, Element(element.tag, rule.vr, value))
 
-    def _checked_value(self, element: Element, rule: Rule) -> bytes | None:
-        value, tag = element.value, element.tag
-        checks: dict[Deed, _Check] = {
-            Deed.MAP: lambda: map_uids(value, key=self.key),
-            Deed.SHIFT: lambda: shift_dates(value, days=self.days),
-            Deed.CHECK_TIME: lambda: check_times(value),
-            Deed.CHECK_NUMBER: lambda: check_numbers(value, tag=tag),
-            Deed.CHECK_TEXT: lambda: check_texts(value, tag=tag),
-            Deed.CHECK_TERM: lambda: self._checked_terms(element),
-            Deed.CAP_AGE: lambda: cap_age(value),
-            Deed.CHECK_DATE: lambda: shift_dates(value, days=0),
-            Deed.CHECK_UID: lambda: check_uids(value),
-            Deed.CLEAN_TEXT: lambda: self._clean_text(element),
-            Deed.KEEP_TEXT: lambda: self._keep_text(element),
-        }
-        return checks[rule.deed]()
+    def _unless_initials(self, value: bytes | None) -> bytes | None:
+        """Return a value of reviewed words; any of two letters may pass there, unless they are somebody's initials."""
+        pairs = set(_PAIRS.findall((value or b"").decode().lower())) - vocabulary().short
+        return value if self.person.words.isdisjoint(pairs) else None
 
-    def _clean_text(self, element: Element) -> bytes:
+    def cleaned_text(self, element: Element) -> bytes | None:
         """Keep recognised words alone; what was taken out is searched for in the rest of the object."""
-        pairs = [clean_text(part, person=self.person) for part in self._decoded(element).split("\\")]
+        if len(element.value) > _LONGEST_TEXT:
+            return None
+        words = self.plan.words
+        pairs = [clean_text(part, person=self.person, words=words) for part in self._decoded(element).split("\\")]
         self.suspects.add_text(" ".join(gone for _, gone in pairs))
+        # The second look knows the reviewed words, not the trial's own.
+        self.kept_texts.extend(kept for kept, _ in pairs if words)
         return "\\".join(kept for kept, _ in pairs).encode()
 
-    def _keep_text(self, element: Element) -> bytes | None:
+    def kept_text(self, element: Element) -> bytes | None:
         """Keep a text of a device or an institution as it stands, unless it names a person of this object."""
+        if len(element.value) > _LONGEST_TEXT:
+            return None
         text = "".join(filter(str.isprintable, self._decoded(element))).strip()
         if self.person.is_told_by(text):
             return None
@@ -186,12 +200,20 @@ class Cleaner:
     def _decoded(self, element: Element) -> str:
         return decoded(element, charset=self.charset).strip("\0 ")
 
+    def checked_text(self, element: Element) -> bytes | None:
+        """Return a text of a listed attribute, or None where it is more than reviewed words."""
+        return self._unless_initials(check_texts(element.value, tag=element.tag))
+
+    def checked_term(self, element: Element) -> bytes | None:
+        """Return coded strings, or None where they are more than the standard's words."""
+        return self._unless_initials(self._checked_terms(element))
+
     def _checked_terms(self, element: Element) -> bytes | None:
         if element.tag == VERIFICATION:
             return b"UNVERIFIED"
         terms = check_terms(element.value)
         if terms is None and element.tag == IMAGE_TYPE:
-            self.suspects.add(element, vr="CS")
+            self._suspect(element, vr="CS")
             return "\\".join(term if admits_coded(term) else "OTHER" for term in values_of(element)).encode()
         return terms
 
@@ -223,6 +245,19 @@ class Cleaner:
             self._remove(element)
 
 
+_CHECKS: dict[Deed, Callable[[Cleaner, Element], bytes | None]] = {
+    Deed.MAP: lambda cleaner, element: map_uids(element.value, key=cleaner.key),
+    Deed.SHIFT: lambda cleaner, element: shift_dates(element.value, days=cleaner.days),
+    Deed.CHECK_TIME: lambda _, element: check_times(element.value),
+    Deed.CHECK_NUMBER: lambda _, element: check_numbers(element.value, tag=element.tag),
+    Deed.CHECK_TEXT: lambda cleaner, element: cleaner.checked_text(element),
+    Deed.CHECK_TERM: lambda cleaner, element: cleaner.checked_term(element),
+    Deed.CAP_AGE: lambda _, element: cap_age(element.value),
+    Deed.CHECK_DATE: lambda _, element: shift_dates(element.value, days=0),
+    Deed.CHECK_UID: lambda cleaner, element: check_uids(element.value, key=cleaner.key),
+    Deed.CLEAN_TEXT: lambda cleaner, element: cleaner.cleaned_text(element),
+    Deed.KEEP_TEXT: lambda cleaner, element: cleaner.kept_text(element),
+}
 _NAMED = frozenset({0x30060026})
 
 
@@ -231,7 +266,7 @@ def _suspect_vr(element: Element) -> str:
     return allowed[0] if allowed else element.vr
 
 
-def _reservations(cleaned: Item, blocks: Blocks) -> Item:
+def reservations(cleaned: Iterable[int], blocks: Blocks) -> Item:
     """Return the creators of those private blocks of which something is left."""
     tags = {creator_tag(tag) for tag in cleaned if tag >> 16 & 1}
     return {tag: Element(tag, "LO", blocks.creators[tag >> 16, tag & 0xFFFF].encode()) for tag in tags}

@@ -5,9 +5,14 @@ import re
 from deid.person import Person, fold_text
 from deid.vocabulary import vocabulary
 
-_ADDRESS = re.compile(r"\S*@\S*|\S+://\S+|www\.\S+", re.IGNORECASE)
+# Both begin where a word begins, or a long one would be searched from each of its letters.
+_ADDRESS = re.compile(r"(?<!\S)\S*@\S*|(?<!\S)\S+://\S+|www\.\S+", re.IGNORECASE)
 # Five digits and more, however they are cut up: a telephone, an identifier, a day.
-_LONG_NUMBER = re.compile(r"\w*\d(?:[\s./:-]{0,2}\d){4,}\w*")
+_LONG_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\s./:()+-]{0,3}\d){4,}\w*")
+# Ages over 89 are themselves an identifier (45 CFR 164.514 (b)(2)(i)(C)).
+_OLD_AGE = re.compile(
+    r"(?<!\d)(?:9\d|1[0-3]\d)[\s-]{0,2}(?:y|yo|yrs?|years?|j|jahre?|a[nñ]os?|ans|anni|jaar)\b", re.IGNORECASE
+)
 _TOKEN = re.compile(r"[^\W_]+")
 _RUNS = re.compile(r"[a-z]+|\d+")
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9 +\-/.,()]")
@@ -16,12 +21,12 @@ _EMPTY_BRACKETS = re.compile(r"\([^A-Za-z0-9()]*\)")
 _SHORT_WORD, _LONGEST_NUMBER = 2, 3
 
 
-def clean_text(text: str, *, person: Person) -> tuple[str, str]:
-    """Return what may stay of one value, in ASCII, and the words that were taken out."""
+def clean_text(text: str, *, person: Person, words: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Return what may stay of one value, in ASCII, and the words that were taken out; `words` are the trial's own."""
     gone: list[str] = []
 
     def judge(token: re.Match[str]) -> str:
-        if _is_recognised(token[0], person):
+        if _is_recognised(token[0], person, words):
             return token[0]
         gone.append(token[0])
         return ""
@@ -30,21 +35,22 @@ def clean_text(text: str, *, person: Person) -> tuple[str, str]:
         gone.append(found[0])
         return " "
 
-    bare = _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text))
+    bare = _OLD_AGE.sub(take, _LONG_NUMBER.sub(take, _ADDRESS.sub(take, text)))
     kept = _EMPTY_BRACKETS.sub("", _PUNCTUATION.sub(" ", _TOKEN.sub(judge, bare)))
-    kept = _SPACES.sub(" ", kept).strip(" -/.,+")
+    kept = _SPACES.sub(" ", kept).rstrip(" -/.,+(").lstrip(" -/.,+)")
     return (kept if any(map(str.isalnum, kept)) else ""), " ".join(gone)
 
 
-def _is_recognised(token: str, person: Person) -> bool:
+def _is_recognised(token: str, person: Person, words: frozenset[str]) -> bool:
     if not token.isascii():
         return False
     folded = fold_text(token)
-    return folded not in person.words and all(_is_known(run, person) for run in _RUNS.findall(folded))
+    return folded not in person.words and all(_is_known(run, person, words) for run in _RUNS.findall(folded))
 
 
-def _is_known(run: str, person: Person) -> bool:
+def _is_known(run: str, person: Person, words: frozenset[str]) -> bool:
     if run.isdigit():
         return len(run) <= _LONGEST_NUMBER and run not in person.numbers
-    known = vocabulary().short if len(run) <= _SHORT_WORD else vocabulary().harmless
-    return run in known and run not in person.words
+    is_short = len(run) <= _SHORT_WORD
+    is_listed = run in vocabulary().short if is_short else (run in vocabulary().harmless or run in words)
+    return is_listed and run not in person.words

@@ -1,26 +1,28 @@
 """The engine's one verb: parse, judge, clean, write, and search what was written."""
 
+import functools
 import struct
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
-from deid.cleaning import Cleaner
-from deid.codes import TRIPLET
-from deid.elements import PIXEL_TAGS, Element, Item, Source, text_of
-from deid.facts import has_contrast, read_facts
+from deid.cleaning import Setting, is_signed
+from deid.elements import PIXEL_TAGS, Element, Item, Source, Span, text_of
+from deid.facts import has_contrast
 from deid.keyed import require_key, shift_days
-from deid.model import Cleaned, ClinicalTrial, Policy, Rejected, Rejection
-from deid.parser import EXPLICIT, parse
-from deid.person import person_of
-from deid.pixels import clean_pixels
-from deid.plan import BINARIES, NUMBERS, Deed, Plan, plan_for
-from deid.provenance import METHOD, write_provenance
-from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue
-from deid.risk import require_low_risk
+from deid.model import ClinicalTrial, Policy, Rejected, Rejection
+from deid.outcomes import Decisions, Outcome
+from deid.parser import EXPLICIT, parse, parse_file
+from deid.person import CHARACTER_SET, People
+from deid.pixels import clean_pixels, cut_span
+from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Plan, plan_for
+from deid.provenance import METHOD, PRESENT, Record, record_of
+from deid.reader import Memory
+from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue, require_no_text_in_pixels
+from deid.result import Cleaned
+from deid.risk import require_declared, require_low_risk
 from deid.vocabulary import admits_coded
-from deid.writer import encode_file, encode_item
+from deid.writer import encode_element, encode_file, encode_item
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
     0x00080016,
@@ -30,16 +32,19 @@ _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MODALITY = (
     0x00080060,
 )
 _PHOTOMETRIC = 0x00280004
+_MOST_SETTINGS = 8
+_READ_AT_ONCE = 16 << 20
+_PRESENT = {tag: encode_element(element) for tag, element in PRESENT.items()}
 _BULK_VRS = BINARIES | NUMBERS | {"DS", "IS"}
 
 
 def clean(data: bytes, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
-    """Return the cleaned copy of one DICOM file (PS3.15 Basic Profile with modified dates).
+    """Return the cleaned copy of one DICOM file (PS3.15 Basic Profile with the options of the policy).
 
     `key` is the trial's secret of at least 32 bytes; same input, key, trial and policy give the same bytes.
     Raises Rejected, with a reason for the uploader, for everything that cannot be cleaned with certainty.
     """
-    return clean_source(read_source(data), key=key, trial=trial, policy=policy)
+    return _engine_for(key, trial, policy).clean(data)
 
 
 def read_source(data: bytes) -> Source:
@@ -48,11 +53,96 @@ def read_source(data: bytes) -> Source:
         return parse(data)
 
 
+def read_file(descriptor: int, *, memory: Memory | None = None) -> Source:
+    """Return one open DICOM file; its plain pixels stay where they are. Raises Rejected, OSError."""
+    with _failing_closed():
+        return parse_file(descriptor, memory=memory)
+
+
 def clean_source(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
     """Clean what `read_source` returned; the rest as `clean`."""
-    require_key(key)
-    with _failing_closed():
-        return _clean(source, key=key, trial=trial, policy=policy)
+    return _engine_for(key, trial, policy).clean_source(source)
+
+
+class Engine:
+    """Cleans the objects of one subject; what many of them have in common is read and decided once.
+
+    It holds short header values of the last objects while it lives. `looks_twice` is there to measure what the second
+    look costs; what leaves the house is looked at twice.
+    """
+
+    def __init__(self, *, key: bytes, trial: ClinicalTrial, policy: Policy, looks_twice: bool = True) -> None:
+        self._key, self._trial, self._policy = require_key(key), trial, policy
+        self._days = shift_days(key, trial.subject_code)
+        self._looks_twice = looks_twice
+        self._memory, self._people = Memory(), People()
+        self._decisions: dict[Setting, Decisions] = {}
+
+    def clean(self, data: bytes) -> Cleaned:
+        """As the function of this name."""
+        with _failing_closed():
+            return self._clean(parse(data, memory=self._memory))
+
+    def clean_file(self, descriptor: int) -> Cleaned:
+        """Clean an open file; its plain pixels stay where they are until the result is written."""
+        with _failing_closed():
+            return self._clean(parse_file(descriptor, memory=self._memory))
+
+    def clean_source(self, source: Source) -> Cleaned:
+        """As the function of this name."""
+        with _failing_closed():
+            return self._clean(source)
+
+    def _clean(self, source: Source) -> Cleaned:
+        sop_class = text_of(source.item.get(_SOP_CLASS))
+        require_low_risk(source.item, sop_class_uid=sop_class)
+        _require_complete(source.item)
+        plan = plan_for(sop_class, self._policy)
+        if plan.is_generic:
+            require_declared(source.item)
+        pixels, span = _clean_pixels(source, plan)
+        outcomes = self._decided(source, plan)
+        item = {each.element.tag: each.element for each in outcomes if each.element}
+        _require_described(item)
+        record = record_of(self._trial, self._policy, has_content=CONTENT_SEQUENCE in item)
+        header = _encode(outcomes, record)
+        if self._looks_twice:
+            _look_again(outcomes, header=_searchable(item, header), own=_own_texts(outcomes, record, self._trial))
+            if pixels and span and span.length <= _READ_AT_ONCE:  # then what was looked at is what is written
+                pixels, span = replace(pixels, value=span.read()), None
+            _look_into_pixels(outcomes, span.pieces() if span else _payload(pixels))
+        item = PRESENT | item | record.elements
+        syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
+        return Cleaned(
+            parts=encode_file(item, header=header, transfer_syntax=syntax, pixels=pixels, span=span),
+            item=item | {pixels.tag: pixels} if pixels else item,
+            transfer_syntax=syntax,
+            has_contrast=has_contrast(source.item),
+            has_pixels=pixels is not None,
+            deeds=[each.deeds for each in outcomes],
+            method_codes=tuple(method.code for method in record.methods),
+            policy_digest=self._policy.digest,
+        )
+
+    def _decided(self, source: Source, plan: Plan) -> list[Outcome]:
+        charset = source.item.get(CHARACTER_SET)
+        setting = Setting(
+            plan=plan,
+            key=self._key,
+            days=self._days,
+            is_explicit=source.is_explicit,
+            is_signed=is_signed(source.item),
+            charset=Element(CHARACTER_SET, "CS", bytes(charset.value)) if charset else None,
+            person=self._people.person_of(source.item),
+        )
+        if len(self._decisions) > _MOST_SETTINGS:
+            self._decisions.clear()
+        return self._decisions.setdefault(setting, Decisions(setting)).decide(source.item)
+
+
+@functools.lru_cache(maxsize=4)
+def _engine_for(key: bytes, trial: ClinicalTrial, policy: Policy) -> Engine:
+    return Engine(key=key, trial=trial, policy=policy)
 
 
 @contextmanager
@@ -71,62 +161,52 @@ def _unreadable() -> Rejected:
     )
 
 
-def _clean(source: Source, *, key: bytes, trial: ClinicalTrial, policy: Policy) -> Cleaned:
-    sop_class = text_of(source.item.get(_SOP_CLASS))
-    require_low_risk(source.item, sop_class_uid=sop_class)
-    _require_complete(source.item)
-    plan = plan_for(sop_class, policy)
-    cleaner = Cleaner(
-        plan=plan,
-        key=key,
-        days=shift_days(key, trial.subject_code),
-        is_explicit=source.is_explicit,
-        person=person_of(source.item),
-    )
-    pixels = clean_pixels(_with_pixels(source.item, plan), transfer_syntax=source.transfer_syntax)
-    item = cleaner.clean(source.item)
-    _require_described(item)
-    bare = dict(item)
-    applied = write_provenance(item, trial=trial, policy=policy)
-    header = encode_item(item)
-    cleaner.suspects.forget(cleaner.kept_texts)
-    require_no_residue(bare, header=_searchable(item, header), suspects=cleaner.suspects, own=_own_text(item, trial))
-    syntax = source.transfer_syntax if pixels and pixels.fragments else EXPLICIT
-    if pixels is not None:
-        item[pixels.tag] = pixels
-    return Cleaned(
-        data=encode_file(item, header=header, transfer_syntax=syntax),
-        facts=read_facts(
-            item,
-            transfer_syntax=syntax,
-            is_contrasted=has_contrast(source.item),
-            has_pixels=pixels is not None,
-        ),
-        actions=_by_deed(cleaner.deeds),
-        by_tag=_by_tag(cleaner.deeds),
-        method_codes=tuple(method.code for method in applied),
-        policy_digest=policy.digest,
+def _look_again(outcomes: list[Outcome], *, header: bytes, own: Iterable[str]) -> None:
+    """Search the header that will be written for what was taken out. Raises Rejected."""
+    require_no_residue(
+        [each.suspects for each in outcomes if each.suspects.is_any],
+        traces=[each.traces for each in outcomes],
+        header=header,
+        own=own,
     )
 
 
-def _by_deed(deeds: Counter[tuple[int, Deed]]) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for (_, deed), count in deeds.items():
-        found[deed] += count
-    return dict(sorted(found.items()))
+def _look_into_pixels(outcomes: list[Outcome], parts: Iterable[bytes | memoryview]) -> None:
+    for part in parts:
+        require_no_text_in_pixels(part, suspects=[each.suspects for each in outcomes])
 
 
-def _by_tag(deeds: Counter[tuple[int, Deed]]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for (tag, deed), count in sorted(deeds.items()):
-        found.setdefault(f"({tag >> 16:04X},{tag & 0xFFFF:04X})", {})[deed] = count
-    return found
+def _own_texts(outcomes: list[Outcome], record: Record, trial: ClinicalTrial) -> Iterator[str]:
+    """Yield what may repeat a removed word: the trial's texts, our own record, and texts that were kept on purpose."""
+    yield from astuple(trial)
+    yield text_of(record.elements[METHOD])
+    yield from (method.meaning for method in record.methods)
+    yield from (text for each in outcomes for text in each.kept_texts)
 
 
-def _with_pixels(item: Item, plan: Plan) -> Item:
-    """Return the data set without pixel data that has no place in this kind of object."""
-    stray = {tag for tag in PIXEL_TAGS if tag in item and plan.rule(plan.root, tag).deed is not Deed.KEEP}
-    return {tag: element for tag, element in item.items() if tag not in stray}
+def _clean_pixels(source: Source, plan: Plan) -> tuple[Element | None, Span | None]:
+    """Return the pixel data to write, and where it is if it was not read. Raises Rejected.
+
+    Pixel data that has no place in this kind of object is left out.
+    """
+    stray = {tag for tag in PIXEL_TAGS if tag in source.item and plan.rule(plan.root, tag).deed is not Deed.KEEP}
+    item = {tag: element for tag, element in source.item.items() if tag not in stray} if stray else source.item
+    if source.span is None:
+        return clean_pixels(item, transfer_syntax=source.transfer_syntax), None
+    present = [item[tag] for tag in PIXEL_TAGS if tag in item]
+    return cut_span(source.span, present[0], item) if present else (None, None)
+
+
+def _payload(pixels: Element | None) -> Iterable[bytes | memoryview]:
+    if pixels is None:
+        return ()
+    return pixels.fragments if pixels.fragments is not None else (pixels.value,)
+
+
+def _encode(outcomes: list[Outcome], record: Record) -> bytes:
+    """Return the header in tag order: what stayed, what must be present even if empty, and the record."""
+    encoded = _PRESENT | {each.element.tag: each.encoded for each in outcomes if each.element} | record.encoded
+    return b"".join(encoded[tag] for tag in sorted(encoded))
 
 
 def _incomplete() -> Rejected:
@@ -163,16 +243,3 @@ def _without_bulk(item: Item) -> Item:
         elif len(element.value) <= LONGEST_VALUE or element.vr not in _BULK_VRS:
             kept[tag] = element
     return kept
-
-
-def _own_text(item: Item, trial: ClinicalTrial) -> str:
-    """Return what the engine itself writes: the trial's texts, its own record and standard meanings."""
-    return "\n".join((*astuple(trial), text_of(item[METHOD]), *sorted(_meanings(item))))
-
-
-def _meanings(item: Item) -> set[str]:
-    found = {text_of(item[tag]) for tag in TRIPLET if tag in item}
-    for element in item.values():
-        for inner in element.items or ():
-            found |= _meanings(inner)
-    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydicom.datadict import dictionary_description
 
-from deid.dictionary import allowed_vrs
+from deid.choices import usual_vr, written
 from deid.elements import PIXEL_TAGS, Item, Source, text_of
 from deid.model import Policy
 from deid.options import COLUMNS, Option
@@ -35,25 +35,31 @@ def explain(source: Source, *, policy: Policy) -> tuple[Line, ...]:
 
 
 def profile_lines(policy: Policy, *, sop_class_uid: str) -> tuple[Line, ...]:
-    """Return what the policy does to each row of the table at the top of one kind of object."""
+    """Return what the policy does at the top of one kind of object: to each row of the table, and by its own lines."""
     plan = plan_for(sop_class_uid, policy)
     return tuple(
-        Line(_written(tag), _name(tag), _vr(tag), plan.rule(plan.root, tag).deed, _why(tag, plan, plan.root, policy))
-        for tag in sorted(rows())
+        Line(
+            written(tag),
+            name_of(tag),
+            usual_vr(tag),
+            plan.rule(plan.root, tag).deed,
+            _why(tag, plan, plan.root, policy),
+        )
+        for tag in sorted(rows().keys() | {rule.tag for rule in policy.tag_rules})
     )
 
 
 def _lines(item: Item, plan: Plan, place: Place, policy: Policy, *, above: str) -> Iterator[Line]:
     blocks = blocks_of(item) if plan.retains_private else Blocks({})
     for tag in sorted(item):
-        element, path = item[tag], f"{above}{_written(tag)}"
+        element, path = item[tag], f"{above}{written(tag)}"
         if tag in PIXEL_TAGS:
-            yield Line(path, _name(tag), element.vr, Deed.KEEP, "pixels stay bit by bit, cut to their length")
+            yield Line(path, name_of(tag), element.vr, Deed.KEEP, "pixels stay bit by bit, cut to their length")
             continue
         safe = blocks.safe_vr(tag) if tag >> 16 & 1 else None
         rule = plan.private_rule(safe) if safe else plan.rule(place, tag)
         why = "a safe private attribute" if safe else _why(tag, plan, place, policy)
-        yield Line(path, _name(tag), element.vr, rule.deed, why)
+        yield Line(path, name_of(tag), element.vr, rule.deed, why)
         if rule.deed is Deed.RECURSE:
             for inner in element.items or ():
                 yield from _lines(inner, plan, rule.place, policy, above=f"{path} > ")
@@ -63,16 +69,17 @@ def _why(tag: int, plan: Plan, place: Place, policy: Policy) -> str:
     if tag >> 16 & 1:
         return "private"
     row, kind = rows().get(tag), plan.type_of(place, tag)
+    lines = [f"the profile says {rule.action}: {rule.reason}" for rule in policy.tag_rules if rule.tag == tag]
     needed = f"type {kind} here" if kind else "no part of this kind of object"
     if row is None:
-        return f"not in the table; {needed}"
+        return "; ".join([*lines, "not in the table", needed])
     cells = [
         f"{name} under {option}"
         for option in Option
         if option in policy.options
         for name in _cells(option, row.letters)
     ]
-    return "; ".join([f"table says {row.action}", *cells, needed])
+    return "; ".join([*lines, f"table says {row.action}", *cells, needed])
 
 
 def _cells(option: Option, letters: str) -> list[str]:
@@ -80,16 +87,9 @@ def _cells(option: Option, letters: str) -> list[str]:
     return [_NAMES[cell] for cell, letter in (("K", column.keep), ("C", column.clean)) if letter and letter in letters]
 
 
-def _written(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def _name(tag: int) -> str:
+def name_of(tag: int) -> str:
+    """Return the standard's name of an attribute."""
     try:
         return dictionary_description(tag)
     except KeyError:
         return "private attribute" if tag >> 16 & 1 else "unknown attribute"
-
-
-def _vr(tag: int) -> str:
-    return (allowed_vrs(tag) or ("UN",))[0]

@@ -7,7 +7,6 @@ from deid.elements import Item, text_of
 from deid.keyed import keyed_digest
 from deid.parser import parse
 from deid.person import CHARACTER_SET, decoded
-from deid.quiet import silence
 
 _NAME, _ID, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
 # Family, given and middle name.
@@ -29,9 +28,8 @@ class IdentityTokens:
 def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     """Return the tokens of one file under the trial key. Raises Rejected when it cannot be read."""
     item = parse(data).item
-    with silence():
-        number = _normal(_decoded(item, _ID))
-        name = _decoded(item, _NAME)
+    number = _normal(_decoded(item, _ID))
+    name = _decoded(item, _NAME)
     person = person_of(name=name, birth_date=text_of(item.get(_BIRTH_DATE)), sex=text_of(item.get(_SEX)))
     return IdentityTokens(
         patient_id=_token(key, "pid", number) if number else "", person=_token(key, "person", person) if person else ""
@@ -49,7 +47,7 @@ def person_of(*, name: str, birth_date: str, sex: str) -> str:
     if not letters:
         return ""
     digits = "".join(sign for sign in birth_date if sign.isdecimal())
-    return "|".join(("".join(letters), digits, sex.strip().upper()[:1]))
+    return "|".join(("".join(letters), digits, "".join(filter(str.isalnum, sex.upper()))[:1]))
 
 
 def _written(name: str) -> str:

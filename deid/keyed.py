@@ -1,8 +1,6 @@
 """Everything that is derived from the trial's secret: UIDs, date offset and identity tokens."""
 
-import hashlib
 import hmac
-import uuid
 
 from deid.vocabulary import is_well_known_uid
 
@@ -20,7 +18,7 @@ def require_key(key: bytes) -> bytes:
 
 def keyed_digest(*, key: bytes, domain: str, text: str) -> bytes:
     """Return the 32 byte HMAC-SHA256 of a domain-prefixed text."""
-    return hmac.new(require_key(key), f"{domain}:{text}".encode(), hashlib.sha256).digest()
+    return hmac.digest(require_key(key), f"{domain}:{text}".encode(), "sha256")
 
 
 def map_uid(key: bytes, uid: str) -> str:
@@ -35,7 +33,7 @@ def map_uid(key: bytes, uid: str) -> str:
     digest = bytearray(keyed_digest(key=key, domain="uid", text=bare)[:16])
     digest[6] = (digest[6] & 0x0F) | 0x80
     digest[8] = (digest[8] & 0x3F) | 0x80
-    return f"2.25.{uuid.UUID(bytes=bytes(digest)).int}"
+    return f"2.25.{int.from_bytes(digest)}"
 
 
 def shift_days(key: bytes, subject_code: str) -> int:

@@ -1,13 +1,14 @@
 """What goes in and what comes out of the engine; all of it safe to store and to log."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 
-from deid.options import DEFAULT, Option, require_consistent
+from deid.choices import Choices
+from deid.options import require_consistent
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
 
@@ -45,7 +46,7 @@ class Rejected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Choices):
     """What one trial allows: the Basic Profile with options; without a word, dates move and content trees are cleaned.
 
     Raises ValueError for options that exclude each other.
@@ -53,18 +54,34 @@ class Policy:
 
     name: str = "basic"
     version: int = 1
-    options: frozenset[Option] = DEFAULT
 
     def __post_init__(self) -> None:
         require_consistent(self.options)
 
+    @classmethod
+    def of(cls, choices: Choices, *, name: str, version: int) -> "Policy":
+        """Return the policy that executes these choices. Raises ValueError where they exclude each other."""
+        return cls(
+            options=choices.options,
+            admits_unknown=choices.admits_unknown,
+            words=choices.words,
+            tag_rules=choices.tag_rules,
+            name=name,
+            version=version,
+        )
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the policy, the engine and the edition of Table E.1-1 it is executed with."""
-        facts = {"name": self.name, "version": self.version, "options": sorted(self.options)}
-        facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return _digest(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(policy: Policy) -> str:
+    facts = {"name": policy.name, "version": policy.version, **policy.told}
+    facts |= {"table": table_edition(), "engine": ENGINE_VERSION}
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +166,3 @@ class Facts:
     transfer_syntax_uid: str
     lossy_image_compression: str
     has_pixels: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """One cleaned object: the Part 10 file, its facts, and what was done (counts only, in all and by tag)."""
-
-    data: bytes
-    facts: Facts
-    actions: Mapping[str, int]
-    by_tag: Mapping[str, Mapping[str, int]]
-    method_codes: tuple[str, ...]
-    policy_digest: str

@@ -54,9 +54,11 @@ COLUMNS = {
 }
 BASIC = ("113100", "Basic Application Confidentiality Profile")
 DEFAULT = frozenset({Option.CLEAN_STRUCTURED_CONTENT, Option.RETAIN_MODIFIED_DATES})
+# Of these at most one: dates are kept, or moved, or removed.
+DATES = frozenset({Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES})
 
 
 def require_consistent(options: Iterable[Option]) -> None:
     """Raise ValueError where options exclude each other: dates are either kept or moved."""
-    if {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES} <= set(options):
+    if set(options) >= DATES:
         raise ValueError("dates are either kept in full or moved: name one of the two options")

@@ -3,7 +3,7 @@
 import struct
 
 from deid.codestreams import COMPRESSED, clean_frame
-from deid.elements import PIXEL_TAGS, Element, Item, number_of, text_of
+from deid.elements import PIXEL_TAGS, Element, Item, Span, number_of, text_of
 from deid.model import Rejected, Rejection
 from deid.parser import EXPLICIT
 
@@ -44,14 +44,25 @@ def clean_pixels(item: Item, *, transfer_syntax: str) -> Element | None:
     return _clean_encapsulated(element.fragments, item, transfer_syntax)
 
 
+def cut_span(span: Span, element: Element, item: Item) -> tuple[Element, Span]:
+    """Return the element and the part of an open file that is its native pixel data. Raises Rejected."""
+    wanted = _native_length(item, element.tag)
+    if not wanted or span.length < wanted:
+        raise _damaged()
+    return Element(element.tag, _vr_of(element, item)), Span(span.descriptor, span.start, wanted)
+
+
+def _vr_of(element: Element, item: Item) -> str:
+    return {FLOAT_DATA: "OF", DOUBLE_DATA: "OD"}.get(element.tag) or _native_vr(element.vr, item)
+
+
 def _clean_native(element: Element, item: Item, transfer_syntax: str) -> Element:
     if transfer_syntax != EXPLICIT:
         raise _damaged()
     wanted = _native_length(item, element.tag)
     if not wanted or len(element.value) < wanted:
         raise _damaged()
-    vr = {FLOAT_DATA: "OF", DOUBLE_DATA: "OD"}.get(element.tag) or _native_vr(element.vr, item)
-    return Element(element.tag, vr, memoryview(element.value)[:wanted])
+    return Element(element.tag, _vr_of(element, item), memoryview(element.value)[:wanted])
 
 
 def _native_vr(vr: str, item: Item) -> str:

@@ -4,10 +4,11 @@ import functools
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from deid.choices import KEEPABLE_VRS, REPLACEABLE_VRS, Choices, TagAction
 from deid.dictionary import allowed_vrs
 from deid.elements import TEXT_VRS
 from deid.model import Policy, Rejected, Rejection
-from deid.options import COLUMNS, Option
+from deid.options import COLUMNS, DATES, Option
 from deid.tables import Row, objects, rows
 from deid.vocabulary import vocabulary
 
@@ -18,7 +19,8 @@ NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BINARIES = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
 _GONE_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0x0012, 0x4FFE, 0xFFFA, 0xFFFC})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
-_DATES = frozenset({Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES})
+_DESCRIBING = frozenset({"LO", "SH", "ST", "LT", "UC", "UT"})
+_TIME_ZONE = 0x00080201  # Timezone Offset From UTC, a moment's part that is written as SH
 
 
 class Deed(StrEnum):
@@ -64,6 +66,19 @@ class Rule:
     is_conditional: bool = False
 
 
+_SOP_CLASS = 0x00080016
+# What every picture may hold, whatever made it: the plan of a kind that no table knows.
+GENERIC_MODULES = frozenset(
+    {
+        "sop-common", "patient", "patient-study", "general-study", "general-series", "general-equipment",
+        "frame-of-reference", "general-acquisition", "general-image", "image-plane", "image-pixel", "multi-frame",
+        "voi-lut", "modality-lut", "palette-color-lookup-table",
+    }
+)  # fmt: skip
+# Arcs of the standard (classes younger than our tables, or retired) and of makers of scanners.
+_KNOWN_ARCS = (
+    "1.2.840.10008.", "1.3.12.2.1107.", "1.2.840.113619.", "1.3.46.670589.", "1.2.392.200036.", "1.2.392.200039.",
+)  # fmt: skip
 _WHOLE_MODULE = "X!"
 _STRICTNESS = ("1", "1C", "2", "2C", "3")
 
@@ -71,12 +86,16 @@ _STRICTNESS = ("1", "1C", "2", "2C", "3")
 class Plan:
     """The decisions of one policy for one kind of object; grows only by the attributes that occur."""
 
-    def __init__(self, *, iod: str, policy: Policy) -> None:
+    def __init__(self, *, iod: str, policy: Choices) -> None:
         self._options = policy.options
         self.retains_private = Option.RETAIN_SAFE_PRIVATE in policy.options
+        self.words = policy.words
+        self._tag_rules = {rule.tag: rule.action for rule in policy.tag_rules}
         self._nodes = objects().nodes
-        self.root: Place = objects().roots[iod]
-        self.modules = objects().modules[iod]
+        # "" is the generic plan of a kind that no table knows.
+        self.is_generic = not iod
+        self.root: Place = objects().roots[iod] if iod else _generic_root()
+        self.modules = objects().modules[iod] if iod else GENERIC_MODULES
         self._rules: dict[tuple[Place, int], Rule] = {}
 
     def rule(self, place: Place, tag: int) -> Rule:
@@ -93,10 +112,12 @@ class Plan:
         vrs = allowed_vrs(tag)
         vr = vrs[0] if vrs else "UN"
         need = _need(kind)
-        if _is_gone(tag) or not vrs:
+        if is_gone(tag) or not vrs:
             return Rule(Deed.REMOVE, Need.NOTHING, vr, inner)
         row = rows().get(tag)
-        deed = self._by_row(row, tag, vr, kind) if row else self._by_vr(tag, vr, kind)
+        deed = self._by_tag(row, tag, vr, kind)
+        if deed is None:
+            deed = self._by_row(row, tag, vr, kind) if row else self._by_vr(tag, vr, kind)
         return Rule(deed, need, vr, inner, is_conditional=bool(kind and kind.endswith("C")))
 
     def type_of(self, place: Place, tag: int) -> str | None:
@@ -112,6 +133,21 @@ class Plan:
         if not found:
             return ("3" if tag in vocabulary().extras and place == self.root else None), inner
         return min((attribute.type for attribute in found), key=_STRICTNESS.index), inner
+
+    def _by_tag(self, row: Row | None, tag: int, vr: str, kind: str | None) -> Deed | None:
+        """Return what the trial decided for this attribute, None where it said nothing that can be executed.
+
+        Nothing is kept that the table rules on, and nothing taken that would make a picture false or unreadable.
+        """
+        action = self._tag_rules.get(tag)
+        if self.is_generic and tag == _SOP_CLASS:
+            return Deed.CHECK_UID  # of a known vendor (plan_for): it names a kind of object, not an object
+        if action is TagAction.KEEP and row is None and vr in KEEPABLE_VRS:
+            is_free = vr in TEXT_VRS and tag not in vocabulary().families
+            return Deed.CLEAN_TEXT if is_free else self._by_vr(tag, vr, kind or "3")
+        if action is TagAction.REMOVE and (vr in REPLACEABLE_VRS or _need(kind) is not Need.VALUE):
+            return _deny(kind or "3")
+        return None
 
     def _by_row(self, row: Row, tag: int, vr: str, kind: str | None) -> Deed:
         chosen = self._by_option(row, tag, vr, kind)
@@ -141,6 +177,8 @@ class Plan:
         """Return how a K cell keeps a value: checked as elsewhere; a text as it stands unless it tells a person."""
         if option is Option.RETAIN_PATIENT_CHARACTERISTICS and tag not in CHARACTERISTICS:
             return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_FULL_DATES and vr not in _TEMPORAL:
             return None
         if vr == "UI":
@@ -148,6 +186,8 @@ class Plan:
         return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(tag, vr)
 
     def _cleaned(self, option: Option, tag: int, vr: str) -> Deed | None:
+        if tag == _TIME_ZONE:
+            return Deed.CHECK_TIME
         if option is Option.RETAIN_MODIFIED_DATES:
             return self._keep(tag, vr) if vr in _TEMPORAL else None
         if option is Option.RETAIN_DEVICE_IDENTITY:
@@ -160,17 +200,22 @@ class Plan:
         if kind is None:
             return Deed.REMOVE
         if vr in TEXT_VRS:
-            return Deed.CHECK_TEXT if tag in vocabulary().families else _deny(kind)
+            return Deed.CHECK_TEXT if tag in vocabulary().families else self._for_text(vr, kind)
         if vr in BINARIES:
             return Deed.KEEP if tag in vocabulary().binaries else Deed.REMOVE
-        if vr in _TEMPORAL and not self._options & _DATES:
+        if vr in _TEMPORAL and not self._options & DATES:
             return _deny(kind)
         return self._keep(tag, vr)
+
+    def _for_text(self, vr: str, kind: str) -> Deed:
+        """Return what is done to free text that the table does not name: recognised words stay where descriptors do."""
+        is_cleaned = Option.CLEAN_DESCRIPTORS in self._options and vr in _DESCRIBING
+        return Deed.CLEAN_TEXT if is_cleaned else _deny(kind)
 
     def private_rule(self, vr: str) -> Rule:
         """Return the rule for a safe private attribute of this VR."""
         deed = Deed.CLEAN_TEXT if vr in TEXT_VRS else self._keep(0, vr)
-        if vr in _TEMPORAL and not self._options & _DATES:
+        if vr in _TEMPORAL and not self._options & DATES:
             deed = Deed.REMOVE
         return Rule(deed, Need.NOTHING, vr, ())
 
@@ -191,7 +236,7 @@ class Plan:
         return Deed.CHECK_UID if Option.RETAIN_UIDS in self._options else Deed.MAP
 
 
-def _is_gone(tag: int) -> bool:
+def is_gone(tag: int) -> bool:
     """Whether a tag never survives: private, meta, directory, curve, overlay, signature, length, padding."""
     group = tag >> 16
     is_plane = 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF  # noqa: PLR2004  curves and overlays
@@ -224,10 +269,16 @@ def _compound(action: str, kind: str, vr: str) -> Deed:
     return Deed.EMPTY if chosen == "Z" else Deed.REMOVE
 
 
+def _generic_root() -> Place:
+    return tuple(sorted(objects().module_nodes[name] for name in GENERIC_MODULES))
+
+
 @functools.lru_cache(maxsize=256)
 def plan_for(sop_class_uid: str, policy: Policy) -> Plan:
     """Return the (cached) plan of a SOP class; raises Rejected for a class the tables do not know."""
     iod = objects().iods.get(sop_class_uid)
+    if iod is None and policy.admits_unknown and sop_class_uid.startswith(_KNOWN_ARCS):
+        return Plan(iod="", policy=policy)
     if iod is None or iod not in objects().roots:
         raise Rejected(
             Rejection.UNKNOWN_OBJECT,
@@ -236,3 +287,10 @@ def plan_for(sop_class_uid: str, policy: Policy) -> Plan:
             "Please send the images themselves, without vendor-specific extra files.",
         )
     return Plan(iod=iod, policy=policy)
+
+
+def deeds_anywhere(choices: Choices, tag: int) -> frozenset[Deed]:
+    """Return what becomes of an attribute in every place of every kind of object that has it."""
+    plan = Plan(iod="", policy=choices)
+    nodes = [index for index, node in enumerate(objects().nodes) if tag in node]
+    return frozenset(plan.rule((index,), tag).deed for index in nodes) or frozenset({plan.rule((), tag).deed})

@@ -34,13 +34,14 @@ class Blocks:
         return _safe().get((self.creator(tag), tag >> 16, tag & 0xFF))
 
 
+def is_reservation(tag: int) -> bool:
+    """Whether a tag reserves a private block; what is written there comes from the list of safe creators."""
+    return bool(tag >> 16 & 1) and tag & 0xFFFF in _CREATORS
+
+
 def blocks_of(item: Item) -> Blocks:
     """Read the reservations (gggg,0010-00FF) of one data set or item."""
-    found = {
-        (tag >> 16, tag & 0xFFFF): text_of(element)
-        for tag, element in item.items()
-        if tag >> 16 & 1 and tag & 0xFFFF in _CREATORS
-    }
+    found = {(tag >> 16, tag & 0xFFFF): text_of(element) for tag, element in item.items() if is_reservation(tag)}
     return Blocks(found)
 
 

@@ -1,4 +1,4 @@
-"""A profile as a file: which options a trial or a site chose, and what is written into the Clinical Trial modules."""
+"""A profile as a file: which rules a trial or a site chose, and what is written into the Clinical Trial modules."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -6,18 +6,25 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from deid.choices import read_choices
+from deid.lint import errors_of, lint
 from deid.model import ClinicalTrial, Policy
-from deid.options import COLUMNS, DEFAULT, Option
+from deid.options import COLUMNS, DATES, Option
 
 _NOT_STATED = "NOT STATED"
 _NAMES = frozenset(each.name for each in fields(ClinicalTrial)) - {"subject_code"}
+_PARTS = frozenset({"name", "version", "options", "unknown_objects", "words", "tags", "measures_suv", "trial"})
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A policy, and the texts of the Clinical Trial modules by field name; the subject comes with each object."""
+    """A policy, whether SUV is measured under it, and the texts of the Clinical Trial modules by field name.
+
+    The subject comes with each object.
+    """
 
     policy: Policy = field(default_factory=Policy)
+    measures_suv: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def trial(self, *, subject_code: str) -> ClinicalTrial:
@@ -25,18 +32,46 @@ class Profile:
         texts = dict.fromkeys(_NAMES, "") | {"sponsor": _NOT_STATED, "protocol_id": _NOT_STATED} | dict(self.texts)
         return ClinicalTrial(subject_code=subject_code, **texts)
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return the profile as the JSON that `parse_profile` reads."""
+        named = {"name": self.policy.name, "version": self.policy.version}
+        return named | self.policy.told | {"measures_suv": self.measures_suv, "trial": dict(self.texts)}
+
 
 def read_profile(path: Path) -> Profile:
-    """Read `{"name", "version", "options": [...], "trial": {...}}`, each part optional. Raises ValueError, OSError."""
+    """Read a profile file. Raises ValueError, OSError."""
     try:
         told: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise ValueError("the profile is no JSON") from None
-    if not isinstance(told, dict) or told.keys() - {"name", "version", "options", "trial"}:
-        raise ValueError("a profile holds name, version, options and trial, and nothing else")
-    options = option_set(told["options"]) if "options" in told else DEFAULT
-    policy = Policy(name=str(told.get("name", "basic")), version=int(told.get("version", 1)), options=options)
-    return Profile(policy=policy, texts=_texts(told.get("trial", {})))
+    return parse_profile(told)
+
+
+def parse_profile(told: Any) -> Profile:
+    """Return the profile that a JSON object tells. Raises ValueError, also for choices that contradict each other.
+
+    Each part is optional: `name`, `version`, `options` (names), `unknown_objects` (refuse or generic), `words`, `tags`
+    (each a `tag`, an `action`, keep or remove, and a `reason`), `measures_suv`, and `trial` (texts by field name).
+    """
+    if not isinstance(told, dict) or told.keys() - _PARTS:
+        raise ValueError(f"a profile holds {', '.join(sorted(_PARTS))}, and nothing else")
+    try:
+        named = told | ({"options": option_set(told["options"])} if "options" in told else {})
+        choices = read_choices(named)
+        name, version = str(told.get("name", "basic")), int(told.get("version", 1))
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("a part of the profile has the wrong shape") from None
+    measures_suv = told.get("measures_suv") is True
+    policy = Policy.of(choices, name=name, version=version)
+    return Profile(policy=policy, measures_suv=measures_suv, texts=_texts(told.get("trial", {})))
+
+
+def require_sound(profile: Profile) -> Profile:
+    """Return the profile, or raise ValueError with every error of `deid.lint`."""
+    if errors := errors_of(lint(profile.policy, measures_suv=profile.measures_suv)):
+        raise ValueError(" ".join(errors))
+    return profile
 
 
 def _texts(told: Any) -> dict[str, str]:
@@ -66,6 +101,5 @@ def with_options(
     options: frozenset[Option], *, added: frozenset[Option], taken: frozenset[Option]
 ) -> frozenset[Option]:
     """Return options changed on the command line; choosing how dates are kept replaces the other way."""
-    dates = {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES}
-    replaced = dates if added & dates else frozenset()
+    replaced = DATES if added & DATES else frozenset()
     return (options - replaced - taken) | added

@@ -1,5 +1,6 @@
 """What is written after cleaning: the Clinical Trial modules and the record of how the object was cleaned."""
 
+import functools
 from dataclasses import dataclass
 
 from deid.codes import code_item
@@ -8,12 +9,16 @@ from deid.model import ClinicalTrial, Policy
 from deid.options import BASIC, COLUMNS, Option
 from deid.tables import table_edition
 from deid.version import ENGINE_VERSION
+from deid.writer import encode_element
 
 CONTENT_SEQUENCE, METHOD = 0x0040A730, 0x00120063
 # type 2 attributes of the Patient and General Study modules: present even when the sender left them out
-_PRESENT = {
-    0x00080020: "DA", 0x00080030: "TM", 0x00080050: "SH", 0x00080090: "PN",
-    0x00100030: "DA", 0x00100040: "CS", 0x00200010: "SH",
+PRESENT = {
+    tag: Element(tag, vr)
+    for tag, vr in {
+        0x00080020: "DA", 0x00080030: "TM", 0x00080050: "SH", 0x00080090: "PN",
+        0x00100030: "DA", 0x00100040: "CS", 0x00200010: "SH",
+    }.items()
 }  # fmt: skip
 
 
@@ -25,16 +30,25 @@ class Method:
     meaning: str
 
 
-def methods(item: Item, *, policy: Policy) -> tuple[Method, ...]:
-    """Return exactly the CID 7050 codes that were executed on this object (PS3.15 E.2)."""
-    applied = [option for option in Option if option in policy.options and _is_executed(option, item)]
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is written into an object after it was cleaned: the elements, also as bytes, and the executed codes."""
+
+    elements: dict[int, Element]
+    encoded: dict[int, bytes]
+    methods: tuple[Method, ...]
+
+
+def methods(policy: Policy, *, has_content: bool) -> tuple[Method, ...]:
+    """Return exactly the CID 7050 codes that were executed on an object (PS3.15 E.2).
+
+    An object without content tree had none cleaned.
+    """
+    applied = [option for option in Option if option in policy.options]
+    if not has_content:
+        applied = [option for option in applied if option is not Option.CLEAN_STRUCTURED_CONTENT]
     columns = [COLUMNS[option] for option in applied]
     return (Method(*BASIC), *(Method(code=column.code, meaning=column.meaning) for column in columns))
-
-
-def _is_executed(option: Option, item: Item) -> bool:
-    """Whether the option had something to act on: an object without content tree has none cleaned."""
-    return option is not Option.CLEAN_STRUCTURED_CONTENT or CONTENT_SEQUENCE in item
 
 
 def _temporal(policy: Policy) -> bytes:
@@ -44,25 +58,26 @@ def _temporal(policy: Policy) -> bytes:
     return b"MODIFIED" if Option.RETAIN_MODIFIED_DATES in policy.options else b"REMOVED"
 
 
-def write_provenance(item: Item, *, trial: ClinicalTrial, policy: Policy) -> tuple[Method, ...]:
-    """Add the trial's identity of the subject and the de-identification record; return the codes written."""
-    applied = methods(item, policy=policy)
-    for tag, vr in _PRESENT.items():
-        item.setdefault(tag, Element(tag, vr))
+@functools.lru_cache(maxsize=64)
+def record_of(trial: ClinicalTrial, policy: Policy, *, has_content: bool) -> Record:
+    """Return the trial's identity of the subject and the de-identification record."""
+    applied = methods(policy, has_content=has_content)
     subject = trial.subject_code.encode()
-    record = _method_text(policy).encode()
     written = (
         Element(0x00080005, "CS", b"ISO_IR 192"),
         Element(0x00100010, "PN", subject),
         Element(0x00100020, "LO", subject),
         Element(0x00120062, "CS", b"YES"),
-        Element(METHOD, "LO", record),
+        Element(METHOD, "LO", _method_text(policy).encode()),
         Element(0x00120064, "SQ", items=tuple(_code(method) for method in applied)),
         Element(0x00280303, "CS", _temporal(policy)),
         *_trial_modules(trial),
     )
-    item.update({element.tag: element for element in written})
-    return applied
+    return Record(
+        elements={element.tag: element for element in written},
+        encoded={element.tag: encode_element(element) for element in written},
+        methods=applied,
+    )
 
 
 def _method_text(policy: Policy) -> str:

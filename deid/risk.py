@@ -77,6 +77,12 @@ def require_low_risk(item: Item, *, sop_class_uid: str) -> None:
         raise _needs_review()
 
 
+def require_declared(item: Item) -> None:
+    """Raise Rejected where an object of unknown kind does not say that nothing is burned into its pixels."""
+    if text_of(item.get(BURNED_IN)) != "NO":
+        raise _needs_review()
+
+
 def _shows_features(item: Item) -> bool:
     return text_of(item.get(VISUAL_FEATURES)) == "YES"
 

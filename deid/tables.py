@@ -28,12 +28,13 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """What highdicom's module tables say: SOP class to IOD, IOD to root nodes, node to attributes."""
+    """What highdicom's module tables say: SOP class to IOD, IOD to root nodes, node to attributes, module to node."""
 
     iods: dict[str, str]
     roots: dict[str, tuple[int, ...]]
     modules: dict[str, frozenset[str]]
     nodes: tuple[dict[int, Attribute], ...]
+    module_nodes: dict[str, int]
 
 
 def read_json(name: str) -> Any:
@@ -72,4 +73,5 @@ def objects() -> Objects:
         roots={iod: tuple(raw["modules"][m] for m in names) for iod, names in raw["iods"].items()},
         modules={iod: frozenset(names) for iod, names in raw["iods"].items()},
         nodes=nodes,
+        module_nodes=raw["modules"],
     )

@@ -9,12 +9,13 @@ from deid.keyed import map_uid
 from deid.vocabulary import admits_coded, admits_text, vocabulary
 
 OLDEST_YEARS = 89
-_UID = re.compile(r"[0-9.]{0,64}")
+_UID = re.compile(r"(?=.{1,64}$)\d+(?:\.\d+)*")
 _DAY = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")
 _MOMENT = re.compile(r"(\d{8})((?:\d{2}){0,3}|\d{6}\.\d{1,6})([+-]\d{4})?")
 _TIME = re.compile(r"([01]\d|2[0-3])(([0-5]\d)(([0-5]\d|60)(\.\d{1,6})?)?)?")
+_ZONE = re.compile(r"[+-](?:0\d|1[0-4])[0-5]\d")
 _AGE = re.compile(r"(\d{3})([DWMY])")
-_ONE = rb"(?: *[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)? *"
+_ONE = rb" *+(?:[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d{1,3})?)? *+"  # possessive: a hostile value is read once
 _NUMERIC = re.compile(_ONE + rb"(?:\\" + _ONE + rb")*\0*")
 _NUMERIC_LETTERS = re.compile(rb"[0-9+\-.eE \\\0]*")  # enough, and fast, for long contours
 _LONG_LIST = 4096
@@ -62,7 +63,7 @@ def _move(digits: str, days: int) -> str:
 
 
 def _is_clock(text: str) -> bool:
-    return not text or _TIME.fullmatch(text) is not None
+    return not text or (_TIME.fullmatch(text) or _ZONE.fullmatch(text)) is not None
 
 
 def check_times(value: bytes | memoryview) -> bytes | None:
@@ -77,12 +78,10 @@ def map_uids(value: bytes | memoryview, *, key: bytes) -> bytes:
     return "\\".join(map_uid(key, part) for part in parts).encode()
 
 
-def check_uids(value: bytes | memoryview) -> bytes | None:
-    """Return UIDs as they stand (PS3.5 section 9.1), or None where one is no UID."""
-    parts = split_values(value)
-    if parts is None or not all(_UID.fullmatch(part) for part in parts):
-        return None
-    return "\\".join(parts).encode()
+def check_uids(value: bytes | memoryview, *, key: bytes) -> bytes:
+    """Return UIDs as they stand (PS3.5 section 9.1); what is none, and may be a name or a path, is replaced."""
+    parts = (part.strip("\0 ") for part in bytes(value).decode("latin-1").split("\\"))
+    return "\\".join(part if _UID.fullmatch(part) else map_uid(key, part) for part in parts).encode()
 
 
 def check_terms(value: bytes | memoryview) -> bytes | None:

@@ -40,6 +40,8 @@ _UNITS = {
     "g/ml": "gram per milliliter",
     "Bq/ml": "Becquerels/milliliter",
     "ms": "millisecond",
+    "uV": "microvolt",
+    "mV": "millivolt",
     "s": "second",
     "{counts}": "Counts",
     "ml/min/100ml": "milliliter per minute per 100 milliliter",

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from endpoints.views import assignments, cases, findings, frames
+from endpoints.views import assignments, cases, dicomweb, findings, frames
 
 urlpatterns = [
     path("reads/", cases.worklist, name="worklist"),
     path("reads/<uuid:pk>/", cases.read, name="read"),
     path("reads/<uuid:pk>/open/", cases.open_case, name="read-open"),
     path("reads/<uuid:pk>/series/<int:series>/frames/<int:index>.png", frames.frame, name="read-frame"),
+    path("reads/<uuid:pk>/dicomweb/<path:path>", dicomweb.case, name="read-dicomweb"),
     path("reads/<uuid:pk>/lesions/", findings.add_lesion, name="read-lesion-add"),
     path("reads/<uuid:pk>/lesions/remove/", findings.remove_lesion, name="read-lesion-remove"),
     path("reads/<uuid:pk>/measurements/", findings.measure, name="read-measure"),

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, status
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 
 from audit.actor import Actor
 from imaging import progress
-from imaging.models import Submission
+from imaging.models import CleaningCertificate, Submission
 from imaging.services import submissions
 from imaging.services.submissions import Piece
 from imaging.vault import PART_SIZE
@@ -103,6 +104,22 @@ class CompleteView(DeliveryView):
         told.is_valid(raise_exception=True)
         submission = submissions.complete(by=self.actor(), submission=submission, **told.validated_data)
         return Response(progress.describe(submission), status=status.HTTP_202_ACCEPTED)
+
+
+class CertificateView(DeliveryView):
+    def get(self, _request: Request, pk: UUID) -> Response:
+        """What de-identification did to each object: digests and actions by tag, no value."""
+        return Response(progress.certificate(get_object_or_404(CleaningCertificate, submission=self.delivery(pk))))
+
+
+class ObjectCertificateView(DeliveryView):
+    def get(self, _request: Request, pk: UUID, number: int) -> Response:
+        """The same for one object of the delivery."""
+        made = get_object_or_404(CleaningCertificate, submission=self.delivery(pk))
+        told = progress.object_certificate(progress.certificate(made), number)
+        if told is None:
+            raise Http404
+        return Response(told)
 
 
 class ReceiptView(DeliveryView):

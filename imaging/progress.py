@@ -1,10 +1,13 @@
 """How a delivery stands, in the uploader's words, and the receipt for what was filed."""
 
+import hashlib
+import json
 from typing import Any
 
 from django.db.models import Count
 
-from imaging.models import IncomingFile, Submission
+from audit.selectors import history
+from imaging.models import CleaningCertificate, IncomingFile, Submission
 from imaging.services.road import WORKING
 
 State = Submission.State
@@ -64,3 +67,30 @@ def receipt(submission: Submission) -> dict[str, Any]:
         ],
         "refused": refusals(submission),
     }
+
+
+def certificate(made: CleaningCertificate) -> dict[str, Any]:
+    """Return what de-identification did, its digest, and the event of the trail that says the same.
+
+    `is_as_recorded` tells whether the certificate is what that event bears.
+    """
+    event = history(made.submission).filter(act="delivery.certified").first()
+    sha256 = hashlib.sha256(made.contents.encode()).hexdigest()
+    return {
+        "certificate": json.loads(made.contents),
+        "sha256": made.sha256,
+        "made_at": made.at,
+        "event": event.sequence if event else None,
+        "is_as_recorded": sha256 == made.sha256 and event is not None and sha256 in event.after,
+    }
+
+
+def object_certificate(told: dict[str, Any], number: int) -> dict[str, Any] | None:
+    """Return the part of a certificate that is about one object, None where it names none of this number."""
+    whole = told["certificate"]
+    found = next((each for each in whole["files"] if each["number"] == number), None)
+    if found is None:
+        return None
+    kept = {name: whole[name] for name in ("delivery", "trial", "engine", "table", "profile", "policy_sha256")}
+    actions = {"actions": whole["patterns"][found["pattern"]]} if "pattern" in found else {}
+    return {**kept, **found, **actions, "certificate_sha256": told["sha256"], "event": told["event"]}

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from imaging import api, views
+from imaging.views import dicomweb, stow
 
 urlpatterns = [
     path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("deliveries/<uuid:pk>/", views.submission, name="submission"),
     path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),
     path("deliveries/<uuid:pk>/receipt/", views.submission_receipt, name="submission-receipt"),
+    path("deliveries/<uuid:pk>/certificate/", views.submission_certificate, name="submission-certificate"),
     path("deliveries/<uuid:pk>/assign/", views.submission_assign, name="submission-assign"),
     path("deliveries/<uuid:pk>/discard/", views.submission_discard, name="submission-discard"),
     path("time-points/<int:pk>/", views.time_point, name="time-point"),
@@ -18,9 +20,19 @@ urlpatterns = [
     path("queries/<int:pk>/answer/", views.query_answer, name="query-answer"),
     path("series/<int:pk>/", views.series, name="series"),
     path("series/<int:pk>/frames/<int:index>.png", views.series_frame, name="series-frame"),
+    path("trials/<slug:code>/dicomweb/<path:path>", dicomweb.trial, name="dicomweb"),
+    path("dicomweb/studies", stow.store, name="stow"),
+    path("dicomweb/studies/<str:study>", stow.store, name="stow-study"),
+    path("dicomweb/deliveries/<uuid:pk>", stow.status, name="stow-status"),
     path("api/deliveries/", api.DeliveryListView.as_view(), name="api-delivery-list"),
     path("api/deliveries/<uuid:pk>/", api.DeliveryDetailView.as_view(), name="api-delivery"),
     path("api/deliveries/<uuid:pk>/pieces/", api.PiecesView.as_view(), name="api-delivery-pieces"),
     path("api/deliveries/<uuid:pk>/complete/", api.CompleteView.as_view(), name="api-delivery-complete"),
     path("api/deliveries/<uuid:pk>/receipt/", api.ReceiptView.as_view(), name="api-delivery-receipt"),
+    path("api/deliveries/<uuid:pk>/certificate/", api.CertificateView.as_view(), name="api-delivery-certificate"),
+    path(
+        "api/deliveries/<uuid:pk>/certificate/<int:number>/",
+        api.ObjectCertificateView.as_view(),
+        name="api-delivery-certificate-object",
+    ),
 ]

@@ -21,6 +21,7 @@ from audit.context import acting
 from audit.letters import file_letter
 from privacy.services import withdrawal
 from tests.people import ORGANISATION, PASSWORD, STAGE, STAGE_REASON, TODAY, actor_for, operator, person
+from tests.roles import application_role
 from tests.signing import approve
 from trials.agreement import Level
 from trials.models import Charter, Consent, ConsentForm, Subject, Trial, TrialSite, User
@@ -181,10 +182,13 @@ _staged: list[Cast] = []
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Set the stage once, in the empty test database; each test then plays in a transaction of its own."""
-    with django_db_blocker.unblock(), acting(STAGE, reason=STAGE_REASON):
-        _staged.append(_set_stage())
+    with django_db_blocker.unblock(), application_role():
+        with acting(STAGE, reason=STAGE_REASON):
+            _staged.append(_set_stage())
+        with django_db_blocker.block():
+            yield
 
 
 @pytest.fixture(autouse=True)

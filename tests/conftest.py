@@ -4,14 +4,20 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import matrix
 from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
+from tests.roles import owner  # noqa: F401  a fixture
 from tests.stack import stack  # noqa: F401  a fixture
 
 # Playwright's loop would make Django refuse the database to tests that run after a browser test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+# Speed is measured by benchmarks; a busy machine fails no test.
+settings.register_profile("corelab", deadline=None)
+settings.load_profile("corelab")
 
 TESTS = Path(__file__).parent
 RUNNING = {"browser", "flows", "wire"}

@@ -1,7 +1,10 @@
 """The people of the cast, as accounts and as actors."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from audit import context
 from audit.actor import Actor, machine
 from trials.models import User
 from trials.services import factors
@@ -32,3 +35,13 @@ def operator(username: str) -> User:
     user = User.objects.create_superuser(username, password=PASSWORD)
     factors.enrol_demo(by=STAGE, user=user)
     return user
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """As at the door and on pages without an account: nobody acts."""
+    token = context._OPEN.set(None)
+    try:
+        yield
+    finally:
+        context._OPEN.reset(token)

@@ -20,8 +20,9 @@ def is_there() -> bool:
 def main() -> int:
     if not is_there():
         print(  # noqa: T201  a line for the person at the terminal
-            "skipped on PostgreSQL: apt-get install postgresql, then give a role that may create databases: "
-            "CREATE ROLE corelab LOGIN CREATEDB PASSWORD 'corelab' (or name another with CORELAB_TEST_POSTGRESQL)"
+            "skipped on PostgreSQL: apt-get install postgresql, then give a role that may create databases and roles: "
+            "CREATE ROLE corelab LOGIN CREATEDB CREATEROLE PASSWORD 'corelab' (or name another with "
+            "CORELAB_TEST_POSTGRESQL)"
         )
         return 1 if os.environ.get("CORELAB_REQUIRE_SERVICES") == "1" else 0
     environment = os.environ | {"CORELAB_DATABASE_URL": URL}

@@ -5,10 +5,12 @@ from django.db import connection
 from audit import guards
 from audit.context import acting
 from tests.people import STAGE
+from tests.roles import become_owner
 
 
 def change_frozen(table: str, sql: str) -> None:
     """Run `sql` after the guard of a frozen table is gone; the trail tells of it all the same."""
+    become_owner()
     with connection.cursor() as cursor, acting(STAGE, reason="tampering"):
         guards.thaw(cursor.execute, vendor=connection.vendor, table=table)
         cursor.execute(sql)

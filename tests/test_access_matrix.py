@@ -18,7 +18,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from audit.context import acting
+from endpoints.models import Assignment
 from endpoints.services import assignments, reads
+from endpoints.services.blinded import BlindShelf
 from imaging.models import QCDecision, Query, Seclusion, Series, Submission
 from privacy.models import Breach, Certificate, Erasure, Permit, Processor, Request, Tombstone, Transfer
 from privacy.services.pseudonyms import new_wrapped_key
@@ -27,7 +29,7 @@ from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person,
 from tests.imaging.scans import ct_series, drive, send
 from tests.people import STAGE
 from tests.signing import decide, release
-from trials.models import Consent, Subject, TimePoint, Trial
+from trials.models import Consent, SiteToken, Subject, TimePoint, Trial
 from trials.roles import Role
 from trials.services import charters, trials
 
@@ -94,6 +96,9 @@ TABLE = {
     "charter-settings": Row(post="CK", takes="charter"),
     "charter-time-point-add": Row(post="CK", takes="charter"),
     "charter-approve": Row(get="CK", post="CK", takes="charter"),
+    "profile": Row(get="CABQSMDKNIT", post="CK", takes="charter"),
+    "profile-try": Row(post="CK", takes="charter"),
+    "profile-download": Row(get="CABQSMDKNIT", takes="charter"),
     "charter-amend": Row(post="CK", takes="charter"),
     "charter-time-point-remove": Row(post="CK", takes="planned"),
     "charter-requirement-add": Row(post="CK", takes="planned"),
@@ -177,6 +182,7 @@ TABLE = {
     "submission": Row(get="CAQDKI", takes="submission", of_site=True),
     "submission-state": Row(get="CAQDKI", takes="submission", of_site=True),
     "submission-receipt": Row(get="CAQDKI", takes="submission", of_site=True),
+    "submission-certificate": Row(get="CAQDKI", takes="submission", of_site=True),
     "submission-assign": Row(post="CAK", takes="submission", of_site=True),
     "submission-discard": Row(post="CADK", takes="submission", of_site=True),
     "time-point": Row(get="CAQMDKI", takes="time_point", of_site=True),
@@ -184,13 +190,28 @@ TABLE = {
     "query-answer": Row(post="A", takes="query", of_site=True),
     "series": Row(get="CAQMKI", takes="series", of_site=True),
     "series-frame": Row(get="CAQMKI", takes="frame", of_site=True),
+    "token-list": Row(get="CABK", post="CABK", takes="trial"),
+    "token-revoke": Row(get="CAK", post="CAK", takes="token", of_site=True),
+    "dicomweb:studies": Row(get="CABQMKI", takes="web_studies"),
+    "dicomweb:objects": Row(get="CAQMKI", takes="web_objects", of_site=True),
+    "dicomweb:metadata": Row(get="CAQMKI", takes="web_metadata", of_site=True),
+    "dicomweb:rendered": Row(get="CAQMKI", takes="web_rendered", of_site=True),
+    "dicomweb:frames": Row(get="CAQMKI", takes="web_frames", of_site=True),
     "api-delivery": Row(get="CAQDKI", takes="submission", of_site=True),
     "api-delivery-pieces": Row(get="CAQDKI", post="A", takes="submission", of_site=True),
     "api-delivery-complete": Row(post="A", takes="submission", of_site=True),
     "api-delivery-receipt": Row(get="CAQDKI", takes="submission", of_site=True),
+    "api-delivery-certificate": Row(get="CAQDKI", takes="submission", of_site=True),
+    "api-delivery-certificate-object": Row(get="CAQDKI", takes="delivered_object", of_site=True),
     "read": Row(get="R", takes="assignment"),
     "read-open": Row(post="R", takes="assignment"),
     "read-frame": Row(get="R", takes="read_frame"),
+    "read-dicomweb:studies": Row(get="R", takes="read_web_studies"),
+    "read-dicomweb:instances": Row(get="R", takes="read_web_instances"),
+    "read-dicomweb:objects": Row(get="R", takes="read_web_objects"),
+    "read-dicomweb:metadata": Row(get="R", takes="read_web_metadata"),
+    "read-dicomweb:rendered": Row(get="R", takes="read_web_rendered"),
+    "read-dicomweb:frames": Row(get="R", takes="read_web_frames"),
     "read-lesion-add": Row(post="R", takes="assignment"),
     "read-lesion-remove": Row(post="R", takes="assignment"),
     "read-measure": Row(post="R", takes="assignment"),
@@ -239,6 +260,10 @@ PUBLIC = {
     "sign-out",
     "operator-door",
     "operator-leave",
+    # By token, not by session: tests/imaging/test_stow.py walks them.
+    "stow",
+    "stow-study",
+    "stow-status",
     # They tell a browser whether it is signed in.
     "session-state",
     "session-extend",
@@ -288,6 +313,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "subject": {"code": time_point.subject.code},
             "api_subject": code | {"subject": time_point.subject.code},
             "submission": {"pk": submission.pk},
+            "delivered_object": {"pk": submission.pk, "number": submission.files.filter(state="filed")[0].number},
             "time_point": {"pk": time_point.pk},
             "query": {"pk": time_point.queries.get().pk},
             "series": {"pk": series.pk},
@@ -298,10 +324,45 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "consent_form": code | {"pk": trial.consent_forms.get().pk},
             "paper": {"pk": time_point.subject.consents.get(kind=Consent.Kind.GIVEN).pk},
             "seclusion": {"pk": _seclusion(time_point.subject).pk},
+            "token": code | {"pk": _token(time_point.subject).pk},
+            **_web(trial, series, assignment),
             **_histories(trial, time_point, submission, series, assignment, report, membership),
             **_rights(time_point.subject),
         }
     )
+
+
+def _token(subject: Subject) -> SiteToken:
+    now = timezone.now()
+    told = {"label": "PACS", "digest": subject.code, "reason": "it sends", "granted_by": "nobody", "granted_at": now}
+    return SiteToken.objects.create(trial_site=subject.trial_site, ends_on=now, **told)
+
+
+def _web(trial: Trial, series: Series, assignment: Assignment) -> dict[str, dict[str, Any]]:
+    """Addresses below both DICOMweb roots; the blinded one has names of its own for study, series and object."""
+    first = series.instances.order_by("pk")[0]
+    guise = BlindShelf(by=STAGE, read=assignment.read)._places[0].guise
+    roots: dict[str, tuple[dict[str, Any], str, str, str]] = {
+        "web": ({"code": trial.code}, f"studies/{series.study.uid}", f"series/{series.uid}", first.uid),
+        "read_web": (
+            {"pk": assignment.pk},
+            f"studies/{guise.study_uid}",
+            f"series/{guise.series_uid}",
+            guise.instance_uid,
+        ),
+    }
+    told: dict[str, dict[str, Any]] = {}
+    for root, (named, study, of_series, instance) in roots.items():
+        whole = f"{study}/{of_series}/instances/{instance}"
+        told |= {
+            f"{root}_studies": named | {"path": "studies"},
+            f"{root}_instances": named | {"path": "instances"},
+            f"{root}_objects": named | {"path": study},
+            f"{root}_metadata": named | {"path": f"{study}/metadata"},
+            f"{root}_rendered": named | {"path": f"{whole}/rendered"},
+            f"{root}_frames": named | {"path": f"{whole}/frames/1"},
+        }
+    return told
 
 
 def _seclusion(subject: Subject) -> Seclusion:

@@ -3,9 +3,11 @@
 Being superuser is never asked here, so it opens no trial data (EMA A3.3).
 """
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import connections
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import Http404
@@ -14,7 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
-from audit.context import admit
+from audit.context import acting, admit
+from trials.fences import narrowing
+from trials.fences.anchors import SITE, TRIAL
 from trials.models import Membership, Subject, Trial
 from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
 from trials.roles import Act, Reach, Road, Role, Scope, reach_of
@@ -40,10 +44,12 @@ def _scopes(actor: Actor) -> tuple[Scope, ...]:
     if actor.user_id is None:
         return ()
     rows = current_memberships().filter(_granted(actor.user_id), user_id=actor.user_id)
-    return tuple(
-        Scope(role=Role(role), trial_id=trial, trial_site_id=site)
-        for role, trial, site in rows.values_list("role", "trial_id", "trial_site_id")
-    )
+    # The database shows people their own seats, whoever asks about them here.
+    with acting(actor):
+        return tuple(
+            Scope(role=Role(role), trial_id=trial, trial_site_id=site)
+            for role, trial, site in rows.values_list("role", "trial_id", "trial_site_id")
+        )
 
 
 def current_memberships() -> QuerySet[Membership]:
@@ -67,23 +73,30 @@ def visible(actor: Actor, queryset: QuerySet[M]) -> QuerySet[M]:
 def within(actor: Actor, queryset: QuerySet[M], *, act: Act) -> QuerySet[M]:
     """The rows of `queryset` on which the actor may do `act`."""
     road = road_of(queryset.model)
+    is_anchored = narrowing.is_anchored(queryset.model, vendor=connections[queryset.db].vendor)
     allowed = Q(pk__in=())
     for scope in scopes(actor):
-        allowed |= _covered(road, scope, act, actor)
+        allowed |= _covered(road, scope, act, actor, is_anchored=is_anchored)
     return queryset.filter(allowed)
 
 
-def _covered(road: Road, scope: Scope, act: Act, actor: Actor) -> Q:
+def _covered(road: Road, scope: Scope, act: Act, actor: Actor, *, is_anchored: bool) -> Q:
     reach = reach_of(scope.role, act)
     nothing = Q(pk__in=())
     if reach is None:
         return nothing
-    in_trial = Q(**{_lookup(road.trial): scope.trial_id})
+    in_trial = _asked(road.trial, TRIAL, scope.trial_id, is_anchored=is_anchored)
     if reach is Reach.TRIAL:
         return in_trial
     if reach is Reach.SITE:
-        return in_trial & Q(**{_lookup(road.site): scope.trial_site_id}) if road.site else nothing
+        at_site = _asked(road.site, SITE, scope.trial_site_id, is_anchored=is_anchored)
+        return in_trial & at_site if road.site else nothing
     return in_trial & Q(**{_lookup(road.owner): actor.user_id}) if road.owner else nothing
+
+
+def _asked(path: str, anchor: str, key: int | None, *, is_anchored: bool) -> Q:
+    """Ask for trial or site by the road, or of the row itself where the database keeps it there."""
+    return narrowing.stands_on(anchor, key) if is_anchored else Q(**{_lookup(path): key})
 
 
 def _lookup(path: str) -> str:
@@ -93,9 +106,11 @@ def _lookup(path: str) -> str:
 def may(actor: Actor, act: Act, obj: Model) -> Role | None:
     """The role in which the actor may do `act` on `obj`, or None."""
     road = road_of(type(obj))
-    for scope in scopes(actor):
-        if _reaches(road, scope, act, obj, actor):
-            return scope.role
+    # A person sees the road to a row that is theirs; a road that cannot be seen is no right.
+    with acting(actor), suppress(ObjectDoesNotExist):
+        for scope in scopes(actor):
+            if _reaches(road, scope, act, obj, actor):
+                return scope.role
     return None
 
 

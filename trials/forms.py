@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
+from audit.context import widened
 from trials.models import (
     Charter,
     ImagingRequirement,
@@ -105,6 +106,10 @@ class TrialForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no paramete
             raise forms.ValidationError(_("This word is an address of ours. Choose another code."), code="reserved")
         return code
 
+    def validate_unique(self) -> None:
+        with widened("a short code is one trial's in the installation"):
+            super().validate_unique()
+
 
 class CharterSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # takes no parameter at run time
     reason = forms.CharField(
@@ -146,6 +151,23 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class TokenForm(forms.Form):
+    """`sites` are those whose machines the person may let send."""
+
+    trial_site = SiteChoice(label=__("Site"), queryset=TrialSite.objects.none())
+    label = forms.CharField(
+        label=__("Sending system"),
+        max_length=80,
+        help_text=__("Such as: PACS gateway of radiology. No names of people."),
+    )
+    ends_on = Day(label=__("Last day"), help_text=__("At most a year from today."))
+    reason = forms.CharField(label=__("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, sites: QuerySet[TrialSite], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("Any", self.fields["trial_site"]).queryset = sites
+
+
 class SiteForm(forms.Form):
     number = forms.CharField(label=__("Number in this trial"), max_length=10)
     code = forms.SlugField(
@@ -165,7 +187,9 @@ class SiteForm(forms.Form):
 
     def clean_ae_title(self) -> str:
         title: str = self.cleaned_data["ae_title"]
-        if title and TrialSite.objects.filter(ae_title=title).exists():
+        with widened("an AE title is one site's in all trials"):
+            is_taken = bool(title) and TrialSite.objects.filter(ae_title=title).exists()
+        if is_taken:
             raise forms.ValidationError(
                 _("Another site sends under this AE title already, so deliveries could not be told apart."),
                 code="taken",

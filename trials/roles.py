@@ -71,6 +71,7 @@ class Act(StrEnum):
     REQUEST_HANDLE = "request.handle"
     ERASURE_DECIDE = "erasure.decide"
     BREACH_HANDLE = "breach.handle"
+    SENDING_GRANT = "sending.grant"
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
@@ -115,6 +116,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBMISSION_ASSIGN: Reach.SITE,
         Act.SUBMISSION_DISCARD: Reach.SITE,
         Act.SCAN_VIEW: Reach.SITE,
+        Act.SENDING_GRANT: Reach.SITE,
         Act.IDENTITY_RECORD: Reach.SITE,
         Act.TRAIL_OWN: Reach.TRIAL,
         # Asks, or agrees to what another asks: never both.

@@ -68,12 +68,17 @@ WHERE NOT t.tgisinternal AND r.relnamespace = current_schema()::regnamespace
 UNION ALL
 SELECT p.proname, p.prosrc FROM pg_proc p
 WHERE p.proname LIKE 'corelab%' AND p.pronamespace = current_schema()::regnamespace
+UNION ALL
+SELECT r.relname || '.' || y.polname, concat_ws(' ', r.relrowsecurity, r.relforcerowsecurity, y.polcmd,
+  y.polpermissive, pg_get_expr(y.polqual, r.oid), pg_get_expr(y.polwithcheck, r.oid))
+FROM pg_policy y JOIN pg_class r ON r.oid = y.polrelid
+WHERE r.relnamespace = current_schema()::regnamespace
 """
 _SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 
 
 def installed() -> dict[str, str]:
-    """Return every trigger of the database by name with all that makes it up; a switched-off one says so."""
+    """Return every trigger and fence of the database by name with all that makes it up, switched-off ones too."""
     with connection.cursor() as cursor:
         cursor.execute(_POSTGRESQL if connection.vendor == "postgresql" else _SQLITE)
         rows: list[Any] = cursor.fetchall()

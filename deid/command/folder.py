@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import os
 import sys
@@ -11,14 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deid.certificate import certificate, cleaned_record, refused_record
 from deid.elements import Item, Source
-from deid.engine import clean_source, read_source
+from deid.engine import clean_source, read_file
 from deid.keyed import keyed_digest, map_uid
-from deid.model import Cleaned, Rejected, Rejection
+from deid.model import ClinicalTrial, Rejected, Rejection
 from deid.person import patient_id
 from deid.profile import Profile
-from deid.tables import table_edition
-from deid.version import engine_version
+from deid.reader import Memory
+from deid.result import Cleaned
+from deid.writer import write_file
 
 _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BAR = 30
@@ -36,12 +39,15 @@ class Run:
     subject: str = ""
     # Original identifiers are gathered only where a map was asked for.
     keeps_maps: bool = False
+    # What was done to each file is kept only where a certificate was asked for.
+    keeps_files: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    actions: dict[str, Counter[str]] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     uids: dict[str, str] = field(default_factory=dict)
     patients: dict[str, str] = field(default_factory=dict)
     _first_patient: str | None = None
+    _trial: ClinicalTrial | None = None
+    _memory: Memory = field(default_factory=Memory)
 
     def clean_all(self) -> None:
         """Clean every file of the source; what was refused is said on standard output, with its reason."""
@@ -51,22 +57,23 @@ class Run:
             _show_progress(number, len(paths))
 
     def _clean(self, path: Path) -> None:
-        data = path.read_bytes()
-        told: dict[str, Any] = {"source": str(path.relative_to(self.source)), "sha256_before": _sha256(data)}
+        name, before = str(path.relative_to(self.source)), ""
         try:
-            cleaned = self._cleaned(read_source(data))
+            with _opened(path) as original:
+                before = hashlib.file_digest(original, "sha256").hexdigest() if self.keeps_files else ""
+                cleaned = self._cleaned(read_file(original.fileno(), memory=self._memory))
+                self._keep(cleaned, name=name, before=before)
         except Rejected as refused:
             self.counts["refused"] += 1
-            told |= {"decision": "refused", "code": str(refused.code), "reason": refused.reason}
-            sys.stdout.write(f"rejected ({refused.code}): {told['source']}: {refused.reason}\n")
+            record = refused_record(before=before, code=str(refused.code), reason=refused.reason)
+            self.files.append({"source": name, **record})
+            sys.stdout.write(f"rejected ({refused.code}): {name}: {refused.reason}\n")
         else:
             self.counts["cleaned"] += 1
-            told |= self._keep(cleaned)
-        self.files.append(told)
 
     def _cleaned(self, source: Source) -> Cleaned:
         number = patient_id(source.item)
-        trial = self.profile.trial(subject_code=self._subject_of(number))
+        trial = self._trial_of(self._subject_of(number))
         cleaned = clean_source(source, key=self.key, trial=trial, policy=self.profile.policy)
         if self.keeps_maps:
             self.patients[number] = trial.subject_code
@@ -91,32 +98,21 @@ class Run:
             )
         return subject_code(self.key, number)
 
-    def _keep(self, cleaned: Cleaned) -> dict[str, Any]:
-        name = f"{cleaned.facts.sop_instance_uid}.dcm"
-        _write(self.destination / name, cleaned.data)
-        for tag, deeds in cleaned.by_tag.items():
-            self.actions.setdefault(tag, Counter()).update(deeds)
-        return {
-            "decision": "cleaned",
-            "output": name,
-            "sha256_after": _sha256(cleaned.data),
-            "method_codes": list(cleaned.method_codes),
-            "actions": {tag: dict(deeds) for tag, deeds in cleaned.by_tag.items()},
-        }
+    def _trial_of(self, subject: str) -> ClinicalTrial:
+        if self._trial is None or self._trial.subject_code != subject:
+            self._trial = self.profile.trial(subject_code=subject)
+        return self._trial
+
+    def _keep(self, cleaned: Cleaned, *, name: str, before: str) -> None:
+        output = f"{cleaned.sop_instance_uid}.dcm"
+        _write(self.destination / output, cleaned)
+        if self.keeps_files:
+            record = cleaned_record(cleaned, before=before, after=cleaned.sha256)
+            self.files.append({"source": name, "output": output, **record})
 
     def report(self) -> dict[str, Any]:
-        """Return the certificate of the run: what was executed and done, by file and in all, without any value."""
-        policy = self.profile.policy
-        return {
-            "engine": engine_version(),
-            "table": table_edition(),
-            "profile": {"name": policy.name, "version": policy.version, "options": sorted(policy.options)},
-            "policy_sha256": policy.digest,
-            "cleaned": self.counts["cleaned"],
-            "refused": self.counts["refused"],
-            "actions": {tag: dict(deeds) for tag, deeds in sorted(self.actions.items())},
-            "files": self.files,
-        }
+        """Return the certificate of the run, with the names that the files have here."""
+        return certificate(self.profile.policy, self.files)
 
 
 def subject_code(key: bytes, number: str) -> str:
@@ -148,14 +144,23 @@ def _uids(item: Item) -> Iterator[str]:
             yield from (part for part in (each.strip("\0 ") for each in text.split("\\")) if part)
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _opened(path: Path) -> io.FileIO:
+    """Open a file to read. Raises Rejected, so that one that cannot be read stops no other."""
+    try:
+        return io.FileIO(path)
+    except OSError:
+        raise Rejected(
+            Rejection.NOT_DICOM,
+            "The file could not be opened on this machine. It was not let through. "
+            "Please check who may read it, and run again.",
+        ) from None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, cleaned: Cleaned) -> None:
     """Write beside the target and rename, so that no half file is ever found under the final name."""
     partial = path.with_suffix(".part")
-    partial.write_bytes(data)
+    with io.FileIO(partial, "w") as file:
+        write_file(cleaned.parts, target=file.fileno())
     partial.replace(path)
 
 

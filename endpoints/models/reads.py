@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -33,6 +34,8 @@ class Assignment(models.Model):
         site="time_point__subject__trial_site",
         owner="reader",
     )
+
+    fence: ClassVar[Fence] = Fence(anchored=True)
 
     class Meta:
         ordering = ["case_code", "position"]

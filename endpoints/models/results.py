@@ -179,7 +179,9 @@ class EndpointResult(models.Model):
     input_sha256 = models.CharField(max_length=64)
     derived_at = models.DateTimeField()
 
-    road: ClassVar[Road] = Road(view=Act.RESULT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+    road: ClassVar[Road] = Road(
+        view=Act.RESULT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site", owner="reader"
+    )
 
     class Meta:
         ordering = ["subject_id", "-id"]

@@ -134,21 +134,22 @@ def _store(table: str, rows: list[tuple[int, bytes]]) -> int:
 
 _MAY_CONNECT = """
 SELECT rolname FROM pg_roles
-WHERE rolname = %s AND rolname <> current_user AND has_database_privilege(rolname, current_database(), 'CONNECT')
+WHERE rolname = ANY(%s) AND rolname <> current_user AND has_database_privilege(rolname, current_database(), 'CONNECT')
 """
 
 
 def _refuse_shared_database() -> None:
-    """Refuse a vault that the main database's role could open (P04); on SQLite the files' owner decides."""
+    """Refuse a vault that a role of the main database could open (P04); on SQLite the files' owner decides."""
     vault, main = settings.DATABASES[ALIAS], settings.DATABASES["default"]
     if "postgresql" not in vault["ENGINE"]:
         return
-    if "postgresql" in main["ENGINE"] and vault["USER"] == main["USER"]:
+    roles = {str(main.get("USER", "")), *settings.DATABASE_ROLES.values()}
+    if "postgresql" in main["ENGINE"] and vault["USER"] in roles:
         raise KeyRefused("The vault needs a database role of its own: the main database's must not be able to open it.")
     with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_MAY_CONNECT, [main.get("USER", "")])
+        cursor.execute(_MAY_CONNECT, [sorted(roles)])
         if cursor.fetchone():
             raise KeyRefused(
-                "The role of the main database may connect to the vault. Take that away: REVOKE CONNECT ON DATABASE … "
+                "A role of the main database may connect to the vault. Take that away: REVOKE CONNECT ON DATABASE … "
                 "FROM PUBLIC, then start again."
             )

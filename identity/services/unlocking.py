@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit import services as audit
 from audit.actor import Actor
-from audit.context import require_reason
+from audit.context import require_reason, widened
 from audit.meanings import Meaning
 from audit.selectors import signature_of
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing, still_stands
@@ -106,6 +106,7 @@ def find(*, by: Actor, pk: UUID) -> UnlockWindow:
     return window
 
 
+@widened("that a foreign window was tried is told of its subject, before it is refused")
 def subject_of(window: UnlockWindow) -> Subject:
     return Subject.objects.select_related("trial_site__trial", "trial_site__site").get(code=window.subject_code)
 

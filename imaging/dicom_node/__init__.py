@@ -12,6 +12,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
+from audit.context import acting
 from imaging.dicom_node import limits, tls
 from imaging.models import Submission
 from imaging.services import doors, submissions
@@ -35,7 +36,9 @@ class CorelabAE(AE):
         close_old_connections()
         try:
             caller = limits.asking_caller()
-            return (doors.known_ae_titles(caller) if caller else []) or [_NOBODY]
+            # The caller's thread knows of nobody who acts.
+            with acting(doors.node(ae_title="", request_id=uuid.uuid4().hex)):
+                return (doors.known_ae_titles(caller) if caller else []) or [_NOBODY]
         finally:
             connection.close()
 
@@ -78,13 +81,14 @@ class Reception:
 
         Where the delivery was closed or discarded meanwhile, this object and those after it begin a new one.
         """
-        try:
+        with acting(self.by):
+            try:
+                return self._take(data)
+            except ValidationError as refusal:
+                if self.submission is None or refusal.code != "wrong-state":
+                    raise
+            self.submission, self.count = None, 0
             return self._take(data)
-        except ValidationError as refusal:
-            if self.submission is None or refusal.code != "wrong-state":
-                raise
-        self.submission, self.count = None, 0
-        return self._take(data)
 
     def _take(self, data: bytes) -> int:
         submission = self._open()
@@ -103,7 +107,8 @@ class Reception:
 
     def close(self) -> None:
         if self.submission is not None:
-            submissions.close_association(by=self.by, submission=self.submission)
+            with acting(self.by):
+                submissions.close_association(by=self.by, submission=self.submission)
             self.submission = None
 
 

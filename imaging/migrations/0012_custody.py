@@ -6,15 +6,17 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 from audit.watching.operation import watched
+from trials.fences.operation import fenced
 
-_TRIAL = "instance__series__study__time_point__subject__trial_site__trial"
+_SITE = "instance__series__study__time_point__subject__trial_site"
+_TRIAL = f"{_SITE}__trial"
 
 
 class Migration(migrations.Migration):
 
     dependencies: ClassVar = [
-        ("imaging", "0007_quotas"),
-        ("trials", "0010_fenced"),
+        ("imaging", "0011_fenced_quotas"),
+        ("trials", "0012_tokens"),
     ]
 
     operations: ClassVar = [
@@ -86,4 +88,7 @@ class Migration(migrations.Migration):
         watched("imaging.Scrub", quiet=("cursor", "objects_read", "bytes_read", "changed", "missing", "orphans")),
         watched("imaging.Damage", trial=_TRIAL),
         watched("imaging.Conflict", trial=_TRIAL, reasoned=("state",)),
+        fenced("imaging.Door", trial="trial_site__trial", site="trial_site"),
+        fenced("imaging.Damage", trial=_TRIAL, site=_SITE, blinded=True),
+        fenced("imaging.Conflict", trial=_TRIAL, site=_SITE, blinded=True),
     ]

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -20,6 +21,8 @@ class Study(models.Model):
         trial="time_point__subject__trial_site__trial",
         site="time_point__subject__trial_site",
     )
+
+    fence: ClassVar[Fence] = Fence(anchored=True)
 
     class Meta:
         ordering = ["time_point_id", "id"]
@@ -41,6 +44,8 @@ class Series(models.Model):
         trial="study__time_point__subject__trial_site__trial",
         site="study__time_point__subject__trial_site",
     )
+
+    fence: ClassVar[Fence] = Fence(anchored=True)
 
     class Meta:
         ordering = ["study_id", "number", "id"]
@@ -69,6 +74,8 @@ class Instance(models.Model):
         trial="series__study__time_point__subject__trial_site__trial",
         site="series__study__time_point__subject__trial_site",
     )
+
+    fence: ClassVar[Fence] = Fence(anchored=True)
 
     watch: ClassVar[Watch] = Watch(digested=("facts",))
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -49,6 +50,8 @@ class Damage(models.Model):
         trial="instance__series__study__time_point__subject__trial_site__trial",
         site="instance__series__study__time_point__subject__trial_site",
     )
+    # A reader is told of no trouble with a case.
+    fence: ClassVar[Fence] = Fence(blinded=True)
 
     class Meta:
         ordering = ["-found_at", "id"]
@@ -83,6 +86,7 @@ class Conflict(models.Model):
         trial="instance__series__study__time_point__subject__trial_site__trial",
         site="instance__series__study__time_point__subject__trial_site",
     )
+    fence: ClassVar[Fence] = Fence(blinded=True)
 
     watch: ClassVar[Watch] = Watch(reasoned=("state",))
 

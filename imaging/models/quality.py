@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -31,6 +32,8 @@ class QCCheck(models.Model):
         trial="time_point__subject__trial_site__trial",
         site="time_point__subject__trial_site",
     )
+
+    fence: ClassVar[Fence] = Fence(blinded=True)
 
     class Meta:
         ordering = ["time_point_id", "id"]
@@ -60,6 +63,8 @@ class QCDecision(models.Model):
         site="time_point__subject__trial_site",
     )
 
+    fence: ClassVar[Fence] = Fence(blinded=True)
+
     class Meta:
         ordering = ["time_point_id", "-id"]
 
@@ -84,6 +89,8 @@ class Query(models.Model):
         trial="time_point__subject__trial_site__trial",
         site="time_point__subject__trial_site",
     )
+
+    fence: ClassVar[Fence] = Fence(blinded=True)
 
     class Meta:
         ordering = ["-opened_at"]

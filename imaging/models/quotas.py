@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -21,6 +22,8 @@ class Quota(models.Model):
     deliveries = models.PositiveIntegerField("deliveries under way", null=True, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.TRIAL_EDIT, trial="trial")
+
+    fence: ClassVar[Fence] = Fence(shared=True)
 
     watch: ClassVar[Watch] = Watch(reasoned=("size", "files", "deliveries"))
 

@@ -29,6 +29,7 @@ class Submission(models.Model):
     class Door(models.TextChoices):
         BROWSER = "browser", _("browser")
         DICOM = "dicom", _("DICOM")
+        WEB = "web", _("DICOMweb")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     trial_site = models.ForeignKey("trials.TrialSite", on_delete=models.PROTECT, related_name="submissions")

@@ -1,6 +1,5 @@
 """De-identifying a delivery inside the quarantine: cleaned bytes are sealed again until consent is asked anew."""
 
-import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
@@ -11,15 +10,18 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import DEFAULT_OPTIONS, Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
+from deid import ClinicalTrial, Option, Policy, Rejected, engine_version
+from deid.certificate import cleaned_record
 from imaging import fence, quarantine
+from imaging.fence import Fenced
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, road
 from imaging.services.asking import go_on
+from imaging.services.certifying import certify
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
-from trials.models import Charter, TimePoint
-from trials.selectors import approved_charter
+from trials.models import TimePoint
+from trials.selectors import approved_charter, policy_of
 
 CENTRE = "Corelab"
 State = IncomingFile.State
@@ -30,20 +32,27 @@ def clean(by: Actor, submission: Submission) -> None:
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
     key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    # A worker that died half way may have gone by rules, or an engine, that are not in force any more.
+    submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
+        state=State.RECEIVED
+    )
     for file in submission.files.filter(state=State.RECEIVED):
         _clean_one(file, key=key, policy=policy, context=context)
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
+        certify(by=by, submission=submission, policy=policy)
         raise ValidationError(_none_left(submission), code="nothing-clean")
     with transaction.atomic():
         road.move(submission, expected=Submission.State.OPENED, to=Submission.State.CLEANED)
         after = {
             "cleaned": cleaned,
             "refused": submission.files.filter(state=State.REFUSED).count(),
+            "profile": f"{policy.name} {policy.version}",
             "policy": policy.digest,
             "engine": engine_version(),
         }
+        certify(by=by, submission=submission, policy=policy)
         record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
 
 
@@ -51,12 +60,6 @@ def _time_point(submission: Submission) -> TimePoint:
     if submission.time_point is None:
         raise ValidationError(_("Nobody has named the subject of this delivery."), code="unassigned")
     return submission.time_point
-
-
-def policy_of(charter: Charter) -> Policy:
-    """Return what a charter allows beside the Basic Profile."""
-    retained = {Option.RETAIN_PATIENT_CHARACTERISTICS} if charter.retain_patient_characteristics else set()
-    return Policy(version=charter.version, options=DEFAULT_OPTIONS | retained)
 
 
 def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
@@ -77,27 +80,32 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
 
 def _clean_one(file: IncomingFile, *, key: bytes, policy: Policy, context: ClinicalTrial) -> None:
     try:
-        fenced = fence.clean(quarantine.read_whole(file), key=key, trial=context, policy=policy)
+        cleaned = fence.clean(quarantine.read_whole(file), key=key, trial=context, policy=policy)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return
     except QuarantineDamaged:
         intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
         return
-    cleaned = fenced.cleaned
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
-    file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
-    file.facts = _facts(cleaned, fenced.pixel_sha256)
+    file.cleaned_sha256 = cleaned.sha256
+    file.facts = _facts(cleaned, policy)
+    file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=cleaned.sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
         cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
     )
 
 
-def _facts(cleaned: Cleaned, pixel_sha256: str) -> dict[str, Any]:
+def _facts(cleaned: Fenced, policy: Policy) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
-    return facts | {"policy_digest": cleaned.policy_digest, "pixel_sha256": pixel_sha256}
+    return facts | {
+        "policy_digest": cleaned.policy_digest,
+        "profile": f"{policy.name} {policy.version}",
+        "has_true_dates": Option.RETAIN_FULL_DATES in policy.options,
+        "pixel_sha256": cleaned.pixel_sha256,
+    }
 
 
 def _none_left(submission: Submission) -> str:

@@ -1,4 +1,4 @@
-"""What the DICOM node needs of the domain: who may send, from where and by which certificate, and as whom it acts."""
+"""What the doors for machines need of the domain: who may send, from where and by which certificate, and as whom."""
 
 import ipaddress
 import re
@@ -25,7 +25,7 @@ from trials.roles import Act
 
 def sender(ae_title: str) -> TrialSite | None:
     """Return the open site of an open trial that sends under this AE title, if any."""
-    return _open_sites().select_related("trial").filter(ae_title=ae_title).first()
+    return _open_sites().exclude(ae_title="").select_related("trial").filter(ae_title=ae_title).first()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Caller:
 
 def known_ae_titles(caller: Caller) -> list[str]:
     """Return the names this caller may go by: those of open sites whose certificate and networks are the caller's."""
-    sites = _open_sites().select_related("dicom_door")
+    sites = _open_sites().exclude(ae_title="").select_related("dicom_door")
     return [site.ae_title for site in sites if _is_bound(getattr(site, "dicom_door", None), caller)]
 
 
@@ -93,13 +93,17 @@ def _network(told: str) -> str:
         raise ValidationError({"networks": refusal}) from None
 
 
+def is_open(trial_site: TrialSite) -> bool:
+    """Whether machines of this site may send now."""
+    return _open_sites().filter(pk=trial_site.pk).exists()
+
+
 def _open_sites() -> QuerySet[TrialSite]:
     """Sites that may send: some version of the consent form is approved for them, too (V02)."""
     is_live = Exists(
         ConsentFormApproval.objects.filter(trial_site=OuterRef("pk"), approved_on__lte=timezone.localdate())
     )
-    open_sites = TrialSite.objects.filter(is_live, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
-    return open_sites.exclude(ae_title="")
+    return TrialSite.objects.filter(is_live, state=TrialSite.State.OPEN, trial__state=Trial.State.OPEN)
 
 
 def node(*, ae_title: str, request_id: str) -> Actor:

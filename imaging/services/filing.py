@@ -140,7 +140,8 @@ def _enter(submission: Submission, time_point: TimePoint, incoming: IncomingFile
         sha256=incoming.cleaned_sha256,
         received_sha256=incoming.sha256,
         size=size,
-        facts=facts,
+        # What was done to it stands in the certificate of its delivery.
+        facts={name: value for name, value in facts.items() if name != "cleaning"},
         engine_version=engine_version(),
         policy_digest=facts["policy_digest"],
     )
@@ -159,7 +160,7 @@ def _meet(known: Instance, time_point: TimePoint, incoming: IncomingFile) -> Non
 
 def _acquired_on(subject: Subject, incoming: IncomingFile) -> dt.date:
     """Return the true day of the image; where it has none, the first of all days: the investigator's word counts."""
-    day = study_day(subject, str(incoming.facts["study_date"] or ""))
+    day = study_day(subject, incoming.facts)
     return dt.date.min if day is None else subject.day_zero + dt.timedelta(days=day)
 
 
@@ -188,18 +189,19 @@ def _study(time_point: TimePoint, facts: dict[str, Any]) -> Study | None:
         uid=str(facts["study_instance_uid"]),
         defaults={
             "time_point": time_point,
-            "study_day": study_day(time_point.subject, str(facts["study_date"] or "")),
+            "study_day": study_day(time_point.subject, facts),
         },
     )
     return study if study.time_point_id == time_point.pk else None
 
 
-def study_day(subject: Subject, shifted: str) -> int | None:
-    """Return true days from the subject's day zero to the scan, from the shifted date; None where there is no date."""
-    if not shifted:
+def study_day(subject: Subject, facts: dict[str, Any]) -> int | None:
+    """Return true days from the subject's day zero to the scan, from its date as filed; None where there is none."""
+    if not facts["study_date"]:
         return None
-    moved = shift_days(trial_key(subject.trial_site.trial), subject.code)
-    return (dt.date.fromisoformat(shifted) - dt.timedelta(days=moved) - subject.day_zero).days
+    is_moved = not facts.get("has_true_dates", False)
+    moved = shift_days(trial_key(subject.trial_site.trial), subject.code) if is_moved else 0
+    return (dt.date.fromisoformat(facts["study_date"]) - dt.timedelta(days=moved) - subject.day_zero).days
 
 
 def _series(study: Study | None, facts: dict[str, Any]) -> Series | None:

@@ -13,10 +13,13 @@ from audit.services import record
 from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors, filing, road, submissions
+from trials.services import tokens
 
 State = Submission.State
 # A sender that says nothing for so long has died, or its node has.
 SILENT_DICOM = dt.timedelta(minutes=15)
+# A sender over DICOMweb that says nothing for so long has sent all of it, as far as anybody can tell.
+SILENT_WEB = dt.timedelta(seconds=90)
 # A browser may come back after a night or a weekend and go on.
 SILENT_BROWSER = dt.timedelta(days=4)
 # Halves of a write in progress are younger.
@@ -29,6 +32,8 @@ def close_silent() -> None:
     now = timezone.now()
     for submission in receiving.filter(door=Submission.Door.DICOM, active_at__lt=now - SILENT_DICOM):
         _quietly(_hand_over, submission)
+    for submission in receiving.filter(door=Submission.Door.WEB, active_at__lt=now - SILENT_WEB):
+        _quietly(_end_sending, submission)
     for submission in receiving.filter(door=Submission.Door.BROWSER, active_at__lt=now - SILENT_BROWSER):
         _quietly(_discard, submission)
 
@@ -44,6 +49,12 @@ def _quietly(act: Callable[[Submission], None], submission: Submission) -> None:
 def _hand_over(submission: Submission) -> None:
     by = doors.node(ae_title=submission.trial_site.ae_title, request_id=f"delivery-{submission.pk}")
     submissions.close_association(by=by, submission=submission)
+
+
+def _end_sending(submission: Submission) -> None:
+    by = tokens.actor_of(submission.stow.token, request_id=f"delivery-{submission.pk}")
+    with acting(by):
+        submissions.close_association(by=by, submission=submission)
 
 
 @transaction.atomic

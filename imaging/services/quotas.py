@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from audit import selectors
 from audit.actor import OPERATOR, Actor
-from audit.context import acting, because, require_reason
+from audit.context import acting, because, require_reason, widened
 from audit.services import canonical, record
 from imaging.models import Quota, Submission
 from imaging.services.road import WORKING
@@ -92,7 +92,8 @@ def _used(trial: Trial, mine: Mapping[Share, Q]) -> dict[Share, Room]:
         asked[f"{share}_size"] = Sum("bytes_received", filter=kept)
         asked[f"{share}_files"] = Sum("files_received", filter=kept)
         asked[f"{share}_deliveries"] = Count("pk", filter=which & Q(state__in=UNDER_WAY))
-    told = Submission.objects.filter(trial_site__trial=trial).aggregate(**asked)
+    with widened("the room of a trial is taken by all its sites"):
+        told = Submission.objects.filter(trial_site__trial=trial).aggregate(**asked)
     return {share: Room(**{each.name: told[f"{share}_{each.name}"] or 0 for each in fields(Room)}) for share in mine}
 
 

@@ -53,7 +53,7 @@ def start(*, by: Actor, time_point: TimePoint, size: int = 0, files: int = 0) ->
 @transaction.atomic
 def _start(by: Actor, time_point: TimePoint, site: TrialSite) -> Submission:
     refuse_closed(time_point)
-    submission = _open(by=by, trial_site=site, time_point=time_point, door=Submission.Door.BROWSER)
+    submission = begin(by=by, trial_site=site, time_point=time_point, door=Submission.Door.BROWSER)
     record(
         by=by,
         act="delivery.started",
@@ -76,7 +76,7 @@ def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
 
 @transaction.atomic
 def _start_unassigned(by: Actor, trial_site: TrialSite) -> Submission:
-    submission = _open(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
+    submission = begin(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
     record(
         by=by,
         act="delivery.started",
@@ -87,7 +87,7 @@ def _start_unassigned(by: Actor, trial_site: TrialSite) -> Submission:
     return submission
 
 
-def _open(*, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, door: Submission.Door) -> Submission:
+def begin(*, by: Actor, trial_site: TrialSite, time_point: TimePoint | None, door: Submission.Door) -> Submission:
     return Submission.objects.create(
         trial_site=trial_site,
         time_point=time_point,
@@ -275,12 +275,12 @@ def cut(*, number: int, data: bytes) -> list[Piece]:
 
 @transaction.atomic
 def close_association(*, by: Actor, submission: Submission) -> Submission:
-    """End a DICOM delivery when its association ended, whole or not; what was acknowledged is all there."""
+    """End a machine's delivery when its line ended or fell silent; what was acknowledged is all there."""
     admit(by)
     submission = road.lock(submission)
     if not submission.files.exists():
         return _close(by, submission, State.DISCARDED)
-    return _close(by, submission, State.UNASSIGNED)
+    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
 
 
 def _close(by: Actor, submission: Submission, to: Submission.State) -> Submission:

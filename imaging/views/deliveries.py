@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
-from imaging.models import Submission
+from imaging.models import CleaningCertificate, Submission
 from imaging.selectors import submissions_of
 from imaging.services import conflicts, desk, submissions
 from imaging.views import custody
@@ -100,6 +100,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "delivery": delivery,
         "trial": delivery.trial_site.trial,
         "progress": told,
+        "is_certified": CleaningCertificate.objects.filter(submission=delivery).exists(),
         "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
         "has_conflicts": conflicts.open_conflicts().filter(file__submission=delivery).exists(),
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
@@ -137,6 +138,15 @@ def submission_receipt(request: ActorRequest, pk: UUID) -> HttpResponse:
         "receipt": progress.receipt(delivery),
     }
     return render(request, "submission_receipt.html", context)
+
+
+@require_GET
+def submission_certificate(request: ActorRequest, pk: UUID) -> HttpResponse:
+    """What de-identification did to the delivery, to be read."""
+    delivery = _delivery(request, pk)
+    made = get_object_or_404(CleaningCertificate, submission=delivery)
+    context = {"delivery": delivery, "trial": delivery.trial_site.trial, "told": progress.certificate(made)}
+    return render(request, "submission_certificate.html", context)
 
 
 @require_POST

@@ -63,7 +63,8 @@ def note(*, by: Actor, breach: Breach, kind: BreachEntry.Kind, happened_at: dt.d
     `not-told` where it would close a file whose authority was neither told nor left out for a reason.
     """
     by = access.require(by, Act.BREACH_HANDLE, breach)
-    Breach.objects.select_for_update(no_key=True).get(pk=breach.pk)
+    # The trial's row: that of a breach is evidence, which the application's role may not even lock.
+    Trial.objects.select_for_update(no_key=True).get(pk=breach.trial_id)
     if not text.strip():
         raise ValidationError(_("Say what was done. Nothing was recorded."), code="no-text")
     _refuse_future(happened_at)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
+from audit.context import widened
 from reports.models import Report
 from reports.services import read as contents_of
 from trials.agreement import Level
@@ -24,12 +25,14 @@ class Recipient:
     on: dt.date
 
 
+@widened("who received something is told to whoever takes consent back")
 def earlier_recipients(subject: Subject) -> tuple[Recipient, ...]:
     """Return everyone to whom the ledger says that something of the subject went, oldest first."""
     lines = recipients_of(subject).order_by("at", "pk")
     return tuple(Recipient(name=line.recipient, what=line.what, on=line.at.date()) for line in lines)
 
 
+@widened("who received something is told to whoever takes consent back")
 def reports_about(subject: Subject) -> list[Report]:
     """Return the reports that tell something of the subject, oldest first."""
     reports = subject.trial_site.trial.reports.select_related("trial")

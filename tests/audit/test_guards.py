@@ -17,7 +17,8 @@ from tests.signing import approve, lock, release
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.services import charters
 
-pytestmark = pytest.mark.django_db
+# Grants refuse the application before any guard is asked; this file is about what guards refuse even the owner.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("owner")]
 
 # Each with the rows it would change; whatever state they are in decides.
 UPDATES = {

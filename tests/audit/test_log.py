@@ -41,7 +41,7 @@ def test_every_step_of_founding_a_trial_left_an_event_with_actor_role_and_reques
         "DELETE FROM trials_consent",
     ],
 )
-def test_the_database_refuses_to_change_evidence(cast: Cast, sql: str) -> None:
+def test_the_database_refuses_to_change_evidence(cast: Cast, owner: None, sql: str) -> None:
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
     assert AuditEvent.objects.exists()

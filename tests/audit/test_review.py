@@ -22,6 +22,7 @@ from config.reviews import _scope
 from endpoints.models import Measurement
 from tests.cast import TODAY, Cast, actor_for
 from tests.endpoints.desk import name, opened, say
+from tests.roles import become_owner
 from tests.signing import lock
 from trials.models import Charter, ScheduledTimePoint, Site, User
 from trials.services import charters, trail
@@ -143,6 +144,7 @@ def test_an_event_is_in_a_mass_where_any_minute_around_it_holds_many(seconds: li
 
 
 def _tamper(*tables: str) -> None:
+    become_owner()
     with connection.cursor() as cursor:
         for table in tables:
             guards.thaw(cursor.execute, vendor=connection.vendor, table=table)
@@ -250,6 +252,7 @@ def test_only_who_may_see_the_trail_reviews_it(cast: Cast) -> None:
 @pytest.mark.req("R-HIS-09")
 def test_a_recorded_review_cannot_be_rewritten(cast: Cast) -> None:
     say_reviewed(cast, cast.monitor)
+    become_owner()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         Review.objects.update(verdict="clean")
 

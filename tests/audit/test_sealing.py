@@ -27,6 +27,7 @@ from audit.watching import operation
 from audit.watching.expected import tables
 from tests.authority import TimeStampAuthority, clock_fixture, clock_url_fixture
 from tests.cast import Cast, actor_for
+from tests.roles import become_owner
 
 __all__ = ["clock_fixture", "clock_url_fixture"]
 
@@ -55,6 +56,7 @@ def run(sql: str, *values: Any) -> None:
 
 def lift() -> None:
     """What only the owner of the database can do."""
+    become_owner()
     with connection.cursor() as cursor:
         guards.unguard_trail(cursor.execute, vendor=connection.vendor)
         guards.remove(cursor.execute, vendor=connection.vendor, table="audit_checkpoint")
@@ -188,6 +190,7 @@ def test_each_attack_on_the_stored_log_is_found(sealed: Cast, tmp_path: Path, at
 
 @pytest.mark.req("R-AUD-03")
 def test_a_dropped_trigger_is_found(sealed: Cast, tmp_path: Path) -> None:
+    become_owner()
     with connection.cursor() as cursor:
         operation.remove(cursor.execute, vendor=connection.vendor, table="trials_subject")
     assert found_by_both(tmp_path / "export")
@@ -197,6 +200,7 @@ def test_a_dropped_trigger_is_found(sealed: Cast, tmp_path: Path) -> None:
 
 @pytest.mark.req("R-AUD-03")
 def test_a_row_forged_behind_the_triggers_is_found_by_replay(sealed: Cast, tmp_path: Path) -> None:
+    become_owner()
     table = next(table for table in tables() if table.label == "trials.Subject")
     with connection.cursor() as cursor:
         operation.remove(cursor.execute, vendor=connection.vendor, table=table.name)
@@ -210,6 +214,7 @@ def test_a_row_forged_behind_the_triggers_is_found_by_replay(sealed: Cast, tmp_p
 def test_a_row_written_in_the_replica_role_is_found_by_replay(sealed: Cast, tmp_path: Path) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("the replica role is PostgreSQL's")
+    become_owner()
     with connection.cursor() as cursor:
         cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
         if not cursor.fetchone()[0]:

@@ -121,7 +121,7 @@ def test_a_rejected_paper_is_invalid_until_a_new_one_is_signed(cast: Cast) -> No
 
 
 @pytest.mark.req("R-CONS-01")
-def test_rows_of_consent_are_added_and_never_changed(cast: Cast) -> None:
+def test_rows_of_consent_are_added_and_never_changed(cast: Cast, owner: None) -> None:
     for attempt in (
         lambda: Consent.objects.update(kind=Consent.Kind.CONFIRMED),
         lambda: connection.cursor().execute("DELETE FROM trials_consent"),

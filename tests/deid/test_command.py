@@ -110,7 +110,7 @@ def test_the_report_tells_what_was_done_to_each_file_and_no_value(folder: Path) 
     )
     kept = next(each for each in report["files"] if each["decision"] == "cleaned")
     assert kept["sha256_after"] == hashlib.sha256((folder / "out" / kept["output"]).read_bytes()).hexdigest()
-    assert kept["actions"]["(0010,0010)"]
+    assert report["patterns"][kept["pattern"]]["(0010,0010)"]
     assert next(each for each in report["files"] if each["decision"] == "refused")["code"] == "not-dicom"
     assert str(first.PatientName) not in text
     assert first.SOPInstanceUID not in text

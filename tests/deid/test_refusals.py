@@ -1,6 +1,5 @@
 """Fail closed: what cannot be cleaned with certainty is turned away with a sentence, and nothing else happens."""
 
-import random
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydicom.sequence import Sequence
 
 import deid
 from deid.elements import Element
-from deid.residue import Suspects, require_no_residue
+from deid.residue import Suspects, require_no_residue, traces_of
 from tests.deid import builders, planting
 
 SECONDARY_CAPTURE, ULTRASOUND = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.6.1"
@@ -116,35 +115,6 @@ def test_no_shared_real_scan_is_refused(key: bytes, trial: deid.ClinicalTrial) -
 
 
 @pytest.mark.req("R-DEID-15")
-def test_mutated_files_are_cleaned_or_refused_without_hanging_and_nothing_else_escapes(
-    key: bytes, trial: deid.ClinicalTrial
-) -> None:
-    rng = random.Random(20261121)  # noqa: S311  a fixed corpus, not a secret
-    names = ("CT_small.dcm", "MR_small_RLE.dcm", "rtplan.dcm", "test-SR.dcm", "MR_small_jp2klossless.dcm",
-             "nested_priv_SQ.dcm", "MR_small_bigendian.dcm", "liver_1frame.dcm", "image_dfl.dcm")  # fmt: skip
-    seeds = [builders.kilobytes_of(name) for name in names]
-    verdicts = set()
-    for _ in range(300):
-        mutated = _mutate(bytearray(rng.choice(seeds)), rng)
-        started = time.perf_counter()
-        verdicts.add(_verdict(mutated, key, trial))
-        assert time.perf_counter() - started < HANG_SECONDS
-    assert {"clean", "malformed"} <= verdicts
-
-
-def _mutate(data: bytearray, rng: random.Random) -> bytes:
-    head = min(len(data), 6_000)
-    for _ in range(rng.randint(1, 12)):
-        data[rng.randrange(128, head)] = rng.choice((0, 0xFF, 0x7F, 0x41, rng.randrange(256)))
-    if rng.random() < 0.3:
-        del data[rng.randrange(132, len(data)) :]
-    if rng.random() < 0.2:
-        spot = rng.randrange(132, head)
-        data[spot:spot] = rng.randbytes(rng.randint(1, 40))
-    return bytes(data)
-
-
-@pytest.mark.req("R-DEID-15")
 def test_endless_nesting_and_endless_lists_are_refused(key: bytes, trial: deid.ClinicalTrial) -> None:
     head = planting.encode(builders.ct())[:800]
     opening = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
@@ -190,12 +160,12 @@ def test_a_refusal_never_quotes_the_file(
 def test_a_removed_value_found_in_the_output_stops_the_file(removed: bytes, left: bytes, *, is_hit: bool) -> None:
     suspects = Suspects()
     suspects.add(Element(0x00100010, "PN", removed), vr="PN")
-    item = {0x00080070: Element(0x00080070, "LO", left)}
+    traces = [traces_of(Element(0x00080070, "LO", left))]
     if not is_hit:
-        require_no_residue(item, header=b"", suspects=suspects, own="")
+        require_no_residue([suspects], traces=traces, header=b"", own=[])
         return
     with pytest.raises(deid.Rejected) as refusal:
-        require_no_residue(item, header=b"", suspects=suspects, own="")
+        require_no_residue([suspects], traces=traces, header=b"", own=[])
     assert refusal.value.code == deid.Rejection.RESIDUE
 
 
@@ -216,8 +186,8 @@ def test_a_removed_value_found_in_raw_bytes_or_in_utf_16_stops_the_file() -> Non
     suspects.add(Element(0x00104000, "LT", b"Quentin Zuccarello"), vr="LT")
     for header in (b"...QUENTIN ZUCCARELLO...", "xx quentin zuccarello".encode("utf-16-le")):
         with pytest.raises(deid.Rejected):
-            require_no_residue({}, header=header, suspects=suspects, own="")
-    require_no_residue({}, header=b"Quentin Zuccarello", suspects=suspects, own="Quentin Zuccarello trial")
+            require_no_residue([suspects], traces=[], header=header, own=[])
+    require_no_residue([suspects], traces=[], header=b"Quentin Zuccarello", own=["Quentin Zuccarello trial"])
 
 
 @pytest.mark.req("R-DEID-11")

@@ -396,7 +396,7 @@ def test_files_are_handed_out_under_names_of_ours(sent: Sent) -> None:
     named = re.compile(rb"filename=\\?\"?([^\"'\\]+)")
     names = {name for pages in sent.pages.values() for page in pages.values() for name in named.findall(page[:3000])}
     assert names
-    ours = re.compile(rb"NORDA-(?:report-\d+|audit)\.(?:pdf|json|csv|jsonl)|corelab-root\.pem")
+    ours = re.compile(rb"NORDA-(?:report-\d+|profile-\d+|audit)\.(?:pdf|json|csv|jsonl)|corelab-root\.pem")
     assert {name for name in names if not ours.fullmatch(name)} == set()
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -23,23 +25,48 @@ from tests.flows.test_running import send_zip
 from tests.imaging.scans import PLANTED, ct_series
 from tests.postgresql import URL, is_there
 from tests.reports.sealed import told_by_pdfsig
-from tests.services import lacking
-from tests.stack import Session, Stack, start, stop, wait_until
+from tests.services import lacking, need_program
+from tests.stack import ROOT, Session, Stack, environment_of, start, stop, wait_until
 
 REDIS_HOST = "127.0.0.1"
 REDIS_PORT = 6379
 
 
+PARTS = {"app": "", "owner": "OWNER_", "sealer": "SEALER_", "inspector": "INSPECTOR_"}
+
+
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """The address of a fresh database, dropped afterwards."""
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The addresses of a fresh database by variable, each by a role of its own; all is dropped afterwards."""
     if not is_there():
         lacking("PostgreSQL does not answer: apt-get install postgresql, role corelab with CREATEDB (docs: testing)")
-    name = f"corelab_{uuid.uuid4().hex}"
+    name = f"corelab_{uuid.uuid4().hex[:12]}"
+    place = urlsplit(URL)
+    urls = {
+        f"CORELAB_DATABASE_{variable}URL": place._replace(
+            path=f"/{name}", netloc=f"{name}_{part}:{uuid.uuid4().hex}@{place.hostname}:{place.port or 5432}"
+        ).geturl()
+        for part, variable in PARTS.items()
+    }
     with psycopg.connect(URL, autocommit=True) as connection:
+        told = connection.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
+        if told.fetchone() != (True,):
+            lacking("the role of the tests may not create roles: ALTER ROLE corelab CREATEROLE")
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield urlsplit(URL)._replace(path=f"/{name}").geturl()
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        try:
+            _make_roles(tmp_path_factory.mktemp("roles"), urls, place._replace(path=f"/{name}").geturl())
+            yield urls
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            for part in PARTS:
+                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_{part}")))
+
+
+def _make_roles(home: Path, urls: dict[str, str], admin: str) -> None:
+    environment = environment_of(home, **urls, CORELAB_DATABASE_ADMIN_URL=admin)
+    command = [sys.executable, "manage.py", "database_roles"]
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +120,16 @@ def overheard(broker: str) -> Overheard:
 
 
 @pytest.fixture(scope="module")
-def site(database: str, broker: str, overheard: Overheard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def site(
+    database: dict[str, str], broker: str, overheard: Overheard, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("production")
     running = start(
         home,
         "--no-demo",
         password=PASSWORD,
-        CORELAB_DATABASE_URL=database,
         CORELAB_BROKER_URL=broker,
+        **database,
     )
     try:
         small.seed(running)
@@ -194,13 +223,95 @@ def test_the_evidence_of_the_production_profile_holds(site: Stack) -> None:
     assert not [planted for planted in PLANTED if planted in kept]
 
 
+def _refusal(url: str, statement: str) -> str:
+    with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+        connection.execute(statement)
+    return str(refused.value)
+
+
+def _count(url: str, table: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert row
+    return int(row[0])
+
+
+@pytest.mark.req("R-RLS-11")
+def test_no_role_that_serves_has_any_power_and_none_sees_a_row_unasked(site: Stack, database: dict[str, str]) -> None:
+    urls = {part: database[f"CORELAB_DATABASE_{variable}URL"] for part, variable in PARTS.items()}
+    for part, url in urls.items():
+        with psycopg.connect(url) as connection:
+            told = (
+                "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb FROM pg_roles "
+                "WHERE rolname = current_user"
+            )
+            assert connection.execute(told).fetchone() == (False,), part
+        if part != "sealer":
+            assert _count(url, "trials_subject") == 0, part
+    for statement in (
+        "TRUNCATE trials_subject CASCADE",
+        "CREATE TABLE mine ()",
+        "DROP POLICY corelab_fence ON trials_trial",
+    ):
+        for part in ("app", "sealer", "inspector"):
+            assert re.search("permission denied|must be owner", _refusal(urls[part], statement))
+    assert "permission denied" in _refusal(urls["app"], "DELETE FROM audit_auditevent")
+    assert "permission denied" in _refusal(urls["app"], "INSERT INTO audit_checkpoint DEFAULT VALUES")
+    assert "permission denied" in _refusal(urls["inspector"], "SELECT password FROM trials_user")
+
+
+@pytest.mark.req("R-RLS-11")
+def test_each_process_that_serves_knows_the_password_of_its_own_role_alone(
+    site: Stack, database: dict[str, str]
+) -> None:
+    for word, own in (
+        ("serve", {"app"}),
+        ("celery", {"app"}),
+        ("dicom_node", {"app"}),
+        ("seal_audit", {"app", "sealer"}),
+    ):
+        (process, *_more) = site.children(word)
+        environment = Path(f"/proc/{process}/environ").read_bytes()
+        known = {
+            part
+            for part, variable in PARTS.items()
+            if (urlsplit(database[f"CORELAB_DATABASE_{variable}URL"]).password or "").encode() in environment
+        }
+        assert known == own
+
+
+@pytest.mark.req("R-RLS-09")
+def test_nothing_starts_where_the_owner_would_serve(site: Stack, database: dict[str, str], tmp_path: Path) -> None:
+    owner = database["CORELAB_DATABASE_OWNER_URL"]
+    environment = environment_of(tmp_path, CORELAB_DATABASE_URL=owner, CORELAB_DATABASE_OWNER_URL=owner)
+    command = [sys.executable, "manage.py", "dumpdata", "trials.site"]
+    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert "owns the tables: neither fences nor guards hold it. Nothing was started." in told.stderr
+
+
+@pytest.mark.req("R-RLS-11")
+def test_a_dump_for_a_backup_holds_every_row(site: Stack, database: dict[str, str]) -> None:
+    dump = need_program("pg_dump", "postgresql-client")
+    command = [dump, "--enable-row-security", "--table=trials_subject", "--data-only"]
+    environment = os.environ | {"PGOPTIONS": "-c corelab.machine=backup"}
+    told = subprocess.run(
+        [*command, database["CORELAB_DATABASE_OWNER_URL"]], env=environment, capture_output=True, text=True, check=True
+    )
+    kept = site.manage("dumpdata", "trials.subject").stdout
+    codes = re.findall(r'"code": "([^"]+)"', kept)
+    assert codes
+    assert all(code in told.stdout for code in codes)
+
+
 @pytest.mark.req("R-SEC-12", "R-SEC-13")
 def test_nothing_that_was_planted_or_that_opens_the_database_passed_the_broker(
-    site: Stack, database: str, overheard: Overheard, broker: str
+    site: Stack, database: dict[str, str], overheard: Overheard, broker: str
 ) -> None:
     assert [said for said in overheard.said if b"imaging.tasks.advance" in said], "jobs were overheard"
     assert overheard.found() == set()
-    assert not [said for said in overheard.said if database.encode() in said]
+    passwords = [str(urlsplit(url).password).encode() for url in database.values()]
+    assert not [said for said in overheard.said if any(password in said for password in passwords)]
     body = base64.b64encode(json.dumps([["id", PLANTED[0]], {}, None]).encode()).decode()
     line = redis.Redis(REDIS_HOST, REDIS_PORT, overheard.number)
     line.set("canary", json.dumps({"body": body}))
@@ -209,11 +320,11 @@ def test_nothing_that_was_planted_or_that_opens_the_database_passed_the_broker(
 
 
 @pytest.mark.req("R-SEC-16")
-def test_the_address_of_the_database_stands_in_no_command_line(site: Stack, database: str) -> None:
-    password = str(urlsplit(database).password)
+def test_the_address_of_the_database_stands_in_no_command_line(site: Stack, database: dict[str, str]) -> None:
+    passwords = [str(urlsplit(url).password) for url in database.values()]
     words = [Path(f"/proc/{process}/cmdline").read_bytes() for process in site.children("")]
     assert len(words) > 5
-    assert not [line for line in words if f":{password}@".encode() in line]
+    assert not [line for line in words if any(f":{password}@".encode() in line for password in passwords)]
 
 
 @pytest.mark.req("R-FLOW-02")

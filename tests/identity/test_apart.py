@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -208,6 +208,7 @@ def test_the_main_databases_role_cannot_connect_to_the_vault(roles: None, monkey
 
     class Asked:
         DATABASES = {ALIAS: own, "default": main}
+        DATABASE_ROLES: ClassVar[dict[str, str]] = {}
 
     monkeypatch.setattr(keys, "settings", Asked)
     vault = connections.create_connection(ALIAS)
@@ -222,6 +223,10 @@ def test_the_main_databases_role_cannot_connect_to_the_vault(roles: None, monkey
         with pytest.raises(keyring.KeyRefused, match="role of its own"):
             keys._refuse_shared_database()
         main["USER"] = _MAIN
+        Asked.DATABASE_ROLES = {"sealer": _VAULT}
+        with pytest.raises(keyring.KeyRefused, match="role of its own"):
+            keys._refuse_shared_database()
+        Asked.DATABASE_ROLES = {"owner": _MAIN}
         superuser(f"REVOKE CONNECT ON DATABASE {_VAULT} FROM PUBLIC;")
         keys._refuse_shared_database()
         with pytest.raises(psycopg.OperationalError, match="permission denied"):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from audit.context import acting
 from audit.models import AuditEvent
 from identity import services
 from identity.models import Identity, SubjectKey, UnlockWindow
@@ -31,7 +32,8 @@ def shred(subject: Subject, **other: Any) -> services.Shredded:
         "trial_code": "TUNDRA",
         "reason": "she asked for it",
     }
-    return services.shred(**(told | other))
+    with acting(told["by"]):
+        return services.shred(**(told | other))
 
 
 @TWO

@@ -19,6 +19,7 @@ from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, ct_slice, drive, send, to_bytes
 from trials.keys import trial_key
 from trials.models import TimePoint
+from trials.selectors import policy_of
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +36,7 @@ def test_a_series_is_received_cleaned_filed_and_checked(cast: Cast, filed: Submi
         "delivery.started",
         "delivery.received",
         "delivery.opened",
+        "delivery.certified",
         "delivery.deidentified",
         "images.filed",
         "scan.filed",
@@ -162,7 +164,7 @@ def test_a_stage_that_died_half_way_goes_on_without_losing_or_doubling(cast: Cas
         cleaning._clean_one(
             file,
             key=trial_key(trial),
-            policy=cleaning.policy_of(cast.charter),
+            policy=policy_of(cast.charter),
             context=cleaning.clinical_trial(baseline_of(cast)),
         )
     Submission.objects.filter(pk=submission.pk).update(leased_until=None)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 
 import pytest
@@ -9,7 +10,7 @@ from pydicom import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, generate_uid
 
 from imaging import progress, quarantine
-from imaging.models import IncomingFile, Instance, Submission
+from imaging.models import CleaningCertificate, IncomingFile, Instance, Submission
 from tests.cast import Cast
 from tests.imaging.scans import baseline_of, ct_series, drive, send, to_bytes
 
@@ -61,6 +62,8 @@ def test_a_dicomdir_of_a_folder_is_laid_aside_and_nothing_it_names_is_looked_for
     done = drive(send(cast.alba, baseline_of(cast), [file_set_directory(), *ct_series(4)]))
     assert (done.state, bytes(done.wrapped_key)) == (Submission.State.CHECKED, b"")
     assert done.files.get(number=0).state == State.DISCARDED
+    certified = json.loads(CleaningCertificate.objects.get(submission=done).contents)
+    assert (certified["cleaned"], certified["refused"]) == (4, 0)
     alone = drive(send(cast.alba, cast.subject_a.time_points.get(scheduled__code="FU1"), [file_set_directory()]))
     assert alone.state == Submission.State.QUARANTINED
     assert "no image" in alone.refusal

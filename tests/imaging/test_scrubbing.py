@@ -173,6 +173,8 @@ def test_a_damaged_image_is_shown_to_nobody_and_flagged_where_people_look(cast: 
     refused = client.get(f"/series/{series}/frames/2.png")
     assert (refused.status_code, refused["content-type"]) == (410, "text/plain; charset=utf-8")
     assert client.get(f"/series/{series}/frames/1.png").status_code == 200
+    web = f"/trials/{cast.trial.code}/dicomweb/studies/{hit.series.study.uid}/series/{hit.series.uid}/instances"
+    assert client.get(f"{web}/{hit.uid}/rendered").status_code == client.get(f"{web}/{hit.uid}").status_code == 410
     assert "1 image of this series is damaged" in client.get(f"/series/{series}/").content.decode()
     trial = cast.trial.code
     assert f"/trials/{trial}/archive/" in client.get(f"/trials/{trial}/deliveries/").content.decode()

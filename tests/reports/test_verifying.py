@@ -37,6 +37,7 @@ from reports.services import build, read
 from reports.verifying import Verification, verify
 from tests.cast import TODAY, Cast, actor_for
 from tests.people import STAGE
+from tests.roles import become_owner
 from tests.signing import release
 from tests.tampering import change_frozen
 from trials.models import User
@@ -229,6 +230,7 @@ def test_a_missing_or_broken_extract_gets_a_sentence(cast: Cast, released: Repor
 
 
 def lift() -> None:
+    become_owner()
     with connection.cursor() as cursor:
         guards.unguard_trail(cursor.execute, vendor=connection.vendor)
         guards.remove(cursor.execute, vendor=connection.vendor, table="audit_checkpoint")

@@ -16,6 +16,7 @@ from audit.selectors import signatures
 from audit.signing import SignatureRefused
 from tests.cast import TODAY, Cast, actor_for
 from tests.people import STAGE
+from tests.roles import become_owner
 from tests.signing import prove
 from tests.signpage import sign
 from trials import access
@@ -130,6 +131,7 @@ def test_only_an_administrator_reviews_and_a_signed_review_is_evidence(cast: Cas
         with pytest.raises(PermissionDenied):
             access_reviews.offer_review(by=actor_for(who), trial=cast.trial, decisions=decisions(cast))
     made = review(cast, decisions(cast))
+    become_owner()
     for change in (lambda: AccessReview.objects.update(kept=0), made.delete):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             change()

@@ -3,10 +3,12 @@ from trials.models.consents import CollectionAllowance, Consent, ConsentForm, Co
 from trials.models.doors import AccountSession, ProviderLink
 from trials.models.ledger import Disclosure
 from trials.models.people import Membership, Sponsor, User
+from trials.models.profiles import DeidProfile
 from trials.models.recipients import Recipient
 from trials.models.retention import Retention
 from trials.models.reviews import AccessReview
 from trials.models.subjects import Subject, TimePoint
+from trials.models.tokens import SiteToken
 from trials.models.trials import Site, Trial, TrialSite
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Consent",
     "ConsentForm",
     "ConsentFormApproval",
+    "DeidProfile",
     "Disclosure",
     "ImagingRequirement",
     "Membership",
@@ -26,6 +29,7 @@ __all__ = [
     "Retention",
     "ScheduledTimePoint",
     "Site",
+    "SiteToken",
     "Sponsor",
     "Subject",
     "TimePoint",

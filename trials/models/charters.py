@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 
@@ -29,6 +30,9 @@ class Charter(models.Model):
     minimum_sd_days = models.PositiveSmallIntegerField(_("days until stable disease counts, at least"), default=42)
     volumetry = models.BooleanField(_("volumes from segmentations"), default=True)
     radiomics = models.BooleanField(_("radiomics from segmentations"), default=False)
+    measures_suv = models.BooleanField(
+        _("standardised uptake values (SUV) are measured in PET images"), default=False, db_default=False
+    )
     retain_patient_characteristics = models.BooleanField(
         _("keep age, sex, weight and size in the images (needed for SUV)"), default=False
     )
@@ -36,6 +40,8 @@ class Charter(models.Model):
     document_sha256 = models.CharField(max_length=64, blank=True)
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
+
+    fence: ClassVar[Fence] = Fence(shared=True)
 
     watch: ClassVar[Watch] = Watch(
         reasoned=(
@@ -45,6 +51,7 @@ class Charter(models.Model):
             "minimum_sd_days",
             "volumetry",
             "radiomics",
+            "measures_suv",
             "retain_patient_characteristics",
         )
     )

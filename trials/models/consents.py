@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from trials.agreement import Allowed, Event, Level, Module, Reconsent
+from trials.fences.tables import Fence
 from trials.models.subjects import FIRST_DAY, LAST_DAY
 from trials.roles import Act, Road
 
@@ -52,6 +53,8 @@ class ConsentForm(models.Model):
     reconsent = models.CharField(_("those who signed earlier"), max_length=10, choices=Again, default=Again.NONE)
 
     road: ClassVar[Road] = Road(view=Act.CHARTER_VIEW, trial="trial")
+
+    fence: ClassVar[Fence] = Fence(shared=True)
 
     class Meta:
         ordering = ["trial_id", "-approved_on", "-id"]

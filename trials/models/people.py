@@ -58,7 +58,7 @@ class Membership(models.Model):
     reason = models.CharField(_("granted because"), max_length=500, blank=True)
     ended_by = models.CharField(_("ended by"), max_length=150, blank=True)
 
-    road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site")
+    road: ClassVar[Road] = Road(view=Act.MEMBER_VIEW, trial="trial", site="trial_site", owner="user")
 
     watch: ClassVar[Watch] = Watch(
         reasoned=(

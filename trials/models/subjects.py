@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
+from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
 # Days outside are typing errors; the arithmetic of visits must never leave the calendar.
@@ -73,6 +74,8 @@ class TimePoint(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.EXPECTED)
 
     road: ClassVar[Road] = Road(view=Act.SUBJECT_VIEW, trial="subject__trial_site__trial", site="subject__trial_site")
+
+    fence: ClassVar[Fence] = Fence(anchored=True)
 
     watch: ClassVar[Watch] = Watch(reasoned=("due_on",))
 

@@ -1,4 +1,4 @@
-"""Writing, freezing and amending charters. Rows of a trial's charters are locked first, the audit chain after them."""
+"""Writing, freezing and amending charters."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +18,8 @@ from trials import access
 from trials.models import Charter, ImagingRequirement, ScheduledTimePoint
 from trials.roles import Act
 from trials.selectors import charter_contents
+from trials.services import profiles
+from trials.services.drafts import frozen, locked, locked_draft
 
 SETTINGS = (
     "criteria",
@@ -26,6 +28,7 @@ SETTINGS = (
     "minimum_sd_days",
     "volumetry",
     "radiomics",
+    "measures_suv",
     "retain_patient_characteristics",
 )
 
@@ -65,27 +68,6 @@ def is_as_signed(charter: Charter) -> bool:
     return any(still_stands(each, obj=charter, sha256=sha256) for each in signatures(charter))
 
 
-def _locked(charter: Charter) -> Charter:
-    """Return the charter as it is now; all versions of the trial are held until the transaction ends.
-
-    Foreign keys may still point at them meanwhile, so nobody who holds the audit chain waits for us.
-    """
-    versions = Charter.objects.select_for_update(of=("self",), no_key=True).select_related("trial")
-    rows = versions.filter(trial_id=charter.trial_id).order_by("pk")
-    return next(row for row in rows if row.pk == charter.pk)
-
-
-def _locked_draft(charter: Charter) -> Charter:
-    charter = _locked(charter)
-    if charter.state != Charter.State.DRAFT:
-        raise _frozen()
-    return charter
-
-
-def _frozen() -> ValidationError:
-    return ValidationError(_("This charter is frozen. Start a new version to change it."), code="frozen")
-
-
 def _still_planned(planned: ScheduledTimePoint, charter: Charter) -> ScheduledTimePoint:
     found = charter.time_points.filter(pk=planned.pk).first()
     if found is None:
@@ -101,7 +83,8 @@ def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any], re
     """Set the draft's criteria and options; keys are SETTINGS. Raises ValidationError (`no-reason`, `frozen`)."""
     by = access.require(by, Act.TRIAL_EDIT, charter)
     require_reason(reason)
-    charter = _locked_draft(charter)
+    charter = locked_draft(charter)
+    profiles.refuse_contradiction(charter, retains=settings["retain_patient_characteristics"])
     before = {name: getattr(charter, name) for name in SETTINGS}
     after = {name: settings[name] for name in SETTINGS}
     for name in SETTINGS:
@@ -124,7 +107,7 @@ def change_settings(*, by: Actor, charter: Charter, settings: dict[str, Any], re
 @transaction.atomic
 def add_time_point(*, by: Actor, charter: Charter, new: NewTimePoint) -> ScheduledTimePoint:
     by = access.require(by, Act.TRIAL_EDIT, charter)
-    charter = _locked_draft(charter)
+    charter = locked_draft(charter)
     planned = ScheduledTimePoint(
         charter=charter,
         code=new.code,
@@ -143,7 +126,7 @@ def add_time_point(*, by: Actor, charter: Charter, new: NewTimePoint) -> Schedul
 @transaction.atomic
 def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequirement) -> ImagingRequirement:
     by = access.require(by, Act.TRIAL_EDIT, planned.charter)
-    charter = _locked_draft(planned.charter)
+    charter = locked_draft(planned.charter)
     planned = _still_planned(planned, charter)
     requirement = ImagingRequirement(
         scheduled=planned,
@@ -164,7 +147,7 @@ def add_requirement(*, by: Actor, planned: ScheduledTimePoint, new: NewRequireme
 @transaction.atomic
 def remove_time_point(*, by: Actor, planned: ScheduledTimePoint) -> None:
     by = access.require(by, Act.TRIAL_EDIT, planned.charter)
-    charter = _locked_draft(planned.charter)
+    charter = locked_draft(planned.charter)
     planned = _still_planned(planned, charter)
     before = {"code": planned.code, "day": planned.day}
     record(by=by, act="time_point.unscheduled", obj=planned, trial_code=charter.trial.code, before=before)
@@ -177,8 +160,9 @@ def offer_approval(*, by: Actor, charter: Charter) -> Offer:
     # As it is stored: that is what the signature will cover.
     charter = Charter.objects.select_related("trial").get(pk=charter.pk)
     if charter.state != Charter.State.DRAFT:
-        raise _frozen()
+        raise frozen()
     _refuse_gaps(charter)
+    profiles.refuse_unready(charter)
     return offer(by=by, obj=charter, contents=charter_contents(charter), meanings=MEANINGS)
 
 
@@ -186,13 +170,14 @@ def offer_approval(*, by: Actor, charter: Charter) -> Offer:
 def approve(*, by: Actor, charter: Charter, proof: Proof) -> Charter:
     """Freeze and sign the draft as offered; the approved version before it becomes superseded (I01).
 
-    Raises ValidationError: `frozen`, `no-time-point`, `no-requirement` where a time point requires no series, and
-    SignatureRefused as `audit.signing.sign`.
+    Raises ValidationError: `frozen`, `no-time-point`, `no-requirement` where a time point requires no series, as
+    `profiles.refuse_unready`, and SignatureRefused as `audit.signing.sign`.
     """
     by = access.require(by, Act.CHARTER_APPROVE, charter)
     by = access.require(by, Act.TRIAL_EDIT, charter)
-    charter = _locked_draft(charter)
+    charter = locked_draft(charter)
     _refuse_gaps(charter)
+    profiles.refuse_unready(charter)
     contents = charter_contents(charter)
     signature = sign(
         by=by, proof=proof, obj=charter, contents=contents, meanings=MEANINGS, trial_code=charter.trial.code
@@ -223,7 +208,7 @@ def amend(*, by: Actor, charter: Charter, reason: str) -> Charter:
     by = access.require(by, Act.TRIAL_EDIT, charter)
     if not reason.strip():
         raise ValidationError(_("Say why the charter changes."), code="no-reason")
-    charter = _locked(charter)
+    charter = locked(charter)
     if charter.trial.charters.filter(state=Charter.State.DRAFT).exists():
         raise ValidationError(_("A draft is already open; finish that one."), code="draft-open")
     if charter.state != Charter.State.APPROVED:
@@ -237,6 +222,7 @@ def amend(*, by: Actor, charter: Charter, reason: str) -> Charter:
     draft.save()
     for planned in charter.time_points.all():
         _copy(planned, draft)
+    profiles.copy(charter, draft)
     record(
         by=by,
         act="charter.amended",

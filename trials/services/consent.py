@@ -9,6 +9,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.context import widened
 from trials.agreement import (
     Allowed,
     Answer,
@@ -64,6 +65,7 @@ _SENTENCES: dict[Why, Any] = {
 }
 
 
+@widened("consent is asked whole, whoever asks")
 def answer(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> Answer:
     """Answer for this moment. `time_point` is the one whose scan is meant, at the doors (its allowances count)."""
     standing = standing_of(subject)
@@ -83,11 +85,13 @@ def require(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None
         raise ValidationError(_SENTENCES[told.why], code=code, params={"code": subject.code})
 
 
+@widened("consent is asked whole, whoever asks")
 def is_restricted(subject: Subject) -> bool:
     latest = Restriction.objects.filter(subject=subject).order_by("-id").values_list("kind", flat=True).first()
     return latest == Restriction.Kind.RESTRICTED
 
 
+@widened("consent is asked whole, whoever asks")
 def standing_of(subject: Subject) -> Standing:
     """Return where the subject stands today, from every row ever recorded."""
     rows = list(Consent.objects.filter(subject=subject).select_related("form").order_by("id"))

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actor import Actor
+from audit.context import widened
 from trials.models import Disclosure, Trial, User
 
 
@@ -25,6 +26,7 @@ class Leaving:
     permit: str = ""
 
 
+@widened("what leaves is written down, whoever takes it")
 def disclose(*, by: Actor, trial: Trial, leaving: Leaving) -> Disclosure:
     """Write one line of the ledger; without a named recipient it is the organisation of who takes it.
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import widened
 from audit.services import record
 from trials import access
 from trials.keys import new_wrapped_key
@@ -52,28 +53,34 @@ def create(*, by: Actor, new: NewTrial) -> Trial:
     if founder is None:
         raise PermissionDenied(_("Your account may not create trials. Ask the operator of this installation."))
     by = by.acting_as(Role.COORDINATOR)
+    # Nobody's membership reaches a trial before its first coordinator is seated.
+    with widened("a trial is founded"):
+        trial = _found(new)
+        after = {"title": new.title, "protocol_number": new.protocol_number, "sponsor": new.sponsor}
+        record(by=by, act="trial.created", obj=trial, trial_code=trial.code, after=after)
+        Charter.objects.create(trial=trial, version=1)
+        for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
+            members.seat(
+                by=by,
+                user=founder,
+                trial=trial,
+                trial_site=None,
+                role=role,
+                starts=timezone.localdate(),
+                reason="founded the trial",
+            )
+    return trial
+
+
+def _found(new: NewTrial) -> Trial:
     sponsor, _made = Sponsor.objects.get_or_create(name=new.sponsor)
-    trial = Trial.objects.create(
+    return Trial.objects.create(
         code=new.code,
         title=new.title,
         protocol_number=new.protocol_number,
         sponsor=sponsor,
         wrapped_key=new_wrapped_key(),
     )
-    after = {"title": new.title, "protocol_number": new.protocol_number, "sponsor": new.sponsor}
-    record(by=by, act="trial.created", obj=trial, trial_code=trial.code, after=after)
-    Charter.objects.create(trial=trial, version=1)
-    for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
-        members.seat(
-            by=by,
-            user=founder,
-            trial=trial,
-            trial_site=None,
-            role=role,
-            starts=timezone.localdate(),
-            reason="founded the trial",
-        )
-    return trial
 
 
 @transaction.atomic
@@ -103,7 +110,8 @@ def add_site(*, by: Actor, trial: Trial, new: NewSite) -> TrialSite:
     by = access.require(by, Act.TRIAL_EDIT, trial)
     site, _made = Site.objects.get_or_create(code=new.code, defaults={"name": new.name, "time_zone": new.time_zone})
     trial_site = TrialSite(trial=trial, site=site, number=new.number, ae_title=new.ae_title)
-    trial_site.full_clean()
+    with widened("an AE title is one site's in all trials"):
+        trial_site.full_clean()
     trial_site.save()
     after = {"site": site.code, "number": new.number, "ae_title": new.ae_title}
     record(by=by, act="site.added", obj=trial_site, trial_code=trial.code, after=after)

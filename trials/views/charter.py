@@ -21,6 +21,7 @@ from trials.forms import CharterSettingsForm, ReasonForm, RequirementForm, TimeP
 from trials.http import ActorRequest
 from trials.models import Charter, ScheduledTimePoint
 from trials.roles import Act
+from trials.selectors import profile_of
 from trials.services import charters
 from trials.views.pages import attempt
 
@@ -65,6 +66,7 @@ def _page(request: ActorRequest, charter: Charter, **refused: BaseForm) -> HttpR
         "may_approve": Act.CHARTER_APPROVE in acts and is_draft,
         "may_amend": Act.TRIAL_EDIT in acts and charter.state == Charter.State.APPROVED and not _has_draft(charter),
         "planned": [_planned(point, refused) if may_write else Planned(point, None) for point in _points(charter)],
+        "profile": profile_of(charter),
         "settings": CharterSettingsForm(prefix="settings", initial=model_to_dict(charter)),
         "visit": TimePointForm(prefix="visit"),
         "amend": ReasonForm(prefix="amend"),
@@ -188,7 +190,9 @@ def approve(request: ActorRequest, code: str, version: int) -> HttpResponse:
 def _approval(request: ActorRequest, charter: Charter) -> Ceremony:
     return Ceremony(
         heading=_("Approve and freeze the charter"),
-        what=_("Imaging charter of %(code)s, version %(number)s: its settings, time points and required series.")
+        what=_(
+            "Imaging charter of %(code)s, version %(number)s: its settings, time points, required series and profile."
+        )
         % {"code": charter.trial.code, "number": charter.version},
         submit=_("Sign and approve"),
         back=reverse("charter", args=[charter.trial.code]),

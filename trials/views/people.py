@@ -41,6 +41,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
         "may_grant": Act.MEMBER_GRANT in acts,
         "may_see_people": Act.MEMBER_VIEW in acts,
         "may_look_back": Act.ACCESS_VIEW in acts,
+        "may_manage_tokens": Act.SENDING_GRANT in acts,
         "names_sites": Act.SITE_NAME in acts,
         "seats": [_seat(one, today) for one in people.select_related("user", "trial_site__site")],
     }

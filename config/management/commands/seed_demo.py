@@ -2,6 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.context import widened
 from config.demo import mark, seed
 from trials.models import User
 
@@ -12,7 +13,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         if User.objects.exists():
             raise CommandError("The database is not empty: the demo goes into an empty one only. Nothing was changed.")
-        with mark.unfinished():
+        # Its people take turns without a page between them; there is nothing here but what they make.
+        with mark.unfinished(), widened("the demo goes into an empty database"):
             for sentence in seed.run():
                 self.stdout.write(sentence)
                 self.stdout.flush()

@@ -1,11 +1,11 @@
 import io
 from typing import Any
 
-import waitress
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config import receiving
 from config.wsgi import application
 from privacy.services.reapplying import is_clear
 from privacy.services.tombstones import TombstonesDamaged
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         if settings.VAULT_ON:
             # Also where no `run` stands above: pages never open on a vault whose key does not fit.
             call_command("open_vault", stdout=io.StringIO())
-        waitress.serve(
+        receiving.serve(
             application,
             host=settings.BIND_ADDRESS,
             port=settings.WEB_PORT,
@@ -31,6 +31,8 @@ class Command(BaseCommand):
             max_request_body_size=settings.REQUEST_CAP + _SLACK,
             # Higher still: waitress would otherwise spool a scan in the clear into a temporary file.
             inbuf_overflow=settings.REQUEST_CAP + 2 * _SLACK,
+            # And a long answer: what a look at a person's own file shows lies in no file either.
+            outbuf_overflow=settings.REQUEST_CAP + 2 * _SLACK,
             clear_untrusted_proxy_headers=True,
             **_proxy(),
             channel_timeout=60,

@@ -1,0 +1,1 @@
+"""DICOMweb without a web server: bodies, answers, questions and documents (PS3.18)."""

@@ -1,0 +1,112 @@
+"""The archive of one trial as DICOMweb shows it: to whom, under which consent, and what is kept of it in the trail."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from django.utils import timezone
+
+from audit.actor import Actor
+from audit.selectors import history
+from audit.services import canonical, record
+from imaging import searches
+from imaging.archive import ObjectMissing, load, path_of
+from imaging.dicomweb.questions import Question
+from imaging.dicomweb.resources import Kind, Resource
+from imaging.dicomweb.shelf import Found, Held
+from imaging.models import Instance, Series, Study
+from trials import access
+from trials.agreement import Gate
+from trials.models import Trial
+from trials.services import consent
+
+# A viewer asks for frames one by one, by the hundred: it is told once in this time who looked at a series.
+_QUIET = dt.timedelta(minutes=15)
+_FLOODS = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
+_SUBJECT = "time_point__subject__trial_site__trial"
+_ROWS: dict[Kind, QuerySet[Any]] = {
+    Kind.STUDIES: Study.objects.select_related(_SUBJECT, "time_point__scheduled"),
+    Kind.SERIES: Series.objects.select_related(f"study__{_SUBJECT}", "study__time_point__scheduled"),
+    Kind.INSTANCES: Instance.objects.select_related(
+        f"series__study__{_SUBJECT}", "series__study__time_point__scheduled"
+    ),
+}
+_TRIALS = {
+    Kind.STUDIES: _SUBJECT.removesuffix("__trial"),
+    Kind.SERIES: f"study__{_SUBJECT}".removesuffix("__trial"),
+    Kind.INSTANCES: f"series__study__{_SUBJECT}".removesuffix("__trial"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialShelf:
+    """What `by` may see of a trial's archive; the right was asked when it was made."""
+
+    by: Actor
+    trial: Trial
+
+    def search(self, resource: Resource, question: Question) -> Found:
+        """Return the page asked for, of the rows the actor may see."""
+        return searches.search(self.trial, self._visible(question.level), resource, question)
+
+    def _visible(self, level: Kind) -> QuerySet[Any]:
+        rows = _ROWS[level].filter(**{f"{_TRIALS[level]}__trial": self.trial})
+        return access.visible(self.by, rows)
+
+    def objects(self, resource: Resource) -> Sequence[Held]:
+        """Return the objects named. Raises Http404, PermissionDenied without consent, ObjectMissing."""
+        named = {"series__study__uid": resource.study}
+        named |= {"series__uid": resource.series} if resource.series else {}
+        named |= {"uid": resource.instance} if resource.instance else {}
+        found = list(self._visible(Kind.INSTANCES).filter(**named).order_by("series__number", "series_id", "number"))
+        if not found:
+            raise Http404
+        self._require_consent(found[0])
+        return [self._held(one) for one in found]
+
+    def _require_consent(self, instance: Instance) -> None:
+        try:
+            consent.require(instance.series.study.time_point.subject, Gate.READ)
+        except ValidationError as refusal:
+            raise PermissionDenied(" ".join(refusal.messages)) from None
+
+    def _held(self, instance: Instance) -> Held:
+        require_there(instance)
+        return Held(
+            study=instance.series.study.uid,
+            series=instance.series.uid,
+            instance=instance.uid,
+            syntax=str(instance.facts.get("transfer_syntax_uid", "")),
+            read=partial(load, instance.sha256),
+        )
+
+    def note(self, resource: Resource, *, objects: int) -> None:
+        """Keep who took what, on the study or series it belongs to."""
+        model: type[Model] = Series if resource.series else Study
+        obj = model._default_manager.get(uid=resource.series or resource.study)  # noqa: SLF001  Django's public name
+        tell(by=self.by, obj=obj, trial_code=self.trial.code, resource=resource, objects=objects)
+
+
+def require_there(instance: Instance) -> None:
+    """Raise ObjectMissing before the first byte of an answer went out."""
+    if not path_of(instance.sha256).exists():
+        raise ObjectMissing(f"object {instance.sha256[:12]} is missing")
+
+
+def tell(*, by: Actor, obj: Model, trial_code: str, resource: Resource, objects: int) -> None:
+    """Record one act a request; of frames, one a quarter of an hour."""
+    after: dict[str, Any] = {"what": str(resource.kind)}
+    if resource.kind in _FLOODS:
+        told = history(obj).filter(act="images.retrieved", actor_id=by.id, after=canonical(after))
+        if told.filter(at__gt=timezone.now() - _QUIET).exists():
+            return
+    else:
+        after["objects"] = objects
+    with transaction.atomic():
+        record(by=by, act="images.retrieved", obj=obj, trial_code=trial_code, after=after)
