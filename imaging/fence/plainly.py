@@ -44,8 +44,9 @@ def _builder(kind: Any) -> Callable[[Any], Any]:
     if origin in (tuple, list, frozenset):
         return _sequence_builder(origin, inner)
     if origin is not None and issubclass(origin, Mapping):
-        key, value = _builder(inner[0]), _builder(inner[1])
-        return lambda plain: {key(name): value(each) for name, each in plain.items()}
+        # JSON knows no key that is no text.
+        value = _builder(inner[1])
+        return lambda plain: {name: value(each) for name, each in plain.items()}
     return _scalar_builder(kind)
 
 

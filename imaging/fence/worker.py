@@ -5,6 +5,7 @@ Run as `python -m imaging.fence.worker`; it holds no key but those a message bri
 
 import ctypes
 import functools
+import gc
 import hashlib
 import io
 import json
@@ -17,8 +18,9 @@ from typing import Any, BinaryIO
 
 from pydicom import dcmread
 
-from deid import ClinicalTrial, Engine, Policy, Rejected
+from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected
 from deid import identify as identify_object
+from deid.elements import PIXEL_TAGS
 from imaging.fence.framing import Reader, pack
 from imaging.fence.plainly import to_plain
 from imaging.frames import FrameRefused
@@ -27,15 +29,19 @@ from imaging.frames import render as render_frame
 _NEW_USER, _NEW_NETWORK, _NO_NEW_PRIVILEGES = 0x10000000, 0x40000000, 38
 _MOST_FILES = 16
 _LONGEST = 16 * 1024**3
-_TOLD = ("facts", "actions", "by_tag", "method_codes", "policy_digest")
 Answer = tuple[dict[str, Any], Sequence[bytes]]
 
 
 def _clean(data: bytes, told: dict[str, Any]) -> Answer:
     cleaned = _engine(**told).clean(data)
-    pixels = _digest_pixels(cleaned.data) if cleaned.has_pixels else ""
-    given = {name: to_plain(getattr(cleaned, name)) for name in _TOLD}
-    return given | {"pixel_sha256": pixels}, [cleaned.data]
+    # As JSON has them already, but for the facts.
+    given: dict[str, Any] = {
+        "actions": cleaned.actions,
+        "by_tag": cleaned.by_tag,
+        "method_codes": cleaned.method_codes,
+        "policy_digest": cleaned.policy_digest,
+    }
+    return given | {"facts": to_plain(cleaned.facts), "pixel_sha256": _digest_pixels(cleaned)}, [cleaned.data]
 
 
 # One: what a series has in common is decided once, and nothing of another subject lies here for a file to find.
@@ -48,10 +54,16 @@ def _identify(data: bytes, told: dict[str, Any]) -> Answer:
     return {"tokens": to_plain(identify_object(data, **told))}, []
 
 
-def _digest_pixels(data: bytes) -> str:
-    dataset = dcmread(io.BytesIO(data))
-    pixels = dataset.get("PixelData") or dataset.get("FloatPixelData") or dataset.get("DoubleFloatPixelData")
-    return hashlib.sha256(pixels).hexdigest() if isinstance(pixels, bytes) else ""
+def _digest_pixels(cleaned: Cleaned) -> str:
+    pixels = next((cleaned.item[tag] for tag in PIXEL_TAGS if tag in cleaned.item), None)
+    if pixels is None or (pixels.fragments is None and not pixels.value):
+        return ""
+    if pixels.fragments is not None:
+        return hashlib.sha256(dcmread(io.BytesIO(cleaned.data)).PixelData).hexdigest()
+    digest = hashlib.sha256(pixels.value)
+    # As it is written (PS3.5 7.1.1).
+    digest.update(b"\0" * (len(pixels.value) % 2))
+    return digest.hexdigest()
 
 
 def _render(data: bytes, told: dict[str, Any]) -> Answer:
@@ -120,5 +132,7 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     questions = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    # What was imported stays; the collector need not look at it again.
+    gc.freeze()
     seal_off()
     serve(questions, answers)
