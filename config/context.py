@@ -26,7 +26,16 @@ class Tab:
 
 
 _PEOPLE = frozenset(
-    {"site-add", "site-correct", "member-add", "access-review", "access-as-of", "token-list", "token-revoke"}
+    {
+        "site-add",
+        "site-correct",
+        "site-door",
+        "member-add",
+        "access-review",
+        "access-as-of",
+        "token-list",
+        "token-revoke",
+    }
 )
 TABS = (
     Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
@@ -38,7 +47,12 @@ TABS = (
     ),
     Tab(_("Sites and people"), Act.SITE_VIEW, "site-list", _PEOPLE),
     Tab(_("Charter"), Act.CHARTER_VIEW, "charter"),
-    Tab(_("Deliveries"), Act.SUBMISSION_VIEW, "submission-list", frozenset({"send", "pixel-list"})),
+    Tab(
+        _("Deliveries"),
+        Act.SUBMISSION_VIEW,
+        "submission-list",
+        frozenset({"send", "pixel-list", "archive-state"}),
+    ),
     Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),

@@ -34,6 +34,10 @@ BIND_ADDRESS = os.environ.get("CORELAB_BIND", "127.0.0.1")
 TRUSTED_PROXY = os.environ.get("CORELAB_TRUSTED_PROXY") or None
 # Names one run, so that `manage.py run` knows its own web server by the pulse.
 INSTANCE = os.environ.get("CORELAB_INSTANCE", "")
+# With a certificate the node speaks TLS alone, and asks each caller for one that these authorities stand for (S03).
+DICOM_TLS_CERTIFICATE = os.environ.get("CORELAB_DICOM_TLS_CERTIFICATE", "")
+DICOM_TLS_KEY = os.environ.get("CORELAB_DICOM_TLS_KEY", "")
+DICOM_TLS_AUTHORITIES = os.environ.get("CORELAB_DICOM_TLS_AUTHORITIES", "")
 DICOM_AE_TITLE = os.environ.get("CORELAB_AE_TITLE", "CORELAB")
 
 # A home that holds anything has had its keys: a lost one is told, not replaced in silence.
@@ -247,10 +251,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": ARCHIVE_ROOT},
-    },
+    # What is saved without a thought about where must be named by its content, or is refused.
+    "default": {"BACKEND": "imaging.archive.ArchiveStorage"},
+    "archive": {"BACKEND": "imaging.archive.ArchiveStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -284,6 +287,7 @@ SWEEP = 10.0
 _SWEEP = {"schedule": SWEEP, "options": {"expires": SWEEP}}
 CELERY_BEAT_SCHEDULE = {
     "resume-submissions": {"task": "imaging.tasks.resume", **_SWEEP},
+    "scrub-archive": {"task": "imaging.tasks.scrub", "schedule": 600.0, "options": {"expires": 600.0}},
     "tidy-quarantine": {"task": "imaging.tasks.tidy", "schedule": 600.0, "options": {"expires": 600.0}},
     "measure-segmentations": {"task": "endpoints.tasks.measure_pending", **_SWEEP},
     "seal-reports": {"task": "reports.tasks.seal_released", **_SWEEP},

@@ -3,17 +3,30 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from deid.burned.record import PixelRecord
 from deid.model import Policy
-from deid.result import Cleaned
 from deid.tables import table_edition
 from deid.version import engine_version
 
 Record = dict[str, Any]
 
 
-def cleaned_record(cleaned: Cleaned, *, before: str, after: str) -> Record:
+class Told(Protocol):
+    """What a record says of an object that was let through, as `deid.Cleaned` tells it."""
+
+    @property
+    def method_codes(self) -> tuple[str, ...]: ...
+
+    @property
+    def by_tag(self) -> Mapping[str, Mapping[str, int]]: ...
+
+    @property
+    def pixels(self) -> PixelRecord | None: ...
+
+
+def cleaned_record(cleaned: Told, *, before: str, after: str) -> Record:
     """Return the record of an object that was let through; digests are SHA-256 (hex) of the files."""
     return {
         "decision": "cleaned",

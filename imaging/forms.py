@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deid.burned.boxes import Box
 from imaging.models import PixelReview, QCDecision
+from imaging.services.conflicts import Choice
 from trials.models import TimePoint
 
 
@@ -109,3 +110,42 @@ class PictureForm(forms.Form):
 
 class AnswerForm(forms.Form):
     text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ConflictForm(forms.Form):
+    """What becomes of images whose identity is filed with other content."""
+
+    choice = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[
+            (Choice.KEEP, _("Keep the filed images; destroy the new files")),
+            (Choice.ASK, _("Set both aside and ask the site: nobody reads this time point until it is judged again")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("Kept in the trail; where the site is asked, it reads this."),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class DoorForm(forms.Form):
+    """What a site's DICOM sender must show."""
+
+    certificate = forms.CharField(
+        label=_("TLS client certificate"),
+        help_text=_("As PEM, or its SHA-256 fingerprint in hexadecimal."),
+        max_length=20_000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    networks = forms.CharField(
+        label=_("Networks it calls from"),
+        help_text=_("One a line, such as 192.0.2.0/24."),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))

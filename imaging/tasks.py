@@ -1,12 +1,19 @@
 """The worker's way along the road: one stage a task, ids only; the sweep finds what a lost broker forgot."""
 
 import logging
+import time
+import uuid
 
 from celery import shared_task
 
-from imaging.services import housekeeping, road, seclusion, stages
+from audit.actor import machine
+from imaging.services import housekeeping, road, scrubbing, seclusion, stages
+from imaging.services.scrubbing import MEGABYTE, Pace
 
 log = logging.getLogger("corelab.road")
+# One slow turn of the standing scrub: short and gentle, since deliveries share the worker and the disk with it.
+SCRUB_SECONDS = 20.0
+SCRUB_BYTES_A_SECOND = 20 * MEGABYTE
 
 
 @shared_task(name="imaging.tasks.advance")
@@ -43,3 +50,12 @@ def seclude(seclusion_id: str) -> None:
 def tidy() -> None:
     """Remove what a killed process left in the quarantine."""
     housekeeping.tidy_quarantine()
+
+
+@shared_task(name="imaging.tasks.scrub")
+def scrub() -> None:
+    """Read a stretch of the archive again, where a walk is due."""
+    if scrubbing.is_due():
+        by = machine("worker", source="worker", request_id=uuid.uuid4().hex)
+        pace = Pace(bytes_a_second=SCRUB_BYTES_A_SECOND, deadline=time.monotonic() + SCRUB_SECONDS)
+        scrubbing.scrub(by=by, pace=pace)

@@ -6,6 +6,9 @@ from imaging.views import dicomweb, stow
 urlpatterns = [
     path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
     path("trials/<slug:code>/send/", views.send, name="send"),
+    path("trials/<slug:code>/sites/<int:pk>/door/", views.site_door, name="site-door"),
+    path("trials/<slug:code>/archive/", views.archive_state, name="archive-state"),
+    path("deliveries/<uuid:pk>/conflicts/", views.conflict_list, name="conflict-list"),
     path("deliveries/<uuid:pk>/", views.submission, name="submission"),
     path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),
     path("deliveries/<uuid:pk>/receipt/", views.submission_receipt, name="submission-receipt"),

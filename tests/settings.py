@@ -10,8 +10,7 @@ os.environ["CORELAB_HOME"] = str(Path(_scratch.name))
 from config.settings import *  # noqa: E402, F403  the home must be named first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+STORAGES |= {  # noqa: F405  from the star above
     # Hashed names need collectstatic, which the stack tests run for real.
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }

@@ -28,6 +28,7 @@ ROADLESS = {
     "audit.Stamp": "an outside clock over a checkpoint",
     "audit.Letter": "of an organisation, for the operator",
     "audit.Review": "shown by trial code to whom the trial's trail is open",
+    "imaging.Scrub": "a walk over the whole archive, over all trials",
     "identity.MasterMark": "which key opens the vault, over all trials",
     "identity.IndexKey": "a key: nobody is shown it",
     "identity.SubjectKey": "asked for by the code of a subject that the main database let somebody see",

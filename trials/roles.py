@@ -45,6 +45,7 @@ class Act(StrEnum):
     SUBMISSION_ASSIGN = "submission.assign"
     SUBMISSION_DISCARD = "submission.discard"
     SCAN_VIEW = "scan.view"
+    CONFLICT_DECIDE = "conflict.decide"
     QC_DECIDE = "qc.decide"
     PIXEL_REVIEW = "pixel.review"
     READ_ASSIGN = "read.assign"

@@ -15,8 +15,9 @@ from endpoints.measure.lengths import measure_length
 from endpoints.models import Lesion, Measurement, Read
 from endpoints.selectors.cases import FramePlace, allowed_states, is_baseline, lesions_of, series_place
 from endpoints.services.cases import require_draft, trial_code
+from imaging import fence
 from imaging.archive import load
-from imaging.frames import FrameRefused, RenderedFrame, render
+from imaging.frames import FrameRefused, RenderedFrame
 
 State = Measurement.State
 _PREFIX = {Lesion.Kind.TARGET: "T", Lesion.Kind.NON_TARGET: "N", Lesion.Kind.NEW: "NEW"}
@@ -197,7 +198,7 @@ def _find_frame(read: Read, line: Line) -> FramePlace:
 
 def _show(place: FramePlace) -> RenderedFrame:
     try:
-        return render(load(place.instance.sha256), frame=place.frame)
+        return fence.render(load(place.instance.sha256), frame=place.frame)
     except FrameRefused as refusal:
         raise ValidationError(refusal.sentence, code="no-frame") from None
 

@@ -10,8 +10,9 @@ from endpoints.forms import LAST_POSITION
 from endpoints.models import Read
 from endpoints.selectors.cases import FramePlace, series_place
 from endpoints.views.desk import own_read
+from imaging import fence
 from imaging.archive import load
-from imaging.frames import FrameRefused, Preset, render
+from imaging.frames import FrameRefused, Preset
 from trials.http import ActorRequest
 
 
@@ -25,7 +26,7 @@ def frame(request: ActorRequest, pk: UUID, series: int, index: int) -> HttpRespo
     if request.headers.get("if-none-match") == tag:
         return _dress(HttpResponseNotModified(), tag)
     try:
-        shown = render(load(place.instance.sha256), frame=place.frame, window=window)
+        shown = fence.render(load(place.instance.sha256), frame=place.frame, window=window)
     except FrameRefused:
         raise Http404 from None
     return _dress(HttpResponse(shown.png, content_type="image/png"), tag)

@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
 from audit.context import acting
-from imaging.dicom_node import limits
+from imaging.dicom_node import limits, tls
 from imaging.models import Submission
 from imaging.services import doors, submissions
 
@@ -35,9 +35,10 @@ class CorelabAE(AE):
     def require_calling_aet(self) -> list[str]:
         close_old_connections()
         try:
+            caller = limits.asking_caller()
             # The caller's thread knows of nobody who acts.
             with acting(doors.node(ae_title="", request_id=uuid.uuid4().hex)):
-                return doors.known_ae_titles() or [_NOBODY]
+                return (doors.known_ae_titles(caller) if caller else []) or [_NOBODY]
         finally:
             connection.close()
 
@@ -48,7 +49,7 @@ class CorelabAE(AE):
 
     def make_server(self, *args: Any, **kwargs: Any) -> ThreadedAssociationServer:
         """Serve under the limits, each caller in a thread."""
-        kwargs |= {"server_class": ThreadedAssociationServer, "request_handler": limits.LimitedHandler}
+        kwargs |= {"server_class": limits.LimitedServer, "request_handler": limits.LimitedHandler}
         return super().make_server(*args, **kwargs)
 
 
@@ -160,5 +161,6 @@ HANDLERS: list[Any] = [
 
 
 def serve(*, block: bool) -> Any:
-    """Listen on CORELAB_DICOM_PORT; returns pynetdicom's server when not blocking."""
-    return make_ae().start_server((settings.BIND_ADDRESS, settings.DICOM_PORT), block=block, evt_handlers=HANDLERS)
+    """Listen on CORELAB_DICOM_PORT, by TLS alone where a certificate is set; returns the server when not blocking."""
+    address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
+    return make_ae().start_server(address, block=block, evt_handlers=HANDLERS, ssl_context=tls.context())

@@ -10,6 +10,10 @@ from typing import Any
 from pynetdicom import transport
 from pynetdicom.association import Association
 
+from imaging.dicom_node import tls
+from imaging.dicom_node.hall import Hall
+from imaging.services.doors import Caller
+
 # Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
 LONGEST_PDU = 1024 * 1024
 # From the first byte of a PDU to its last; also for a caller who says nothing at all (ARTIM, PS3.8 9.1.5).
@@ -65,13 +69,42 @@ class LimitedSocket(transport.AssociationSocket):
 class LimitedHandler(transport.RequestHandler):
     """Gives each new association a LimitedSocket, and keeps room among the callers without a name."""
 
+    hall = Hall()
+
+    def handle(self) -> None:
+        """Make an association, here in the caller's own thread, only once the caller begins to speak (ARTIM)."""
+        if self.hall.admit(self.request, seconds=self.ae.acse_timeout or PDU_SECONDS, room=WAITING_CALLERS):
+            super().handle()
+
     def _create_association(self) -> Association:
         association = super()._create_association()
         # The plain socket has told the state machine of the connection already; ours tells it again.
         association.dul.event_queue.get_nowait()
         association.dul.socket = LimitedSocket(association, client_socket=self.request)
+        certificate = tls.certificate_of(self.request)
+        said: Any = association
+        said.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)
         _cut_longest_waiting(self.server.active_associations)
         return association
+
+
+class LimitedServer(transport.ThreadedAssociationServer):
+    """Takes callers without waiting for the handshake of any of them."""
+
+    # With the library's five, a flood makes the kernel drop the first word of everybody else.
+    request_queue_size = 256
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        listening: Any = self.socket
+        line, address = listening.accept()
+        if self.ssl_context:
+            line = self.ssl_context.wrap_socket(line, server_side=True, do_handshake_on_connect=False)
+        return line, address
+
+
+def asking_caller() -> Caller | None:
+    """Who is on the line of the association that is negotiated in this thread."""
+    return getattr(threading.current_thread(), "caller", None)
 
 
 def _cut_longest_waiting(associations: Iterable[Any]) -> None:

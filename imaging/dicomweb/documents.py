@@ -9,7 +9,7 @@ from pydicom import DataElement, Dataset, dcmread, dcmwrite
 from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 
-from imaging.frames import FrameRefused, Preset, Window, read_image, render
+from imaging.frames import FrameRefused, Window, read_image
 from imaging.frames.opening import UNREADABLE, count_frames
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ def bulk(data: bytes, tag: str) -> bytes | None:
     return element.value
 
 
-def picture(data: bytes, *, frame: int, window: Window | Preset | None, kind: str) -> bytes:
-    """Return one frame as PNG or JPEG. Raises FrameRefused."""
-    png = render(data, frame=frame, window=window).png
+def picture(png: bytes, *, kind: str) -> bytes:
+    """Return a rendered frame as PNG or JPEG."""
     if kind == "image/png":
         return png
     buffer = io.BytesIO()

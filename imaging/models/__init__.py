@@ -1,5 +1,7 @@
 from imaging.models.archive import Instance, Series, Study
 from imaging.models.certificates import CleaningCertificate
+from imaging.models.custody import Conflict, Damage, Scrub
+from imaging.models.doors import Door
 from imaging.models.pixels import PixelReview
 from imaging.models.quality import QCCheck, QCDecision, Query, QueryMessage
 from imaging.models.quotas import Quota
@@ -9,6 +11,9 @@ from imaging.models.submissions import IncomingFile, Submission
 
 __all__ = [
     "CleaningCertificate",
+    "Conflict",
+    "Damage",
+    "Door",
     "IncomingFile",
     "Instance",
     "PixelReview",
@@ -17,6 +22,7 @@ __all__ = [
     "Query",
     "QueryMessage",
     "Quota",
+    "Scrub",
     "SecludedInstance",
     "Seclusion",
     "SeclusionDecision",

@@ -25,7 +25,9 @@ def certify(*, by: Actor, submission: Submission, policy: Policy) -> CleaningCer
     is given.
     """
     earlier = list(CleaningCertificate.objects.filter(submission=submission))
-    files = submission.files.exclude(state=State.EXPANDED).exclude(number__in=_decided(earlier)).order_by("number")
+    # Neither an archive nor a DICOMDIR, laid aside before, is an object.
+    objects = submission.files.exclude(state__in=(State.EXPANDED, State.DISCARDED))
+    files = objects.exclude(number__in=_decided(earlier)).order_by("number")
     if earlier and not files.exists():
         return earlier[0]
     contents = canonical(_told(submission, policy, files))

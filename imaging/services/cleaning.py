@@ -1,27 +1,22 @@
 """De-identifying a delivery inside the quarantine: cleaned bytes are sealed again until consent is asked anew."""
 
-import hashlib
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-from pydicom import dcmread
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import Cleaned, ClinicalTrial, Option, Policy, Rejected, engine_version
+from deid import ClinicalTrial, Option, Policy, Rejected, Rejection, engine_version
 from deid.burned.boxes import Box
-from deid.burned.cleaning import Clerk, Waiting
-from deid.burned.reader import rapid_reader
+from deid.burned.cleaning import Waiting
 from deid.certificate import cleaned_record
-from deid.engine import read_source
-from deid.reader import Memory
-from imaging import quarantine
+from imaging import fence, quarantine
+from imaging.fence import Fenced, Rules
 from imaging.models import IncomingFile, Submission
 from imaging.services import intake, pixels, road
 from imaging.services.asking import go_on
@@ -47,11 +42,9 @@ def clean(by: Actor, submission: Submission) -> None:
     submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
         state=State.RECEIVED, facts={}
     )
-    # Reading text in pictures takes minutes for long loops: the claim is kept between two frames.
-    clerk = Clerk(key=key, trial=context, policy=policy, reader=rapid_reader, tick=lambda: go_on(submission))
-    released, memory = pixels.decided(submission), Memory()
+    rules, released = Rules(key=key, trial=context, policy=policy), pixels.decided(submission)
     for file in submission.files.filter(state=State.RECEIVED):
-        _clean_one(by, file, clerk, boxes=released.get(file.pk), memory=memory)
+        _clean_one(by, file, rules, boxes=released.get(file.pk), tick=lambda: go_on(submission))
         go_on(submission)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
@@ -113,16 +106,23 @@ def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
     )
 
 
-def _cleaned(file: IncomingFile, clerk: Clerk, boxes: Sequence[Box] | None, memory: Memory | None) -> Cleaned | Waiting:
-    source = read_source(quarantine.read_whole(file), memory=memory)
-    return clerk.clean(source) if boxes is None else clerk.clean_as_decided(source, boxes=boxes)
+def _cleaned(data: bytes, rules: Rules, boxes: Sequence[Box] | None, tick: Callable[[], None]) -> Fenced | Waiting:
+    """Clean one object; looking at its picture first may take minutes, and `tick` is called meanwhile."""
+    if boxes is not None:
+        return fence.look(data, rules, boxes=boxes, tick=tick)
+    try:
+        return fence.clean(data, rules)
+    except Rejected as rejected:
+        if rejected.code != Rejection.PIXELS_NEED_REVIEW or Option.CLEAN_PIXEL_DATA not in rules.policy.options:
+            raise
+    return fence.look(data, rules, tick=tick)
 
 
 def _clean_one(
-    by: Actor, file: IncomingFile, clerk: Clerk, *, boxes: Sequence[Box] | None, memory: Memory | None = None
+    by: Actor, file: IncomingFile, rules: Rules, *, boxes: Sequence[Box] | None, tick: Callable[[], None]
 ) -> None:
     try:
-        cleaned = _cleaned(file, clerk, boxes, memory)
+        cleaned = _cleaned(quarantine.read_whole(file), rules, boxes, tick)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return
@@ -133,33 +133,25 @@ def _clean_one(
         pixels.wait(by, file, cleaned)
         return
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
-    file.cleaned_sha256 = hashlib.sha256(cleaned.data).hexdigest()
-    file.facts = _facts(cleaned, clerk.policy)
-    file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=file.cleaned_sha256)
+    file.cleaned_sha256 = cleaned.sha256
+    file.facts = _facts(cleaned, rules.policy)
+    file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=cleaned.sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
         cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
     )
 
 
-def _facts(cleaned: Cleaned, policy: Policy) -> dict[str, Any]:
+def _facts(cleaned: Fenced, policy: Policy) -> dict[str, Any]:
     # Through JSON once, so that what is stored is what is later read.
     facts: dict[str, Any] = json.loads(canonical(asdict(cleaned.facts)))
     told = {
         "policy_digest": cleaned.policy_digest,
         "profile": f"{policy.name} {policy.version}",
         "has_true_dates": Option.RETAIN_FULL_DATES in policy.options,
-        "pixel_sha256": _pixel_sha256(cleaned),
+        "pixel_sha256": cleaned.pixel_sha256,
     }
     return facts | told | ({"pixels": cleaned.pixels.told} if cleaned.pixels else {})
-
-
-def _pixel_sha256(cleaned: Cleaned) -> str:
-    if not cleaned.facts.has_pixels:
-        return ""
-    dataset = dcmread(io.BytesIO(cleaned.data))
-    pixels = dataset.get("PixelData") or dataset.get("FloatPixelData") or dataset.get("DoubleFloatPixelData")
-    return hashlib.sha256(pixels).hexdigest() if isinstance(pixels, bytes) else ""
 
 
 def _none_left(submission: Submission) -> str:

@@ -1,10 +1,26 @@
-"""What the doors for machines need of the domain: who may send, and as whom the node acts."""
+"""What the doors for machines need of the domain: who may send, from where and by which certificate, and as whom."""
 
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audit.actor import Actor, machine
+from audit.context import acting, because, require_reason
+from audit.services import record
+from imaging.models import Door
+from trials import access
 from trials.models import ConsentFormApproval, Trial, TrialSite
+from trials.roles import Act
 
 
 def sender(ae_title: str) -> TrialSite | None:
@@ -12,8 +28,69 @@ def sender(ae_title: str) -> TrialSite | None:
     return _open_sites().exclude(ae_title="").select_related("trial").filter(ae_title=ae_title).first()
 
 
-def known_ae_titles() -> list[str]:
-    return list(_open_sites().exclude(ae_title="").values_list("ae_title", flat=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is on the line before a name was said: address, and SHA-256 (hex) of the certificate; "" without TLS."""
+
+    address: str
+    certificate_sha256: str = ""
+
+
+def known_ae_titles(caller: Caller) -> list[str]:
+    """Return the names this caller may go by: those of open sites whose certificate and networks are the caller's."""
+    sites = _open_sites().exclude(ae_title="").select_related("dicom_door")
+    return [site.ae_title for site in sites if _is_bound(getattr(site, "dicom_door", None), caller)]
+
+
+def _is_bound(door: Door | None, caller: Caller) -> bool:
+    if door is None:
+        return True
+    if door.certificate_sha256 and door.certificate_sha256 != caller.certificate_sha256:
+        return False
+    # An IPv4 caller on an IPv6 socket comes with a prefix.
+    address = ipaddress.ip_address(caller.address.removeprefix("::ffff:"))
+    return not door.networks or any(address in ipaddress.ip_network(network) for network in door.networks)
+
+
+def bind(*, by: Actor, trial_site: TrialSite, certificate: str, networks: Sequence[str], reason: str) -> Door:
+    """Bind a site's AE title to a certificate (PEM, or its SHA-256 in hex) and to networks; empty binds nothing.
+
+    For who may correct the site. Raises ValidationError `no-reason`, `certificate`, `network`.
+    """
+    by = access.require(by, Act.TRIAL_EDIT, trial_site.trial)
+    require_reason(reason)
+    told: dict[str, Any] = {
+        "certificate_sha256": _fingerprint(certificate),
+        "networks": [_network(each) for each in networks],
+    }
+    with transaction.atomic(), acting(by), because(reason):
+        door, _made = Door.objects.select_for_update().get_or_create(trial_site=trial_site)
+        before = {name: getattr(door, name) for name in told}
+        door.certificate_sha256, door.networks = told["certificate_sha256"], told["networks"]
+        door.save()
+        code = trial_site.trial.code
+        record(by=by, act="door.bound", obj=trial_site, trial_code=code, before=before, after=told, reason=reason)
+    return door
+
+
+def _fingerprint(certificate: str) -> str:
+    bare = certificate.strip().lower().replace(":", "")
+    if not bare or re.fullmatch(r"[0-9a-f]{64}", bare):
+        return bare
+    try:
+        return x509.load_pem_x509_certificate(certificate.strip().encode()).fingerprint(SHA256()).hex()
+    except ValueError:
+        words = _("That is no certificate: paste it as PEM, or its SHA-256 fingerprint. Nothing was changed.")
+        raise ValidationError({"certificate": ValidationError(words, code="certificate")}) from None
+
+
+def _network(told: str) -> str:
+    try:
+        return str(ipaddress.ip_network(told.strip()))
+    except ValueError:
+        words = _("“%(told)s” is no network such as 192.0.2.0/24 or address. Nothing was changed.")
+        refusal = ValidationError(words, code="network", params={"told": told.strip()[:40]})
+        raise ValidationError({"networks": refusal}) from None
 
 
 def is_open(trial_site: TrialSite) -> bool:

@@ -14,7 +14,7 @@ from deid import IdentityTokens, engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
-from imaging.services import intake, pixels, road
+from imaging.services import conflicts, intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.vault import Stage
 from trials.agreement import Gate
@@ -46,14 +46,15 @@ def file(by: Actor, submission: Submission) -> None:
         except ValidationError:
             _take_back(batch)
             raise
+        _take_back(batch)
     _finish(by, submission, time_point)
 
 
 def _take_back(batch: Sequence[IncomingFile]) -> None:
-    """Leave no bytes in the archive of what was refused at the last moment."""
-    for each in batch:
-        if not Instance.objects.filter(sha256=each.cleaned_sha256).exists():
-            archive.remove(each.cleaned_sha256)
+    """Leave no bytes in the archive of what was refused at the last moment, or is filed in another form already."""
+    hashes = {each.cleaned_sha256 for each in batch}
+    for sha256 in hashes - set(Instance.objects.filter(sha256__in=hashes).values_list("sha256", flat=True)):
+        archive.remove(sha256)
 
 
 def _batches(files: Sequence[IncomingFile]) -> Iterator[Sequence[IncomingFile]]:
@@ -156,13 +157,7 @@ def _meet(known: Instance, time_point: TimePoint, incoming: IncomingFile) -> Non
     elif known.sha256 == incoming.cleaned_sha256 or known.received_sha256 == incoming.sha256:
         incoming.state = State.FILED
     else:
-        incoming.state, incoming.refusal_code = State.REFUSED, "conflict"
-        incoming.refusal = str(
-            _(
-                "Another image with the same SOP Instance UID is filed already, with different content. The filed one "
-                "stays; this one is kept encrypted. Tell the coordinator which of the two is right."
-            )
-        )
+        conflicts.note(known, incoming)
 
 
 def _acquired_on(subject: Subject, incoming: IncomingFile) -> dt.date:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, Rejected, identify
-from imaging import quarantine
+from deid import IdentityTokens, Rejected
+from imaging import fence, quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import road
@@ -19,11 +19,12 @@ from imaging.services.asking import go_on
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
+    Plan,
     RefusedMember,
-    ZipPlan,
     is_archive,
+    is_file_set_directory,
     members,
-    plan_zip,
+    plan,
 )
 from imaging.vault import QuarantineDamaged, Stage
 from trials.keys import trial_key
@@ -76,6 +77,8 @@ def _look_at(file: IncomingFile) -> None:
         refuse(file, "empty", str(_("This file is empty. Export it again.")))
     elif is_archive(head):
         _expand(file)
+    elif is_file_set_directory(head):
+        _skip(file)
     elif not file.sha256:
         _hash(file)
 
@@ -88,6 +91,12 @@ def refuse(file: IncomingFile, code: str, sentence: str) -> None:
     waiting.update(state=State.REFUSED, refusal_code=code, refusal=sentence)
 
 
+def _skip(file: IncomingFile) -> None:
+    """Lay a DICOMDIR aside: it is no image, and what it refers to comes by itself or not at all."""
+    IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(state=State.DISCARDED)
+    quarantine.vault().drop(str(file.submission_id), file.number, Stage.RECEIVED)
+
+
 def _hash(file: IncomingFile) -> None:
     with quarantine.reader(file) as sealed:
         file.sha256 = hashlib.file_digest(sealed, "sha256").hexdigest()
@@ -97,11 +106,11 @@ def _hash(file: IncomingFile) -> None:
 def _expand(archive: IncomingFile) -> None:
     with quarantine.reader(archive) as sealed:
         try:
-            plan = plan_zip(sealed)
+            judged = plan(sealed)
+            unpacked = [*_sealed_members(archive, judged), *_refused_members(archive, judged.refused)]
         except ArchiveRefused as refusal:
             refuse(archive, refusal.code, refusal.reason)
             return
-        unpacked = [*_sealed_members(archive, plan), *_refused_members(archive, plan.refused)]
     with transaction.atomic():
         IncomingFile.objects.bulk_create(unpacked, ignore_conflicts=True, batch_size=200)
         archive.state = State.EXPANDED
@@ -109,14 +118,16 @@ def _expand(archive: IncomingFile) -> None:
     quarantine.vault().drop(str(archive.submission_id), archive.number, Stage.RECEIVED)
 
 
-def _sealed_members(archive: IncomingFile, plan: ZipPlan) -> list[IncomingFile]:
+def _sealed_members(archive: IncomingFile, judged: Plan) -> list[IncomingFile]:
     made = []
-    for member in members(plan):
+    for member in members(judged):
         file = _member_file(archive, member.index, member.size)
         try:
             data = member.read()
         except MemberRefused as refusal:
             made.extend(_refused_members(archive, (refusal.member,)))
+            continue
+        if is_file_set_directory(data):
             continue
         file.parts = quarantine.seal_whole(file, data, stage=Stage.RECEIVED)
         file.sha256 = hashlib.sha256(data).hexdigest()
@@ -160,7 +171,7 @@ def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
     key = trial_key(submission.trial_site.trial)
     for file in submission.files.filter(state=State.RECEIVED):
         try:
-            yield identify(quarantine.read_whole(file), key=key)
+            yield fence.identify(quarantine.read_whole(file), key=key)
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
         go_on(submission)

@@ -14,8 +14,8 @@ from audit.services import record
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
 from deid.burned.boxes import FIRM, Box, Ground, box_of
 from deid.burned.cleaning import Waiting
-from imaging import quarantine
-from imaging.frames import cover, render
+from imaging import fence, quarantine
+from imaging.frames import cover
 from imaging.models import IncomingFile, PixelReview, Submission
 from imaging.services import road
 from trials import access
@@ -87,7 +87,7 @@ def look(*, by: Actor, review: PixelReview, frame: int, is_covered: bool) -> byt
     by = access.require(by, Act.PIXEL_REVIEW, review)
     _require_waiting(review)
     consent.require(_point(review).subject, Gate.FILE, time_point=_point(review))
-    picture = render(quarantine.read_whole(review.file), frame=frame).png
+    picture = fence.render(quarantine.read_whole(review.file), frame=frame).png
     if is_covered:
         edges = [(box.left, box.top, box.right, box.bottom) for box in boxes_of(review)]
         return cover(picture, edges)

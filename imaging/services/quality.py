@@ -22,7 +22,7 @@ from imaging.qc import (
     examine,
 )
 from imaging.selectors import DERIVED, latest_findings
-from imaging.services import pixels, road
+from imaging.services import conflicts, pixels, queries, road
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint
@@ -176,7 +176,7 @@ def decide(*, by: Actor, time_point: TimePoint, verdict: QCDecision.Verdict, com
     timepoints.move(by=by, time_point=time_point, to=TimePoint.State(verdict), reason=comment)
     _close_queries(by, time_point)
     if verdict == QCDecision.Verdict.QUERIED:
-        _ask(by, time_point, comment)
+        queries.ask(by=by, time_point=time_point, text=comment)
     return decision
 
 
@@ -185,6 +185,11 @@ def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment:
     consent.require(time_point.subject, Gate.ASSIGN)
     if verdict != QCDecision.Verdict.ACCEPTED and not comment.strip():
         raise ValidationError(_("Tell the site what is wrong and what you need."), code="no-comment")
+    if verdict == QCDecision.Verdict.ACCEPTED and conflicts.open_at(time_point).exists():
+        raise ValidationError(
+            _("Two images with one identity came for this time point. The coordinator must decide on them first."),
+            code="conflict",
+        )
     if verdict == QCDecision.Verdict.ACCEPTED:
         pixels.require_none_waiting(time_point)
     if time_point.submissions.filter(state__in=road.WORKING).exists():
@@ -223,13 +228,6 @@ def _close_queries(by: Actor, time_point: TimePoint) -> None:
         trial_code = time_point.subject.trial_site.trial.code
         after = {"state": Query.State.CLOSED}
         record(by=by, act="query.closed", obj=query, trial_code=trial_code, before={"state": before}, after=after)
-
-
-def _ask(by: Actor, time_point: TimePoint, text: str) -> None:
-    query = Query.objects.create(time_point=time_point, opened_at=timezone.now())
-    QueryMessage.objects.create(query=query, author=by.name, text=text, at=timezone.now())
-    trial = time_point.subject.trial_site.trial
-    record(by=by, act="query.opened", obj=query, trial_code=trial.code, after={"text": text})
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
-"""The only way a site's archive is opened; see `planning` for what is judged before unpacking."""
+"""The only way a site's archive is opened; each kind is judged whole before anything of it is unpacked."""
 
-from imaging.unpacking.planning import Skipped, ZipPlan, members, plan_zip
-from imaging.unpacking.reading import Member
+from imaging.unpacking.opening import plan
+from imaging.unpacking.reading import Member, Plan, Skipped, members
 from imaging.unpacking.refusals import (
     ArchiveRefusal,
     ArchiveRefused,
@@ -10,7 +10,7 @@ from imaging.unpacking.refusals import (
     MemberRefused,
     RefusedMember,
 )
-from imaging.unpacking.sniffing import SeekableReader, is_archive, is_zip, looks_like_dicom
+from imaging.unpacking.sniffing import SeekableReader, is_archive, is_file_set_directory, is_zip, looks_like_dicom
 
 __all__ = [
     "ArchiveRefusal",
@@ -19,13 +19,14 @@ __all__ = [
     "Member",
     "MemberRefusal",
     "MemberRefused",
+    "Plan",
     "RefusedMember",
     "SeekableReader",
     "Skipped",
-    "ZipPlan",
     "is_archive",
+    "is_file_set_directory",
     "is_zip",
     "looks_like_dicom",
     "members",
-    "plan_zip",
+    "plan",
 ]

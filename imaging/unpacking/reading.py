@@ -1,30 +1,41 @@
-"""One file of an archive, unpacked in memory under the eye of its declared size."""
+"""What may be read of an archive once it was judged; each file is unpacked under the eye of its declared size."""
 
-import copy
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from imaging.unpacking.refusals import Limits, MemberRefusal, MemberRefused, refused_member
+from imaging.unpacking.names import is_dicomdir, is_system_file
+from imaging.unpacking.refusals import Limits, MemberRefusal, MemberRefused, RefusedMember, refused_member
 from imaging.unpacking.sniffing import is_archive
 
-_CHUNK = 1024 * 1024
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Entries that are no images by their nature: counted, not kept."""
+
+    directories: int
+    system_files: int
+    dicomdirs: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One file of the archive; `size` is what the archive declares and is checked again while reading."""
+    """One file of the archive; `size` is what the archive declares and is checked again while reading.
+
+    `unpack` gives at most one byte more than `size`. Of a tar it can be read only until the next one is asked for.
+    """
 
     index: int
     size: int
-    _archive: zipfile.ZipFile
-    _limits: Limits
+    unpack: Callable[[], bytes]
+    limits: Limits
 
     def read(self) -> bytes:
         """Unpack in memory, never more than declared plus one byte. Raises MemberRefused."""
         try:
-            plain = self._unpack()
+            plain = self.unpack()
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
             self._refuse(MemberRefusal.DAMAGED)
         if len(plain) != self.size:
@@ -33,15 +44,30 @@ class Member:
             self._refuse(MemberRefusal.NESTED)
         return plain
 
-    def _unpack(self) -> bytes:
-        entry = copy.copy(self._archive.infolist()[self.index])
-        # zipfile silently cuts a member at its declared size; room for more (it reads ahead) shows the lie.
-        entry.file_size = self.size + _CHUNK
-        plain = bytearray()
-        with self._archive.open(entry) as packed:
-            while len(plain) <= self.size and (chunk := packed.read(min(_CHUNK, self.size + 1 - len(plain)))):
-                plain += chunk
-        return bytes(plain)
-
     def _refuse(self, code: MemberRefusal) -> NoReturn:
-        raise MemberRefused(refused_member(self.index, code, self._limits)) from None
+        raise MemberRefused(refused_member(self.index, code, self.limits)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be unpacked, in archive order; members refused at sight, and what is skipped."""
+
+    members: Callable[[], Iterator[Member]]
+    wanted: tuple[int, ...]
+    refused: tuple[RefusedMember, ...]
+    skipped: Skipped
+    declared_size: int
+
+
+def members(plan: Plan) -> Iterator[Member]:
+    """Give the wanted members in archive order; bytes are unpacked only by `Member.read`."""
+    return plan.members()
+
+
+def count_skipped(files: Sequence[str], *, directories: int) -> Skipped:
+    """Tell how many of these names of files are no images by their nature."""
+    return Skipped(
+        directories=directories,
+        system_files=sum(map(is_system_file, files)),
+        dicomdirs=sum(map(is_dicomdir, files)),
+    )

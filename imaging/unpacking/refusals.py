@@ -10,14 +10,16 @@ _MEBIBYTE = 1024 * 1024
 class ArchiveRefusal(StrEnum):
     """Why a whole archive is refused."""
 
-    NOT_A_ZIP = "not-a-zip"
+    UNKNOWN_KIND = "unknown-archive"
     DAMAGED = "damaged"
     ENCRYPTED = "encrypted"
     TOO_MANY = "too-many"
     TOO_LARGE = "too-large"
     RATIO = "ratio"
+    TOO_DEEP = "too-deep"
     ESCAPING_NAME = "escaping-name"
     LINK = "link"
+    SPARSE = "sparse"
     OVERLAP = "overlap"
 
 
@@ -33,31 +35,35 @@ class MemberRefusal(StrEnum):
 
 
 _ARCHIVE_REASONS = {
-    ArchiveRefusal.NOT_A_ZIP: "This is not a ZIP, and other archives (tar, gz, 7z, rar) are not opened here.|"
-    "send it as ZIP or as a folder",
-    ArchiveRefusal.DAMAGED: "The ZIP is incomplete or damaged.|make it again from the folder, or send the folder",
-    ArchiveRefusal.ENCRYPTED: "The ZIP is protected with a password, so it could not be read.|"
+    ArchiveRefusal.UNKNOWN_KIND: "This is neither a ZIP nor a tar (.tar, .tar.gz), and other archives are not opened "
+    "here.|send it as ZIP or as a folder",
+    ArchiveRefusal.DAMAGED: "The archive is incomplete or damaged.|make it again from the folder, or send the folder",
+    ArchiveRefusal.ENCRYPTED: "The archive is protected with a password, so it could not be read.|"
     "send it without a password: the way here and the store are encrypted already",
-    ArchiveRefusal.TOO_MANY: "The ZIP holds more than {entries:,} files.|divide it into several ZIP files",
-    ArchiveRefusal.TOO_LARGE: "The ZIP would unpack to more than {total:,} MiB.|"
-    "divide it into several ZIP files, or send the folder",
-    ArchiveRefusal.RATIO: "The ZIP claims to unpack to more than {ratio} times its size, as images never do.|"
+    ArchiveRefusal.TOO_MANY: "The archive holds more than {entries:,} files.|divide it into several archives",
+    ArchiveRefusal.TOO_LARGE: "The archive would unpack to more than {total:,} MiB.|"
+    "divide it into several archives, or send the folder",
+    ArchiveRefusal.RATIO: "The archive claims to unpack to more than {ratio} times its size, as images never do.|"
     "send the folder itself",
-    ArchiveRefusal.ESCAPING_NAME: "A file name in the ZIP points outside the ZIP.|"
+    ArchiveRefusal.TOO_DEEP: "The archive holds folders more than {depth} deep, as no scan does.|"
+    "pack the folder of the scan itself",
+    ArchiveRefusal.ESCAPING_NAME: "A file name in the archive points outside it.|"
     "pack the folder again with the ordinary compress command of your computer, or send the folder",
-    ArchiveRefusal.LINK: "The ZIP holds a link or a device instead of a file.|"
+    ArchiveRefusal.LINK: "The archive holds a link or a device instead of a file.|"
     "pack the files themselves, or send the folder",
-    ArchiveRefusal.OVERLAP: "Files inside the ZIP lie on top of each other, as in no ordinary ZIP.|"
+    ArchiveRefusal.SPARSE: "The archive holds a file with holes, which is not opened here.|"
+    "pack it again without the option for sparse files, or send the folder",
+    ArchiveRefusal.OVERLAP: "Files inside the archive lie on top of each other, as in no ordinary one.|"
     "make it again from the folder, or send the folder",
 }
 
 _MEMBER_REASONS = {
     MemberRefusal.EMPTY: "is empty.|export it again",
-    MemberRefusal.NESTED: "is an archive itself.|send its content as a ZIP of its own or as a folder",
+    MemberRefusal.NESTED: "is an archive itself.|send its content as an archive of its own or as a folder",
     MemberRefusal.METHOD: "is packed in an unusual way.|use ordinary ZIP compression, or send the folder",
     MemberRefusal.TOO_LARGE: "is larger than {member:,} MiB.|ask the coordinator how to send it",
-    MemberRefusal.SIZE_DIFFERS: "is not of the size the ZIP declares.|make the ZIP again, or send the folder",
-    MemberRefusal.DAMAGED: "is damaged.|make the ZIP again, or send the folder",
+    MemberRefusal.SIZE_DIFFERS: "is not of the size the archive declares.|make the archive again, or send the folder",
+    MemberRefusal.DAMAGED: "is damaged.|make the archive again, or send the folder",
 }
 
 
@@ -79,13 +85,14 @@ class MemberRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an archive may claim (S09, S10): entries, bytes in all and of one file, packing ratio."""
+    """What an archive may claim (S09, S10): entries, bytes in all and of one file, packing ratio, depth of folders."""
 
     entries: int = 20_000
     total: int = 4 * 1024 * _MEBIBYTE
     member: int = 1024 * _MEBIBYTE
     ratio: int = 100
     free_of_ratio: int = _MEBIBYTE
+    depth: int = 64
 
     def words(self) -> dict[str, int]:
         return {
@@ -93,6 +100,7 @@ class Limits:
             "total": self.total // _MEBIBYTE,
             "member": self.member // _MEBIBYTE,
             "ratio": self.ratio,
+            "depth": self.depth,
         }
 
 
@@ -112,4 +120,4 @@ def refuse_archive(code: ArchiveRefusal, limits: Limits) -> NoReturn:
 
 def refused_member(index: int, code: MemberRefusal, limits: Limits) -> RefusedMember:
     what, remedy = _MEMBER_REASONS[code].format_map(limits.words()).split("|")
-    return RefusedMember(index, code, f"File {index + 1} of the ZIP {what} It was left out; please {remedy}.")
+    return RefusedMember(index, code, f"File {index + 1} of the archive {what} It was left out; please {remedy}.")

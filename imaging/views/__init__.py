@@ -1,3 +1,4 @@
+from imaging.views.custody import archive_state, conflict_list
 from imaging.views.deliveries import (
     send,
     submission,
@@ -8,11 +9,14 @@ from imaging.views.deliveries import (
     submission_receipt,
     submission_state,
 )
+from imaging.views.doors import site_door
 from imaging.views.pixels import pixel_decide, pixel_frame, pixel_list, pixel_review
 from imaging.views.quality import qc_decide, query_answer, time_point
 from imaging.views.scans import series, series_frame
 
 __all__ = [
+    "archive_state",
+    "conflict_list",
     "pixel_decide",
     "pixel_frame",
     "pixel_list",
@@ -22,6 +26,7 @@ __all__ = [
     "send",
     "series",
     "series_frame",
+    "site_door",
     "submission",
     "submission_assign",
     "submission_certificate",

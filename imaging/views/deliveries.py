@@ -15,7 +15,8 @@ from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
 from imaging.models import Submission
 from imaging.selectors import submissions_of
-from imaging.services import desk, submissions
+from imaging.services import conflicts, desk, submissions
+from imaging.views import custody
 from trials import access
 from trials.http import ActorRequest, status_of
 from trials.models import TimePoint, Trial
@@ -50,6 +51,7 @@ def submission_list(request: ActorRequest, code: str) -> HttpResponse:
             "waiting": waiting,
             "deliveries": rows.exclude(pk__in=waiting)[:200],
             "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
+            "has_trouble": custody.has_trouble(request.actor, trial),
         },
     )
 
@@ -62,7 +64,7 @@ def _open_time_points(request: ActorRequest, trial: Trial) -> QuerySet[TimePoint
 
 
 def send(request: ActorRequest, code: str) -> HttpResponse:
-    """The page that sends a folder or ZIP; its POST serves browsers without JavaScript."""
+    """The page that sends a folder or archive; its POST serves browsers without JavaScript."""
     trial = _trial(request, code)
     access.require_in(request.actor, Act.SUBMISSION_SEND, trial)
     asked = request.GET.get("time_point", "")
@@ -102,6 +104,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "progress": told,
         "is_certified": delivery.certificates.exists(),
         "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
+        "has_conflicts": conflicts.open_conflicts().filter(file__submission=delivery).exists(),
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
         "may_review": access.may(request.actor, Act.PIXEL_REVIEW, delivery),
     }

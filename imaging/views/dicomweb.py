@@ -9,7 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, Stream
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imaging.archive import ObjectMissing
+from imaging import fence
+from imaging.archive import ArchiveDamaged
 from imaging.dicomweb import documents, media
 from imaging.dicomweb.multipart import compose, new_boundary
 from imaging.dicomweb.questions import BadQuestion, answer, read_question
@@ -48,9 +49,9 @@ def serve(request: HttpRequest, shelf: Shelf, path: str) -> HttpResponse | Strea
         return problem(request, HTTPStatus.NOT_ACCEPTABLE, sentence)
     except FrameRefused as refused:
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, refused.sentence)
-    except ObjectMissing as missing:
+    except ArchiveDamaged as damage:
         # An erased image is no fault of ours, a lost one is: the operator is told of both.
-        _logger.error("%s", missing)  # noqa: TRY400  a hash and a sentence, no trace
+        _logger.error("%s", damage)  # noqa: TRY400  a hash and a sentence, no trace
         sentence = _("An image is no longer in the archive: it was erased, or the archive is damaged.")
         return problem(request, HTTPStatus.GONE, sentence)
     response["Cache-Control"] = "private, no-store"
@@ -156,7 +157,8 @@ def _rendered(request: HttpRequest, resource: Resource, objects: Sequence[Held])
         raise media.NotAcceptable
     window = documents.read_window(request.GET.get("window", ""))
     frame = resource.frames[0] if resource.frames else 1
-    return HttpResponse(documents.picture(held.read(), frame=frame, window=window, kind=kind), content_type=kind)
+    shown = fence.render(held.read(), frame=frame, window=window)
+    return HttpResponse(documents.picture(shown.png, kind=kind), content_type=kind)
 
 
 def _bulk(request: HttpRequest, resource: Resource, objects: Sequence[Held]) -> HttpResponse | StreamingHttpResponse:

@@ -11,10 +11,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imaging.archive import ObjectMissing, load
+from imaging import fence
+from imaging.archive import ArchiveDamaged, ObjectMissing, load
 from imaging.frames import FrameRefused, Preset
-from imaging.frames import render as render_frame
-from imaging.models import Instance, Series
+from imaging.models import Damage, Instance, Series
 from imaging.selectors import DERIVED, instances_of
 from trials import access
 from trials.agreement import Gate
@@ -60,6 +60,7 @@ def series(request: ActorRequest, pk: int) -> HttpResponse:
         "series": shown,
         "time_point": shown.study.time_point,
         "trial": shown.study.time_point.subject.trial_site.trial,
+        "damages": Damage.objects.filter(instance__series=shown, mended_at__isnull=True).count(),
         "total": total,
         "last": max(total - 1, 0),
         "index": index,
@@ -90,12 +91,16 @@ def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
     if request.headers.get("if-none-match") == headers["ETag"]:
         return HttpResponseNotModified(headers=headers)
     try:
-        picture = render_frame(load(instance.sha256), frame=frame, window=window)
+        picture = fence.render(load(instance.sha256), frame=frame, window=window)
     except FrameRefused as refused:
         return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
     except ObjectMissing as missing:
         # An erased image is no fault of ours, a lost one is: the operator is told of both.
         _logger.error("%s", missing)  # noqa: TRY400  a hash and a sentence, no trace
         words = _("This image is no longer in the archive: it was erased, or the archive is damaged.")
+        return HttpResponse(words, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
+    except ArchiveDamaged as damage:
+        _logger.error("%s", damage)  # noqa: TRY400  as above
+        words = _("The stored bytes of this image are no longer those that were filed, so it is not shown.")
         return HttpResponse(words, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
     return HttpResponse(picture.png, content_type="image/png", headers=headers)

@@ -1,8 +1,13 @@
 """Who gets in by the DICOM door, and who sees what came in by it: the matrix of rights for a door without pages."""
 
+from typing import Any
+
 import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
 
 from audit.context import acting
+from audit.models import AuditEvent
 from imaging.dicom_node import OUT_OF_RESOURCES, SUCCESS, Reception
 from imaging.models import Submission
 from imaging.services import doors
@@ -13,6 +18,7 @@ from trials import access
 from trials.models import Trial, TrialSite
 
 pytestmark = pytest.mark.django_db
+CALLER = doors.Caller(address="192.0.2.7")
 # Everybody of the cast who sees a delivery of site 01.
 SEES = {"coordinator", "data_manager", "alba", "analyst", "officer", "inspector"}
 OTHERS = {
@@ -48,15 +54,15 @@ def close_trial(trial: Trial, state: str) -> None:
 
 @pytest.mark.req("R-ROLE-10")
 def test_only_an_open_site_of_an_open_trial_gets_in_under_its_own_title(cast: Cast) -> None:
-    assert set(doors.known_ae_titles()) == {"ALBA_PACS", "BRISA_PACS"}
+    assert set(doors.known_ae_titles(CALLER)) == {"ALBA_PACS", "BRISA_PACS"}
     close_site(cast.site_b)
-    assert doors.known_ae_titles() == ["ALBA_PACS"]
+    assert doors.known_ae_titles(CALLER) == ["ALBA_PACS"]
     for title in ("BRISA_PACS", "NOBODY", "", "alba_pacs", "ALBA_PACS2"):
         assert sent(title) == OUT_OF_RESOURCES
     assert not Submission.objects.exists()
     for state in (Trial.State.PREPARING, Trial.State.CLOSED):
         close_trial(cast.trial, state)
-        assert doors.known_ae_titles() == []
+        assert doors.known_ae_titles(CALLER) == []
         assert sent("ALBA_PACS") == OUT_OF_RESOURCES
     assert not Submission.objects.exists()
 
@@ -81,3 +87,43 @@ def test_what_came_in_lands_in_the_trial_and_site_of_its_title_and_is_seen_by_th
     for who in SEES | OTHERS:
         actor = actor_for(getattr(cast, who))
         assert access.visible(actor, Submission.objects.all()).exists() is (who in SEES), who
+
+
+@pytest.mark.req("R-ARC-17")
+def test_a_title_is_believed_only_from_its_networks_and_by_its_certificate(cast: Cast) -> None:
+    networks, fingerprint = ["192.0.2.0/24", "2001:db8::/32"], "ab" * 32
+    by = actor_for(cast.coordinator)
+    doors.bind(by=by, trial_site=cast.site_a, certificate=fingerprint.upper(), networks=networks, reason="agreed")
+    bound = {
+        ("192.0.2.7", fingerprint): True,
+        ("::ffff:192.0.2.7", fingerprint): True,
+        ("2001:db8::1", fingerprint): True,
+        ("192.0.3.7", fingerprint): False,
+        ("192.0.2.7", ""): False,
+        ("192.0.2.7", "cd" * 32): False,
+    }
+    for (address, shown), is_known in bound.items():
+        titles = doors.known_ae_titles(doors.Caller(address=address, certificate_sha256=shown))
+        assert ("ALBA_PACS" in titles) is is_known
+        assert "BRISA_PACS" in titles
+    for wrong in ({"certificate": "nonsense"}, {"networks": ["192.0.2.1/24"]}, {"reason": " "}):
+        told: dict[str, Any] = {"certificate": "", "networks": [], "reason": "agreed"} | wrong
+        with pytest.raises(ValidationError):
+            doors.bind(by=by, trial_site=cast.site_a, **told)
+    with pytest.raises(PermissionDenied):
+        doors.bind(by=actor_for(cast.alba), trial_site=cast.site_a, certificate="", networks=[], reason="mine")
+
+
+@pytest.mark.req("R-ARC-17")
+def test_the_coordinator_binds_a_sender_on_a_page_and_the_trail_keeps_why(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.coordinator)
+    address = f"/trials/{cast.trial.code}/sites/{cast.site_a.pk}/door/"
+    refused = client.post(address, {"certificate": "x", "networks": "", "reason": "agreed by letter"})
+    assert (refused.status_code, "That is no certificate" in refused.content.decode()) == (400, True)
+    told = {"certificate": "ab" * 32, "networks": "192.0.2.0/24 198.51.100.7", "reason": "agreed by letter"}
+    assert client.post(address, told).status_code == 302
+    assert cast.site_a.dicom_door.networks == ["192.0.2.0/24", "198.51.100.7/32"]
+    assert "198.51.100.7/32" in client.get(address).content.decode()
+    event = AuditEvent.objects.get(act="door.bound")
+    assert (event.reason, event.trial_code) == ("agreed by letter", cast.trial.code)

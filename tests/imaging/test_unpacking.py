@@ -21,7 +21,7 @@ from imaging.unpacking import (
     is_zip,
     looks_like_dicom,
     members,
-    plan_zip,
+    plan,
 )
 
 DICOM = bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00\x00\x00\x00\x00"
@@ -49,16 +49,16 @@ def patch(data: bytes, *, signature: bytes, offset: int, value: bytes) -> bytes:
 
 def refusal_of(data: bytes, limits: Limits | None = None) -> ArchiveRefusal:
     with pytest.raises(ArchiveRefused) as refused:
-        plan_zip(io.BytesIO(data), limits)
+        plan(io.BytesIO(data), limits)
     assert "Nothing was taken from it; please " in refused.value.reason
     return refused.value.code
 
 
 def read_all(data: bytes, limits: Limits | None = None) -> tuple[list[bytes], list[MemberRefusal]]:
-    plan = plan_zip(io.BytesIO(data), limits)
+    judged = plan(io.BytesIO(data), limits)
     good: list[bytes] = []
-    bad = [member.code for member in plan.refused]
-    for member in members(plan):
+    bad = [member.code for member in judged.refused]
+    for member in members(judged):
         try:
             good.append(member.read())
         except MemberRefused as refused:
@@ -84,10 +84,10 @@ def test_what_is_no_image_by_nature_is_skipped_and_counted() -> None:
         "scan/.DS_Store": b"x",
         "scan/": b"",
     }
-    plan = plan_zip(io.BytesIO(make_zip(files)))
-    assert (plan.skipped.directories, plan.skipped.system_files, plan.skipped.dicomdirs) == (1, 2, 1)
-    assert [member.read() for member in members(plan)] == [DICOM]
-    assert plan.declared_size == len(DICOM)
+    judged = plan(io.BytesIO(make_zip(files)))
+    assert (judged.skipped.directories, judged.skipped.system_files, judged.skipped.dicomdirs) == (1, 2, 1)
+    assert [member.read() for member in members(judged)] == [DICOM]
+    assert judged.declared_size == len(DICOM)
 
 
 @pytest.mark.req("R-UNPK-02")
@@ -205,22 +205,61 @@ def test_files_that_share_their_bytes_refuse_all_of_it() -> None:
     assert refusal_of(data[:start] + directory + tail) is ArchiveRefusal.OVERLAP
 
 
+@pytest.mark.req("R-ARC-06")
+def test_a_file_whose_packed_bytes_hold_the_next_header_refuses_all_of_it() -> None:
+    # One kernel that many headers quote, each reaching over all that follow: 42 kB that would unpack to gigabytes.
+    data = make_zip({"a": b"x" * 100, "b": b"y" * 100}, method=zipfile.ZIP_STORED)
+    start = data.index(b"PK\x01\x02")
+    reaching = patch(data[: start + 46], signature=b"PK\x01\x02", offset=20, value=struct.pack("<II", 231, 231))
+    assert refusal_of(reaching + data[start + 46 :]) is ArchiveRefusal.OVERLAP
+
+
+@pytest.mark.req("R-ARC-06")
+def test_a_header_that_differs_from_the_directory_shows_nothing_hidden() -> None:
+    data = bytearray(make_zip({"good": DICOM, "shown": DICOM + b"1"}, method=zipfile.ZIP_STORED))
+    at = data.index(b"shown")
+    data[at : at + 5] = b"other"
+    assert read_all(bytes(data)) == ([DICOM], [MemberRefusal.DAMAGED])
+
+
+@pytest.mark.req("R-ARC-06")
+@pytest.mark.parametrize("at", [0, 4, 8])
+def test_sizes_and_places_of_four_billion_gigabytes_in_the_large_form_take_nothing(at: int) -> None:
+    entry = zipfile.ZipInfo("a")
+    entry.extra = struct.pack("<HH", 1, 24) + b"".join(
+        struct.pack("<Q", 2**62 if at == place else 1) for place in (0, 4, 8)
+    )
+    data = make_zip_of(entry)
+    start = data.index(b"PK\x01\x02")
+    lying = data[: start + 20] + b"\xff" * 8 + data[start + 28 : start + 42] + b"\xff" * 4 + data[start + 46 :]
+    tracemalloc.start()
+    assert refusal_of(lying) in {ArchiveRefusal.OVERLAP, ArchiveRefusal.TOO_LARGE, ArchiveRefusal.DAMAGED}
+    assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    tracemalloc.stop()
+
+
+@pytest.mark.req("R-ARC-06")
+def test_folders_without_end_refuse_the_zip() -> None:
+    assert refusal_of(make_zip({"x/" * 65 + "a": DICOM})) is ArchiveRefusal.TOO_DEEP
+    assert read_all(make_zip({"x/" * 64 + "a": DICOM})) == ([DICOM], [])
+
+
 @pytest.mark.req("R-UNPK-06")
 def test_a_password_is_explained() -> None:
     data = make_zip({"a": DICOM})
     locked = patch(data, signature=b"PK\x01\x02", offset=8, value=struct.pack("<H", 1))
     with pytest.raises(ArchiveRefused, match="send it without a password") as refused:
-        plan_zip(io.BytesIO(locked))
+        plan(io.BytesIO(locked))
     assert refused.value.code is ArchiveRefusal.ENCRYPTED
 
 
 @pytest.mark.req("R-UNPK-06")
-@pytest.mark.parametrize("content", [b"\x1f\x8b\x08rest", b"7z\xbc\xaf\x27\x1c", b"", b"P", DICOM, bytes(600)])
+@pytest.mark.parametrize("content", [b"Rar!\x1a\x07\x00", b"7z\xbc\xaf\x27\x1c", b"", b"P", DICOM, bytes(600)])
 def test_another_kind_of_archive_is_told_what_to_send(content: bytes) -> None:
     assert not is_zip(io.BytesIO(content))
     with pytest.raises(ArchiveRefused, match="send it as ZIP or as a folder") as refused:
-        plan_zip(io.BytesIO(content))
-    assert refused.value.code is ArchiveRefusal.NOT_A_ZIP
+        plan(io.BytesIO(content))
+    assert refused.value.code is ArchiveRefusal.UNKNOWN_KIND
 
 
 @pytest.mark.req("R-UNPK-06")
@@ -269,9 +308,9 @@ def test_packing_without_a_bound_is_left_out_by_name(method: int) -> None:
 
 @pytest.mark.req("R-UNPK-07")
 def test_a_refused_file_is_named_by_number_and_never_by_its_name() -> None:
-    plan = plan_zip(io.BytesIO(make_zip({"ok": DICOM, "MUSTERMANN_ERIKA": b""})))
-    assert [(member.index, member.code) for member in plan.refused] == [(1, MemberRefusal.EMPTY)]
-    assert plan.refused[0].reason == "File 2 of the ZIP is empty. It was left out; please export it again."
+    judged = plan(io.BytesIO(make_zip({"ok": DICOM, "MUSTERMANN_ERIKA": b""})))
+    assert [(member.index, member.code) for member in judged.refused] == [(1, MemberRefusal.EMPTY)]
+    assert judged.refused[0].reason == "File 2 of the archive is empty. It was left out; please export it again."
 
 
 @pytest.mark.req("R-UNPK-07")

@@ -59,6 +59,7 @@ UNFENCED = {
     "django_session": _DOOR,
     "guardian_groupobjectpermission": _RIGHT,
     "guardian_userobjectpermission": _RIGHT,
+    "imaging_scrub": "a walk over the whole store: counts and hashes, no row of a trial",
     "mfa_authenticator": _DOOR,
     "trials_accountsession": "of an account; asked at every request, before anybody is known",
     "trials_providerlink": "of an account; asked at the door, before anybody is known",

@@ -44,7 +44,7 @@ class Node:
 
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setattr(doors, "known_ae_titles", lambda: [KNOWN, "SUR_PACS"])
+    monkeypatch.setattr(doors, "known_ae_titles", lambda _caller: [KNOWN, "SUR_PACS"])
     monkeypatch.setattr(limits, "PDU_SECONDS", 1)
     node = dicom_node.make_ae()
     node.acse_timeout = 1
@@ -148,3 +148,15 @@ def test_one_sender_holds_so_many_associations_and_another_still_gets_one(node: 
     assert node.echo() == 0
     for each in held[1:]:
         each.release()
+
+
+@pytest.mark.req("R-ARC-19")
+def test_three_hundred_silent_callers_keep_no_known_sender_waiting(node: Node) -> None:
+    node.server.ae.acse_timeout = 15
+    with ExitStack() as lines:
+        for _ in range(300):
+            lines.enter_context(node.line())
+        for _ in range(5):
+            begun = time.monotonic()
+            assert node.echo() == 0
+            assert time.monotonic() - begun < 3

@@ -1,4 +1,4 @@
-// Sends a folder or ZIP in batches of pieces; what has arrived is asked for after a cut line, and only the rest is sent again.
+// Sends a folder or archive in batches of pieces; what has arrived is asked for after a cut line, and only the rest is sent again.
 // File names never leave this page: a file travels as a number.
 
 const BATCH = 8 * 1024 * 1024;
@@ -78,7 +78,7 @@ async function send(page) {
   // Held for the whole sending: what is chosen meanwhile belongs to the next one.
   const files = page.files;
   if (!timePoint) return fail(page, "Choose subject and time point first.");
-  if (!files.length) return fail(page, "Choose a folder or a ZIP first.");
+  if (!files.length) return fail(page, "Choose a folder or an archive first.");
   page.button.disabled = true;
   page.error.hidden = true;
   page.bar.hidden = false;

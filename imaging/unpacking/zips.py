@@ -1,13 +1,14 @@
 """Safe opening of a site's ZIP: all is judged before anything is unpacked, and no name is ever a path."""
 
-import re
+import copy
 import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from imaging.unpacking.reading import Member
+from imaging.unpacking.names import depth_of, is_archive_name, is_dicomdir, is_escaping, is_system_file
+from imaging.unpacking.reading import Member, Plan, count_skipped
 from imaging.unpacking.refusals import (
     ArchiveRefusal,
     Limits,
@@ -16,37 +17,13 @@ from imaging.unpacking.refusals import (
     refuse_archive,
     refused_member,
 )
-from imaging.unpacking.sniffing import SeekableReader, is_zip
+from imaging.unpacking.sniffing import SeekableReader
 
+_CHUNK = 1024 * 1024
 _DIRECTORY_LIMIT = 8 * 1024 * 1024
 _LOCAL_HEADER = 30
 _FREE_TOTAL = 16
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
-_ARCHIVE_NAME = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|7z|rar)$", re.IGNORECASE)
-_SYSTEM_NAME = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
-_DICOMDIR_NAME = re.compile(r"(^|/)DICOMDIR$", re.IGNORECASE)
-_ESCAPING_NAME = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)|\x00")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """Entries that are no images by their nature: counted, not kept."""
-
-    directories: int
-    system_files: int
-    dicomdirs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZipPlan:
-    """What will be unpacked: entry numbers to read, members refused at sight, and what is skipped."""
-
-    archive: zipfile.ZipFile
-    limits: Limits
-    wanted: tuple[int, ...]
-    refused: tuple[RefusedMember, ...]
-    skipped: Skipped
-    declared_size: int
 
 
 class _GuardedReader:
@@ -73,11 +50,8 @@ class _GuardedReader:
         return True
 
 
-def plan_zip(reader: SeekableReader, limits: Limits | None = None) -> ZipPlan:
+def plan_zip(reader: SeekableReader, limits: Limits) -> Plan:
     """Judge a whole ZIP by its directory before unpacking anything; raises ArchiveRefused."""
-    limits = limits or Limits()
-    if not is_zip(reader):
-        refuse_archive(ArchiveRefusal.NOT_A_ZIP, limits)
     archive = _open_archive(reader, limits)
     entries = archive.infolist()
     for rule in (_check_count, _check_entries, _check_sizes, _check_layout):
@@ -85,21 +59,32 @@ def plan_zip(reader: SeekableReader, limits: Limits | None = None) -> ZipPlan:
     refused = tuple(_refused_at_sight(entries, limits))
     unwanted = {member.index for member in refused}
     wanted = tuple(i for i, entry in enumerate(entries) if i not in unwanted and not _is_skipped(entry))
-    return ZipPlan(
-        archive=archive,
-        limits=limits,
+    files = [entry.filename for entry in entries if not entry.is_dir()]
+    return Plan(
+        members=partial(_members, archive, wanted, limits),
         wanted=wanted,
         refused=refused,
-        skipped=_count_skipped(entries),
+        skipped=count_skipped(files, directories=len(entries) - len(files)),
         declared_size=sum(entries[i].file_size for i in wanted),
     )
 
 
-def members(plan: ZipPlan) -> Iterator[Member]:
-    """Give the wanted members in archive order; bytes are unpacked only by `Member.read`."""
-    entries = plan.archive.infolist()
-    for index in plan.wanted:
-        yield Member(index, entries[index].file_size, plan.archive, plan.limits)
+def _members(archive: zipfile.ZipFile, wanted: Sequence[int], limits: Limits) -> Iterator[Member]:
+    entries = archive.infolist()
+    for index in wanted:
+        unpack = partial(_unpack, archive, entries[index])
+        yield Member(index=index, size=entries[index].file_size, unpack=unpack, limits=limits)
+
+
+def _unpack(archive: zipfile.ZipFile, told: zipfile.ZipInfo) -> bytes:
+    entry, size = copy.copy(told), told.file_size
+    # zipfile silently cuts a member at its declared size; room for more (it reads ahead) shows the lie.
+    entry.file_size = size + _CHUNK
+    plain = bytearray()
+    with archive.open(entry) as packed:
+        while len(plain) <= size and (chunk := packed.read(min(_CHUNK, size + 1 - len(plain)))):
+            plain += chunk
+    return bytes(plain)
 
 
 def _open_archive(reader: SeekableReader, limits: Limits) -> zipfile.ZipFile:
@@ -117,8 +102,10 @@ def _check_count(archive: zipfile.ZipFile, limits: Limits) -> None:
 def _check_entries(archive: zipfile.ZipFile, limits: Limits) -> None:
     for entry in archive.infolist():
         # orig_filename: zipfile itself cuts a name at a NUL byte.
-        if _ESCAPING_NAME.search(entry.orig_filename.replace("\\", "/")):
+        if is_escaping(entry.orig_filename):
             refuse_archive(ArchiveRefusal.ESCAPING_NAME, limits)
+        if depth_of(entry.filename) > limits.depth:
+            refuse_archive(ArchiveRefusal.TOO_DEEP, limits)
         if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
             refuse_archive(ArchiveRefusal.LINK, limits)
         if entry.flag_bits & _ENCRYPTED_FLAGS:
@@ -157,7 +144,7 @@ def _refused_at_sight(entries: Sequence[zipfile.ZipInfo], limits: Limits) -> Ite
 def _fault_at_sight(entry: zipfile.ZipInfo, limits: Limits) -> MemberRefusal | None:
     faults = {
         MemberRefusal.EMPTY: entry.file_size == 0,
-        MemberRefusal.NESTED: bool(_ARCHIVE_NAME.search(entry.filename)),
+        MemberRefusal.NESTED: is_archive_name(entry.filename),
         # bzip2 and lzma are unpacked by the standard library without a bound on what one read may give.
         MemberRefusal.METHOD: entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED},
         MemberRefusal.TOO_LARGE: entry.file_size > limits.member,
@@ -166,12 +153,4 @@ def _fault_at_sight(entry: zipfile.ZipInfo, limits: Limits) -> MemberRefusal | N
 
 
 def _is_skipped(entry: zipfile.ZipInfo) -> bool:
-    name = entry.filename
-    return entry.is_dir() or bool(_SYSTEM_NAME.search(name) or _DICOMDIR_NAME.search(name))
-
-
-def _count_skipped(entries: Sequence[zipfile.ZipInfo]) -> Skipped:
-    files = [entry.filename for entry in entries if not entry.is_dir()]
-    system_files = sum(bool(_SYSTEM_NAME.search(name)) for name in files)
-    dicomdirs = sum(bool(_DICOMDIR_NAME.search(name)) and not _SYSTEM_NAME.search(name) for name in files)
-    return Skipped(directories=len(entries) - len(files), system_files=system_files, dicomdirs=dicomdirs)
+    return entry.is_dir() or is_system_file(entry.filename) or is_dicomdir(entry.filename)

@@ -1,0 +1,193 @@
+"""What callers say: the functions of `deid` and `imaging.frames`, done inside the fence."""
+
+import atexit
+import hashlib
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from deid import ClinicalTrial, Facts, IdentityTokens, Policy, Rejected
+from deid.burned.boxes import Box
+from deid.burned.cleaning import Waiting
+from deid.burned.record import PixelRecord
+from imaging.fence.child import Child, ChildFell, Limits, Tick
+from imaging.fence.framing import Garbled
+from imaging.fence.plainly import from_plain
+from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
+
+# A worker walks one delivery at a time; pages may ask for two frames at once.
+_CHILDREN = 2
+_TRIES = 2
+# A mammogram of 42 million pixels, held as several matrices, however little its file is.
+_PICTURE = 1024 * 1024 * 1024
+FENCED = "fenced"
+_SENTENCE = (
+    "Reading this file twice took more memory or time than any image needs, or broke the program that reads it. "
+    "It was not let through and is kept encrypted. Please export it again from the scanner or archive; if it comes "
+    "back with this sentence, tell the coordinator."
+)
+_FRAME_SENTENCE = "The pixels of this image could not be decoded within the limits of memory and time."
+Children = queue.LifoQueue[Child]
+
+
+def _some(number: int) -> Children:
+    made: Children = queue.LifoQueue()
+    for _ in range(number):
+        made.put(Child())
+    return made
+
+
+_idle = _some(_CHILDREN)
+# Apart: whoever reads text in pictures holds a gigabyte of models and may take minutes.
+_looking = _some(1)
+
+
+@atexit.register
+def stop() -> None:
+    """End the children that nobody uses now; the next file starts one again."""
+    for child in (*_idle.queue, *_looking.queue):
+        child.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By what an object is cleaned; see `deid.clean`."""
+
+    key: bytes
+    trial: ClinicalTrial
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fenced:
+    """What `deid.Cleaned` tells, and the SHA-256 (hex) of its pixel data; "" where there is none in one piece."""
+
+    data: bytes
+    sha256: str
+    facts: Facts
+    actions: Mapping[str, int]
+    by_tag: Mapping[str, Mapping[str, int]]
+    method_codes: tuple[str, ...]
+    policy_digest: str
+    pixel_sha256: str
+    pixels: PixelRecord | None = None
+
+
+def clean(data: bytes, rules: Rules) -> Fenced:
+    """As `deid.clean`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, blobs = _ask("clean", _plainly(rules), data)
+    with _believing_nothing():
+        return _fenced(told, blobs)
+
+
+def look(
+    data: bytes, rules: Rules, *, boxes: Sequence[Box] | None = None, tick: Tick = lambda: None
+) -> Fenced | Waiting:
+    """Clean an object whose picture may show text, as `deid.burned.cleaning.Clerk`; `boxes` are a person's decision.
+
+    `tick` is called every few seconds while the picture is read. Raises Rejected as `clean`, and what `tick` raises.
+    """
+    decided = None if boxes is None else list(boxes)
+    told, blobs = _ask("look", _plainly(rules) | {"boxes": decided}, data, Limits.of_look(len(data)), tick)
+    with _believing_nothing():
+        if "waiting" in told:
+            waiting: Waiting = from_plain(Waiting, told["waiting"])
+            return waiting
+        return _fenced(told, blobs)
+
+
+def _plainly(rules: Rules) -> dict[str, Any]:
+    return {"key": rules.key, "trial": rules.trial, "policy": rules.policy}
+
+
+def _fenced(told: Mapping[str, Any], blobs: Sequence[bytes]) -> Fenced:
+    made = _only(blobs)
+    return Fenced(
+        data=made,
+        # Ours: by this name the bytes are filed.
+        sha256=hashlib.sha256(made).hexdigest(),
+        facts=from_plain(Facts, told["facts"]),
+        actions=from_plain(Mapping[str, int], told["actions"]),
+        by_tag=from_plain(Mapping[str, Mapping[str, int]], told["by_tag"]),
+        method_codes=from_plain(tuple[str, ...], told["method_codes"]),
+        policy_digest=from_plain(str, told["policy_digest"]),
+        pixel_sha256=from_plain(str, told["pixel_sha256"]),
+        pixels=from_plain(PixelRecord | None, told["pixels"]),
+    )
+
+
+def identify(data: bytes, *, key: bytes) -> IdentityTokens:
+    """As `deid.identify`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, _blobs = _ask("identify", {"key": key}, data)
+    with _believing_nothing():
+        tokens: IdentityTokens = from_plain(IdentityTokens, told["tokens"])
+    return tokens
+
+
+def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:
+    """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
+    try:
+        limits = Limits.of(len(data), memory=_PICTURE)
+        told, blobs = _ask("render", {"frame": frame, "window": window}, data, limits)
+    except Rejected:
+        raise FrameRefused(_FRAME_SENTENCE) from None
+    with _believing_nothing():
+        plain = told["frame"]
+        return RenderedFrame(
+            png=_only(blobs),
+            rows=from_plain(int, plain["rows"]),
+            columns=from_plain(int, plain["columns"]),
+            frames=from_plain(int, plain["frames"]),
+            pixel_spacing=from_plain(tuple[float, float] | None, plain["pixel_spacing"]),
+        )
+
+
+def _ask(
+    operation: str, told: dict[str, Any], data: bytes, limits: Limits | None = None, tick: Tick | None = None
+) -> tuple[dict[str, Any], Sequence[bytes]]:
+    with _borrowed(_looking if tick else _idle) as child:
+        given, blobs = _twice(child, operation, told, data, limits=limits or Limits.of(len(data)), tick=tick)
+    if "rejected" in given:
+        code, reason = from_plain(tuple[str, str], given["rejected"])
+        raise Rejected(code, reason)
+    if "refused" in given:
+        raise FrameRefused(from_plain(str, given["refused"]))
+    return given, blobs
+
+
+def _twice(
+    child: Child, operation: str, told: dict[str, Any], data: bytes, *, limits: Limits, tick: Tick | None
+) -> tuple[dict[str, Any], Sequence[bytes]]:
+    """A child may fall for another reason once; the same file twice is the file's doing."""
+    for _ in range(_TRIES):
+        try:
+            return child.ask(operation, told, [data], limits, tick)
+        except ChildFell:
+            continue
+    raise Rejected(FENCED, _SENTENCE)
+
+
+@contextmanager
+def _borrowed(children: Children) -> Iterator[Child]:
+    child = children.get()
+    try:
+        yield child
+    finally:
+        children.put(child)
+
+
+@contextmanager
+def _believing_nothing() -> Iterator[None]:
+    """What a child says in another shape than agreed is as if it had died of the file."""
+    try:
+        yield
+    except (Garbled, KeyError, TypeError):
+        raise Rejected(FENCED, _SENTENCE) from None
+
+
+def _only(blobs: Sequence[bytes]) -> bytes:
+    if len(blobs) != 1:
+        raise Garbled
+    return blobs[0]
