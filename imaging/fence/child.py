@@ -60,8 +60,8 @@ class Limits:
 
     @classmethod
     def of_look(cls, size: int) -> "Limits":
-        """4 GiB and 20 min: models that read text, and a loop of some hundred frames at about two seconds each."""
-        return cls(memory=4 * _GIGABYTE + 5 * size, cpu_seconds=1200, seconds=1500.0, answer=64 * MEGABYTE + 2 * size)
+        """3 GiB and 20 min: models that read text, and a loop of some hundred frames at about two seconds each."""
+        return cls(memory=3 * _GIGABYTE + 5 * size, cpu_seconds=1200, seconds=1500.0, answer=64 * MEGABYTE + 2 * size)
 
 
 class Child:

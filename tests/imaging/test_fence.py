@@ -14,15 +14,22 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 import deid
+from benchmarks.burned import to_dataset
 from deid import ClinicalTrial, Policy, Rejected
+from deid.burned.boxes import Box
+from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.treatment import Doubt
+from deid.engine import read_source
 from imaging import fence, frames, progress
 from imaging.fence import calls
+from imaging.fence import child as child_module
 from imaging.fence.child import MEGABYTE, Child, ChildFell, Limits
 from imaging.fence.framing import Garbled, Reader, pack
 from imaging.fence.plainly import from_plain, to_plain
 from imaging.frames import FrameRefused
 from imaging.models import Instance, Submission
 from tests.cast import Cast
+from tests.deid.pictures import encoded, frame_of
 from tests.imaging.scans import baseline_of, ct_series, ct_slice, drive, send, to_bytes
 
 TRIAL = ClinicalTrial(
@@ -176,6 +183,41 @@ def test_a_child_killed_once_costs_nothing() -> None:
     for pid in killed:
         os.kill(pid, 9)
     assert fence.identify(ct_series(1)[0], key=KEY).person
+
+
+@pytest.mark.req("R-ARC-14")
+def test_text_in_a_picture_is_read_behind_the_fence_with_the_same_result() -> None:
+    policy = Policy(options=deid.DEFAULT_OPTIONS | {deid.Option.CLEAN_PIXEL_DATA})
+    rules, data = fence.Rules(key=KEY, trial=TRIAL, policy=policy), encoded(to_dataset(frame_of()))
+    with pytest.raises(Rejected) as refused:
+        fence.clean(data, rules)
+    assert refused.value.code == deid.Rejection.PIXELS_NEED_REVIEW
+    behind, here = fence.look(data, rules), Clerk(key=KEY, trial=TRIAL, policy=policy).clean(read_source(data))
+    assert isinstance(behind, fence.Fenced)
+    assert isinstance(here, deid.Cleaned)
+    assert (behind.data, behind.pixels) == (here.data, here.pixels)
+    told = fence.look(data, rules, boxes=[Box(0, 0, 5, 5)])
+    assert isinstance(told, Waiting)
+    assert Doubt.NAME_LEFT in told.doubts
+
+
+@pytest.mark.req("R-ARC-15")
+def test_whoever_asks_is_heard_while_a_picture_is_read_and_an_answer_given_up_is_never_taken_for_another(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_module, "_TICK_SECONDS", 0.1)
+    heard: list[int] = []
+
+    def consent_is_gone() -> None:
+        heard.append(1)
+        if len(heard) > 2:
+            raise LookupError("no consent any more")
+
+    slowly = {"key": Evil("import time; time.sleep(1.5)")}
+    with pytest.raises(LookupError):
+        child.ask("identify", slowly, [b""], Limits.of(MEGABYTE), consent_is_gone)
+    assert child.pid is None
+    assert child.ask("identify", {"key": KEY}, [ct_series(1)[0]], SHORT)[0]["tokens"]
 
 
 @pytest.mark.req("R-ARC-15")

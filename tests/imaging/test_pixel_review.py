@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from pydicom.uid import UltrasoundImageStorage
 
 from audit.models import AuditEvent, Signature
 from deid.burned.boxes import Box, Ground
+from deid.burned.cleaning import Clerk
 from deid.burned.reader import Sighting
 from imaging import archive, quarantine
+from imaging.fence import calls, worker
 from imaging.models import IncomingFile, Instance, PixelReview, QCDecision, Submission
-from imaging.services import cleaning, pixels
+from imaging.services import pixels
 from tests import signing
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import baseline_of, ct_series, ct_slice, drive, send, to_bytes
@@ -48,7 +51,13 @@ class Reading:
 def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     """The road with a reader whose words are known; the real one has its own tests."""
     scripted = Reading()
-    monkeypatch.setattr(cleaning, "rapid_reader", lambda: scripted)
+
+    def in_process(_child: Any, operation: str, told: dict[str, Any], data: bytes, **_bounds: Any) -> Any:
+        given, blobs = worker.answer(operation, data, told)
+        return json.loads(json.dumps(given)), blobs
+
+    monkeypatch.setattr(worker, "Clerk", partial(Clerk, reader=lambda: scripted))
+    monkeypatch.setattr(calls, "_twice", in_process)
     return scripted
 
 
