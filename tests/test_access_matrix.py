@@ -305,7 +305,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
     planned = draft.time_points.first()
     series = Series.objects.get(study__time_point=time_point)
     membership = trial.memberships.get(user=reader)
-    picture = PixelReview.objects.create(file=submission.files.first(), since=timezone.now())
+    picture = PixelReview.objects.create(file=submission.files.earliest("number"), since=timezone.now())
     code = {"code": trial.code}
     assert planned is not None
     return Objects(

@@ -8,7 +8,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from audit.actor import machine
-from deid.burned.cleaning import Clerk
+from imaging.fence import Rules
 from imaging.models import IncomingFile, Submission
 from imaging.services import cleaning, road, stages, submissions
 from tests.cast import Cast, actor_for
@@ -70,8 +70,9 @@ def send(staff: User, time_point: TimePoint, files: list[bytes]) -> Submission:
 def clean_by_hand(cast: Cast, file: IncomingFile) -> None:
     """Clean one file by the charter the cast began with, as a worker that dies right after."""
     context = cleaning.clinical_trial(baseline_of(cast))
-    clerk = Clerk(key=trial_key(cast.trial), trial=context, policy=policy_of(cast.charter))
-    cleaning._clean_one(machine("worker", source="worker", request_id="1"), file, clerk, boxes=None)
+    rules = Rules(key=trial_key(cast.trial), trial=context, policy=policy_of(cast.charter))
+    worker = machine("worker", source="worker", request_id="1")
+    cleaning._clean_one(worker, file, rules, boxes=None, tick=lambda: None)
 
 
 @pytest.fixture

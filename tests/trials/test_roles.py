@@ -22,8 +22,9 @@ from tests.cast import TODAY, Cast, actor_for
 from tests.people import STAGE
 from tests.signing import decide
 from trials import access
+from trials.duties import INCOMPATIBLE
 from trials.models import Membership, User
-from trials.roles import BLINDED, INCOMPATIBLE, LONGEST_DAYS, SITE_ROLES, TABLE, Act, Reach, Role
+from trials.roles import BLINDED, LONGEST_DAYS, SITE_ROLES, TABLE, Act, Reach, Role
 from trials.services import members
 
 # What changes something, or takes part in making data; looking is none of it.

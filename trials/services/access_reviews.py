@@ -21,9 +21,10 @@ from audit.selectors import last_acts
 from audit.services import record
 from audit.signing import Offer, Proof, offer, sign, signing
 from trials import access
+from trials.duties import excluded_by
 from trials.models import AccessReview, Membership, Trial
 from trials.models.reviews import key_of
-from trials.roles import INDISPENSABLE, Act, Role, excluded_by
+from trials.roles import INDISPENSABLE, Act, Role
 from trials.services import members
 
 MEANINGS = (Meaning.REVIEW, Meaning.RESPONSIBILITY)

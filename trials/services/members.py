@@ -17,8 +17,9 @@ from audit.actor import Actor
 from audit.context import because, require_reason
 from audit.services import record
 from trials import access
+from trials.duties import excluded_by
 from trials.models import Membership, Trial, TrialSite, User
-from trials.roles import BLINDED, INDISPENSABLE, LONGEST_DAYS, SITE_ROLES, Act, Role, excluded_by
+from trials.roles import BLINDED, INDISPENSABLE, LONGEST_DAYS, SITE_ROLES, Act, Role
 
 
 @transaction.atomic
