@@ -88,14 +88,14 @@ class Session:
         self.post("/sign-in/", username=username, password=password)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self.http.get(self.address + path, timeout=30, **options)
+        return self.http.get(self.address + path, timeout=120, **options)
 
     def post(self, path: str, *, page: str = "", files: Any = None, **fields: Any) -> requests.Response:
         """Post as a form of `page` (the path itself unless told) would."""
         token = self.token(page or path)
         data = {"csrfmiddlewaretoken": token, **fields}
         return self.http.post(
-            self.address + path, data=data, files=files, timeout=60, headers={"Referer": self.address + path}
+            self.address + path, data=data, files=files, timeout=120, headers={"Referer": self.address + path}
         )
 
     def sign(self, path: str, *, page: str = "", **fields: Any) -> requests.Response:
@@ -153,7 +153,7 @@ def start(home: Path, *words: str, password: str = PASSWORD, **environment: str)
 def stop(running: Stack) -> None:
     """Press Ctrl-C, and see that everything ends."""
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(timeout=60) == 0, "Ctrl-C must end everything cleanly"
+    assert running.process.wait(timeout=240) == 0, "Ctrl-C must end everything cleanly"
     assert not running.children("manage.py"), "no child may outlive the supervisor"
     assert not running.children("celery"), "no worker may outlive the supervisor"
 

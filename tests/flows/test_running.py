@@ -8,17 +8,22 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.imaging.scans import PLANTED, ct_series
 from tests.reports.sealed import told_by_pdfsig
 from tests.stack import Session, Stack
 
 
-def open_visit(site: Session, *, skip: int = 0) -> str:
-    """The first time point that the site may send for."""
+def open_visit(site: Session) -> str:
+    """The first time point that the site may send for; other tests may have seen a subject withdraw."""
     page = site.get("/trials/THORAX/send/").text
     values = [chunk.split('"')[0] for chunk in page.split('<option value="')[1:]]
-    return [value for value in values if value][skip]
+    return next(value for value in values if value and _opened(site, value).status_code == 201)
+
+
+def _opened(site: Session, time_point: str) -> requests.Response:
+    return site.api("POST", "/api/deliveries/", json={"time_point": int(time_point)})
 
 
 def send_zip(site: Session, time_point: str, files: list[bytes]) -> str:
@@ -27,7 +32,7 @@ def send_zip(site: Session, time_point: str, files: list[bytes]) -> str:
         for number, data in enumerate(files):
             bundle.writestr(str(number), data)
     data = packed.getvalue()
-    opened = site.api("POST", "/api/deliveries/", json={"time_point": int(time_point)})
+    opened = _opened(site, time_point)
     assert opened.status_code == 201, opened.text
     delivery: str = opened.json()["id"]
     root = f"/api/deliveries/{delivery}/"
