@@ -55,7 +55,7 @@ def test_a_picture_is_boxed_and_led_to_the_signature_by_keyboard_alone(someone: 
     quim = someone("quim")
     page = open_first(quim)
     before = page.get_by_label("Boxes, one a line").input_value()
-    field = "Boxes, one a line: left, top, right, bottom"
+    field = "Boxes, one a line: left, top, right, bottom (optional)"
     tab_to(page, field)
     page.keyboard.press("Control+End")
     page.keyboard.type("\n3, 4, 20, 30")
