@@ -15,7 +15,7 @@ from deid.gateway.address import parse_address
 from deid.gateway.cleaning import Cleaner, name_of, trial_key
 from deid.gateway.expectation import Expectation, read_expectation, shortfalls, site_profile
 from deid.gateway.ledger import Known, Ledger
-from deid.gateway.line import Answer, Line, Lost
+from deid.gateway.line import PATIENCE, Answer, Line, Lost, pauses_within
 from deid.gateway.receipt import Ended, Receipt, write_receipt
 from deid.gateway.sending import Sending, State
 from deid.gateway.survey import Survey, main_token, require_one_person, survey
@@ -42,6 +42,9 @@ def add_to(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--receipt", type=Path, metavar="FILE", help="write a receipt as JSON")
     verb.add_argument(
         "--wait", type=int, default=_WAIT, metavar="SECONDS", help="for how it ends (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--patience", type=int, default=PATIENCE, metavar="SECONDS", help="with a broken line (default: %(default)s)"
     )
     verb.add_argument("--ca", type=Path, metavar="FILE", help="certificates (PEM) to trust instead of the system's")
     verb.add_argument("--anyway", action="store_true", help="send though the folder is not what the charter expects")
@@ -70,7 +73,12 @@ def run(options: argparse.Namespace) -> int:
     """Return 0 when all was taken, 1 when something was refused. Raises ValueError, OSError before anything is sent."""
     if not options.source.is_dir():
         raise ValueError("the source is not a folder")
-    line = Line(address=parse_address(options.to), token=read_token(options.token), authority=options.ca)
+    line = Line(
+        address=parse_address(options.to),
+        token=read_token(options.token),
+        authority=options.ca,
+        pauses=pauses_within(options.patience),
+    )
     _require_receipt_outside(options)
     expected = _expected(line, subject=options.subject, time_point=options.timepoint)
     job = _Job(options=options, line=line, key=_key(options.key_file), expected=expected)

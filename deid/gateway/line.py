@@ -2,6 +2,7 @@
 
 import email.utils
 import http.client
+import itertools
 import json
 import random
 import re
@@ -19,15 +20,22 @@ from deid.version import ENGINE_VERSION
 
 # Seconds between tries: about two minutes of trouble are waited out, longer ones are for the next run.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+PATIENCE = 124
 _LONGEST_PAUSE = 300.0
 # A server may seal tens of megabytes before it answers.
-_PATIENCE = 300.0
+_SILENCE = 300.0
 _LONGEST_ANSWER = 32 << 20
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WARNING = re.compile(r'299 \S+ "([^"]*)"')
 _LINK = re.compile(r'<([^>]*)>; rel="status"')
 _DELIVERY = re.compile(r"/dicomweb/deliveries/[0-9a-f-]{36}$")
 Body = Callable[[], Iterator[bytes]]
+
+
+def pauses_within(seconds: float) -> tuple[float, ...]:
+    """Return the pauses that fit into so many seconds of trouble."""
+    ends = itertools.accumulate(PAUSES)
+    return tuple(pause for pause, end in zip(PAUSES, ends, strict=True) if end <= seconds)
 
 
 class Lost(Exception):
@@ -133,10 +141,10 @@ class Line:
 
     def _connect(self) -> http.client.HTTPConnection:
         if not self.address.is_encrypted:
-            return http.client.HTTPConnection(self.address.host, self.address.port, timeout=_PATIENCE)
+            return http.client.HTTPConnection(self.address.host, self.address.port, timeout=_SILENCE)
         context = ssl.create_default_context(cafile=str(self.authority) if self.authority else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return http.client.HTTPSConnection(self.address.host, self.address.port, timeout=_PATIENCE, context=context)
+        return http.client.HTTPSConnection(self.address.host, self.address.port, timeout=_SILENCE, context=context)
 
 
 def _with(path: str, query: dict[str, str]) -> str:
