@@ -23,7 +23,7 @@ from deid.gateway.survey import Survey, main_token, require_one_person, survey
 EXPECTED = "/dicomweb/expected"
 _WAIT, _POLL = 300, 2.0
 _CLOCK_SECONDS = 300
-_PASS_ANYWAY = "If this is right, run again with --anyway."  # noqa: S105  no password
+_SAME_PERSON = "If it is the subject's own scan all the same, run again with --same-person."
 
 
 def add_to(verb: argparse.ArgumentParser) -> None:
@@ -48,6 +48,9 @@ def add_to(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--ca", type=Path, metavar="FILE", help="certificates (PEM) to trust instead of the system's")
     verb.add_argument("--anyway", action="store_true", help="send though the folder is not what the charter expects")
+    verb.add_argument(
+        "--same-person", action="store_true", help="send though this machine cannot tell whose scan it is"
+    )
     verb.set_defaults(run=run, key_file=_home() / "site-key")
 
 
@@ -161,7 +164,7 @@ def _require_expected(job: _Job, looked: Survey) -> None:
     if not lacking:
         return
     if not job.options.anyway:
-        raise ValueError(" ".join([*lacking, "Nothing was sent.", _PASS_ANYWAY]))
+        raise ValueError(" ".join([*lacking, "Nothing was sent. If this is right, run again with --anyway."]))
     for sentence in lacking:
         _say(f"{sentence} It is sent anyway.")
 
@@ -170,10 +173,10 @@ def _known(job: _Job, ledger: Ledger, looked: Survey, tokens: frozenset[str]) ->
     """Return what the person is called outside. Raises ValueError where subject and person do not belong together."""
     trial, subject = job.expected.trial, job.options.subject
     others = [code for code in ledger.subjects_of(tokens, trial=trial) if code != subject]
-    if others and not job.options.anyway:
+    if others and not job.options.same_person:
         raise ValueError(
             f"this person was sent before as subject {others[0]}, not {subject}. Nothing was sent. Check the code and "
-            f"the folder. {_PASS_ANYWAY}"
+            f"the folder. {_SAME_PERSON}"
         )
     known = ledger.person(trial=trial, subject=subject) if job.expected.knows_person else None
     if known and not known.tokens & tokens:
@@ -183,11 +186,11 @@ def _known(job: _Job, ledger: Ledger, looked: Survey, tokens: frozenset[str]) ->
         )
     if known:
         return Known(name=known.name, tokens=known.tokens | tokens)
-    if job.expected.knows_person and not job.options.anyway:
+    if job.expected.knows_person and not job.options.same_person:
         raise ValueError(
             f"Corelab has scans of subject {subject} that were not sent with this key and state file. If they came "
             "another way, Corelab would take these for another person's and not file them. Nothing was sent. "
-            + _PASS_ANYWAY
+            + _SAME_PERSON
         )
     return Known(name=name_of(main_token(looked.found), key=job.key_of_trial), tokens=tokens)
 
@@ -251,6 +254,8 @@ def _tell(receipt: Receipt) -> None:
     for ended in receipt.deliveries:
         sys.stdout.write(_words(ended))
     if receipt.sending.trouble:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # off the bar, which did not come to its end
         _say(f"{receipt.sending.trouble} What was taken is safe. Run the same command again to send the rest.")
 
 

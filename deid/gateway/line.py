@@ -29,7 +29,7 @@ _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WARNING = re.compile(r'299 \S+ "([^"]*)"')
 _LINK = re.compile(r'<([^>]*)>; rel="status"')
 _DELIVERY = re.compile(r"/dicomweb/deliveries/[0-9a-f-]{36}$")
-Body = Callable[[], Iterator[bytes]]
+Body = Callable[[], Iterator[bytes | memoryview]]
 
 
 def pauses_within(seconds: float) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """The second look at a folder: each file cleaned, streamed and acknowledged, in requests of bounded size."""
 
+import functools
 import hashlib
 import itertools
 import secrets
@@ -118,7 +119,7 @@ class Sending:
             boundary = f"corelab-{secrets.token_hex(12)}"
             kind = f'multipart/related; type="application/dicom"; boundary="{boundary}"'
             try:
-                answer = self.line.post(STORE, lambda mark=boundary: self._body(batch, mark), kind=kind, **named)
+                answer = self.line.post(STORE, functools.partial(self._body, batch, boundary), kind=kind, **named)
             except _Spoiled:
                 continue
             except _Nothing:

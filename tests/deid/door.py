@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from deid import read_head
@@ -143,14 +145,19 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def opened_door() -> Iterator[Door]:
+def opened_door(*, certificate: Path | None = None) -> Iterator[Door]:
+    """Open it; over TLS where a file with key and certificate is given."""
     done = {"state": "checked", "sentence": "checked", "ended": True, "counts": {"filed": 3}, "refusals": []}
     door = Door(expected=expectation(), status=done)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"door": door}))
     server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    door.address = f"http://127.0.0.1:{server.server_port}"
+    door.address = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
     try:
         yield door
     finally:

@@ -3,25 +3,33 @@
 import datetime as dt
 import email.utils
 import hashlib
+import ipaddress
 import itertools
 import json
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
+from pydicom.uid import UID
 
 from deid.__main__ import main
 from deid.gateway import line as wires
 from deid.gateway import sending
 from deid.gateway.address import parse_address
-from deid.gateway.cleaning import changed, name_of
+from deid.gateway.cleaning import changed, name_of, pieces_of
 from deid.gateway.expectation import Requirement, shortfalls
 from deid.gateway.ledger import Ledger
 from deid.gateway.line import Line
@@ -162,11 +170,11 @@ def test_another_person_than_the_subject_s_earlier_scans_is_stopped_at_the_site(
 ) -> None:
     assert send(folder, door) == 0
     door.expected, before = expectation(knows_person=True), len(door.objects)
-    assert send(folder, door, subject="9999-XXXX") == 2
+    assert send(folder, door, "--anyway", subject="9999-XXXX") == 2
     assert f"as subject {SUBJECT}" in capsys.readouterr().err
     for number in range(3):
         write(folder / "in" / f"{number}.dcm", scan(number, PatientID="other", PatientName="Nobody^Else"))
-    assert send(folder, door, "--anyway") == 2
+    assert send(folder, door, "--anyway", "--same-person") == 2
     assert "another person" in capsys.readouterr().err
     assert len(door.objects) == before
     # Where Corelab filed nothing of the first, it was a mistake that somebody discarded.
@@ -175,13 +183,14 @@ def test_another_person_than_the_subject_s_earlier_scans_is_stopped_at_the_site(
 
 
 @pytest.mark.req("R-GATE-04")
-def test_a_subject_whose_scans_came_another_way_is_sent_only_anyway(
+def test_a_subject_whose_scans_came_another_way_is_sent_only_on_somebody_s_word(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
     door.expected = expectation(knows_person=True)
     assert send(folder, door) == 2
     assert "another way" in capsys.readouterr().err
-    assert send(folder, door, "--anyway") == 0
+    assert send(folder, door, "--anyway") == 2
+    assert send(folder, door, "--same-person") == 0
 
 
 @pytest.mark.req("R-GATE-02")
@@ -234,6 +243,37 @@ def test_the_token_goes_to_the_server_alone(folder: Path, door: Door, capsys: py
     assert len(written) == 2
     assert not [text for text in (said.out, said.err, *written) if TOKEN in text]
     assert TOKEN not in repr(Line(address=parse_address(door.address), token=TOKEN))
+
+
+@pytest.mark.req("R-GATE-02")
+def test_only_a_certificate_that_is_trusted_and_in_date_gets_token_and_images(
+    folder: Path, pauses: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, old = certificate(folder / "good.pem", days=2), certificate(folder / "old.pem", days=-2)
+    with opened_door(certificate=good) as door:
+        assert send(folder, door) == 2
+        assert "cannot be trusted" in capsys.readouterr().err
+        assert send(folder, door, "--ca", str(good)) == 0
+        assert len(door.objects) == 3
+        elsewhere = replace(door, address=door.address.replace("127.0.0.1", "localhost"))
+        assert send(folder, elsewhere, "--ca", str(good)) == 2
+    with opened_door(certificate=old) as door:
+        assert send(folder, door, "--ca", str(old)) == 2
+        assert "clock of this machine" in capsys.readouterr().err
+        assert (door.requests, pauses) == ([], [])
+
+
+def certificate(path: Path, *, days: int) -> Path:
+    """Write key and certificate of 127.0.0.1 that holds until so many days from now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "corelab")]), dt.datetime.now(dt.UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - dt.timedelta(9)).not_valid_after(now + dt.timedelta(days))
+    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(plain + signed.public_bytes(Encoding.PEM))
+    return path
 
 
 @pytest.mark.req("R-GATE-03")
@@ -471,6 +511,30 @@ def test_an_object_that_corelab_refuses_is_told_with_its_reason_and_not_counted_
     assert receipt_of(folder)["counts"]["taken"] == 2
 
 
+@pytest.mark.req("R-GATE-06")
+def test_consent_that_ends_in_the_middle_stops_the_run(
+    folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sending, "MOST_OBJECTS", 1)
+    door.refused = {0: (0x0124, "Consent of this subject was withdrawn.")}
+    assert send(folder, door) == 1
+    assert "Consent of this subject was withdrawn." in capsys.readouterr().out
+    assert len(posts(door)) == 1
+    counts = receipt_of(folder)["counts"]
+    assert (counts["refused"], counts["not sent"]) == (1, 2)
+
+
+@pytest.mark.req("R-GATE-08")
+def test_a_bar_is_drawn_for_a_person_at_a_terminal_alone(
+    folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send(folder, door) == 0
+    assert "[#" not in capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert send(folder, door, "--state", str(folder / "other")) == 0
+    assert capsys.readouterr().err.count("] 3 of 3\n") == 2
+
+
 @pytest.mark.req("R-GATE-07")
 def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch
@@ -491,7 +555,7 @@ def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(
 def test_a_file_that_shrinks_on_its_way_breaks_the_request_off_and_the_rest_goes_again(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = sending.pieces_of
+    plain = pieces_of
 
     def shrinking(cleaned: Any) -> Iterator[Any]:
         pieces = iter(plain(cleaned))
@@ -570,7 +634,7 @@ def grown(folder: Path, door: Door, *, images: int) -> int:
     dataset = scan()
     dataset.Rows = dataset.Columns = 2048
     for number in range(images):
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"2.25.{number + 1}"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"2.25.{number + 1}")
         dataset.PixelData = bytes([number]) * (8 << 20)
         write(folder / "in" / f"{number}.dcm", dataset)
     program = (

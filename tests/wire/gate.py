@@ -4,7 +4,7 @@ from audit.context import acting, widened
 from imaging.models import Instance, Study, Submission
 from tests.cast import register
 from tests.flows import small
-from tests.people import STAGE, STAGE_REASON
+from tests.people import STAGE, STAGE_REASON, TODAY
 from tests.stack import Stack
 from tests.wire.norda import Norda, new_token
 from trials.models import ConsentForm, Trial, TrialSite, User
@@ -36,6 +36,6 @@ def print_state(subject: str) -> None:
         images = Instance.objects.filter(series__study__time_point__subject__code=subject).count()
         deliveries = Submission.objects.filter(time_point__subject__code=subject).order_by("received_at")
         studies = Study.objects.filter(time_point__subject__code=subject)
-        days = {str(each.study_day + (each.time_point.subject.day_zero - small.TODAY).days) for each in studies}
+        days = {str((each.study_day or 0) + (each.time_point.subject.day_zero - TODAY).days) for each in studies}
         answers = ",".join(each.identity or each.state for each in deliveries)
         print(f"{images}|{answers}|{','.join(sorted(days))}")  # noqa: T201  read by the test

@@ -119,7 +119,7 @@ def test_the_next_scan_is_known_as_the_same_person_s_and_a_stranger_s_is_not_fil
     assert (here.returncode, "another person" in here.stderr) == (2, True)
     assert b"POST" not in wire.said.rpartition(b"FU2")[0].rpartition(b"complete=1")[2]
     # Without what this machine remembers, Corelab is the one that tells them apart.
-    other = ["--state", str(site / "other"), "--anyway"]
+    other = ["--state", str(site / "other"), "--same-person"]
     there = send(site, wire, "stranger", *other, subject=norda.subject, timepoint="FU2")
     assert (there.returncode, "another person" in there.stdout) == (1, True), there.stderr
     assert receipt_of(site)["deliveries"][0]["answer"]["state"] == "quarantined"
@@ -128,7 +128,7 @@ def test_the_next_scan_is_known_as_the_same_person_s_and_a_stranger_s_is_not_fil
 
 @pytest.mark.req("R-GATE-10", "R-GATE-05")
 def test_what_is_sent_again_as_a_whole_harms_nothing(norda: Norda, site: Path, wire: Wire) -> None:
-    again = ["--state", str(site / "lost"), "--anyway"]
+    again = ["--state", str(site / "lost"), "--same-person"]
     done = send(site, wire, "baseline", *again, subject=norda.subject, timepoint="BL")
     assert done.returncode == 0, done.stdout + done.stderr
     assert receipt_of(site)["counts"]["taken"] == SLICES
