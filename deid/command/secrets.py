@@ -38,6 +38,12 @@ def make_key(path: Path) -> None:
 
 def read_token(path: Path) -> str:
     """Return the sending token. Raises ValueError when others may read the file, or it holds none; never shows it."""
+    if not path.is_file():
+        # The path is not repeated: it may be the token itself.
+        raise ValueError(
+            "there is no such token file. If you gave the token itself, it stands in the history of this machine now: "
+            "have it revoked, put the new one into a file of mode 0600, and name that file"
+        )
     if stat.S_IMODE(path.stat().st_mode) & _OTHERS:
         raise ValueError("the token file may be readable by its owner only; set its mode to 0600")
     token = path.read_bytes().strip().decode("ascii", errors="replace")

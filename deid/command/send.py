@@ -82,14 +82,16 @@ def run(options: argparse.Namespace) -> int:
         authority=options.ca,
         pauses=pauses_within(options.patience),
     )
-    _require_receipt_outside(options)
+    _require_room_for_receipt(options)
     expected = _expected(line, subject=options.subject, time_point=options.timepoint)
     job = _Job(options=options, line=line, key=_key(options.key_file), expected=expected)
     with Ledger(options.state or options.key_file.with_name(options.key_file.name + ".sent")) as ledger:
         return _run(job, ledger)
 
 
-def _require_receipt_outside(options: argparse.Namespace) -> None:
+def _require_room_for_receipt(options: argparse.Namespace) -> None:
+    if options.receipt and not options.receipt.resolve().parent.is_dir():
+        raise ValueError("the folder of the receipt does not exist")
     if options.receipt and options.receipt.resolve().is_relative_to(options.source.resolve()):
         raise ValueError("the receipt may not lie inside the source, which is only read")
 
@@ -128,9 +130,9 @@ def _run(job: _Job, ledger: Ledger) -> int:
         aside=looked.aside,
         deliveries=_ends(job, sending),
     )
+    _tell(receipt)
     if job.options.receipt:
         write_receipt(job.options.receipt, receipt)
-    _tell(receipt)
     return 0 if receipt.is_clean else 1
 
 

@@ -197,10 +197,13 @@ class Sending:
             outcome.refuse("corelab", sentence)
 
     def _write(self, taken: Iterable[Outcome]) -> None:
-        self.ledger.acknowledge(
-            Sent(mark=self._mark(each.found), uid=each.uid, sha256=each.sha256, delivery=each.delivery)
-            for each in taken
-        )
+        try:
+            self.ledger.acknowledge(
+                Sent(mark=self._mark(each.found), uid=each.uid, sha256=each.sha256, delivery=each.delivery)
+                for each in taken
+            )
+        except OSError as full:
+            self.trouble = f"The state file could not be written ({full.strerror}), so the next run sends these again."
 
 
 def _batches(waiting: Sequence[Outcome]) -> Iterator[list[Outcome]]:

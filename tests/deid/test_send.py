@@ -234,6 +234,27 @@ def test_a_token_that_others_can_read_or_that_is_none_is_refused_and_not_shown(
 
 
 @pytest.mark.req("R-GATE-02")
+def test_a_token_on_the_command_line_is_not_repeated(
+    folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send(folder, door, "--token", TOKEN) == 2
+    said = capsys.readouterr()
+    assert "have it revoked" in said.err
+    assert TOKEN not in said.out + said.err
+
+
+@pytest.mark.req("R-GATE-05")
+def test_a_disk_that_is_full_for_the_state_stops_the_run_and_nothing_is_lost(folder: Path, door: Door) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)); "
+    program = limit + "import sys; from deid.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
+    done = apart(folder, door, program, "--state", str(folder / "state"), "--key-file", str(folder / "key"))
+    assert done.returncode == 1, done.stderr
+    assert "state file could not be written" in done.stderr
+    assert send(folder, door, "--state", str(folder / "state"), "--key-file", str(folder / "key")) == 0
+    assert len({builders.read(data).SOPInstanceUID for data in door.objects}) == 3
+
+
+@pytest.mark.req("R-GATE-02")
 def test_the_token_goes_to_the_server_alone(folder: Path, door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     door.faults.extend([Fault(status=403, sentence="no")])
     assert send(folder, door) == 1
@@ -641,9 +662,14 @@ def grown(folder: Path, door: Door, *, images: int) -> int:
         "import sys; from pathlib import Path; from deid.__main__ import main; code = main(sys.argv[1:]); "
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0]); raise SystemExit(code)"
     )
-    named = ["--subject", SUBJECT, "--timepoint", "BL", "--token", str(folder / "token")]
     state = ["--state", str(folder / f"state-{images}"), "--key-file", str(folder / "key")]
-    words = [sys.executable, "-c", program, "send", str(folder / "in"), "--to", door.address, *named, *state]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = apart(folder, door, program, *state)
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[-1]) // 1024
+
+
+def apart(folder: Path, door: Door, program: str, *more: str) -> "subprocess.CompletedProcess[str]":
+    """Send from a process of its own."""
+    named = ["--subject", SUBJECT, "--timepoint", "BL", "--token", str(folder / "token"), *more]
+    words = [sys.executable, "-c", program, "send", str(folder / "in"), "--to", door.address, *named]
+    return subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
