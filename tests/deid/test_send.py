@@ -9,6 +9,7 @@ import json
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from deid.gateway import sending
 from deid.gateway.address import parse_address
 from deid.gateway.cleaning import changed, name_of, pieces_of
 from deid.gateway.expectation import Requirement, shortfalls
-from deid.gateway.ledger import Ledger
+from deid.gateway.ledger import Known, Ledger, Sent
 from deid.gateway.line import Line
 from deid.gateway.survey import Found
 from deid.identity import IdentityTokens
@@ -231,6 +232,40 @@ def test_a_token_that_others_can_read_or_that_is_none_is_refused_and_not_shown(
     assert send(folder, door) == 2
     assert not content or content not in capsys.readouterr().err
     assert not door.requests
+
+
+@pytest.mark.req("R-GATE-05")
+@given(st.integers(0, 5), st.floats(0, 1))
+def test_a_state_that_is_cut_anywhere_keeps_every_whole_line(lines: int, place: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state"
+        with Ledger(path) as ledger:
+            ledger.remember(Known(name="A1", tokens=frozenset({"t"})), trial="T", subject="S")
+            for number in range(lines):
+                ledger.acknowledge([Sent(mark=str(number), uid="2.25.1", sha256="0", delivery="/d")])
+        data = path.read_bytes()
+        kept = data[: round(place * len(data))]
+        path.write_bytes(kept)
+        with Ledger(path) as again:
+            assert list(again.sent) == [str(number) for number in range(kept.count(b"\n") - 1)]
+            assert (again.person(trial="T", subject="S") is not None) == (b"\n" in kept)
+            again.acknowledge([Sent(mark="more", uid="2.25.2", sha256="0", delivery="/d")])
+        with Ledger(path) as last:
+            assert "more" in last.sent
+
+
+@pytest.mark.req("R-GATE-07", "R-GATE-01")
+def test_without_numpy_and_django_pictures_with_writing_stay_and_all_others_go(folder: Path, door: Door) -> None:
+    door.expected = expectation(profile={"options": ["clean-pixel-data", "retain-modified-dates"]})
+    write(folder / "in" / "kept.dcm", scan(6, BurnedInAnnotation="YES"))
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('numpy', 'cv2', 'django', 'requests', 'cryptography'))); "
+        "from deid.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
+    )
+    done = apart(folder, door, program, "--key-file", str(folder / "key"))
+    assert done.returncode == 1, done.stderr
+    assert "kept.dcm: This picture may show a name, and the parts that read text" in done.stdout
+    assert len(door.objects) == 3
 
 
 @pytest.mark.req("R-GATE-02")
