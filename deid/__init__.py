@@ -2,7 +2,7 @@
 
 from deid.engine import Engine, clean
 from deid.heads import Head, read_head
-from deid.identity import IdentityTokens, identify, person_of
+from deid.identity import IdentityTokens, group_persons, identify, person_of
 from deid.keyed import map_uid, shift_days
 from deid.model import ClinicalTrial, Facts, Policy, Rejected, Rejection
 from deid.options import DEFAULT as DEFAULT_OPTIONS
@@ -24,6 +24,7 @@ __all__ = [
     "Rejection",
     "clean",
     "engine_version",
+    "group_persons",
     "identify",
     "map_uid",
     "person_of",

@@ -2,20 +2,19 @@
 
 import argparse
 import gc
-import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+from deid.command import send
 from deid.command.folder import Run, write_map, write_report
+from deid.command.secrets import read_key
 from deid.engine import read_source
 from deid.explain import Line, explain, profile_lines
-from deid.keyed import KEY_BYTES
 from deid.model import Rejected
 from deid.options import Option
 from deid.profile import Profile, option_set, read_profile, require_sound, with_options
 
-_OWNER_ONLY = 0o600
 _CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 _TEXTS = {
     "trial": "protocol_id",
@@ -45,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deid", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     _add_clean(verbs.add_parser("clean", help="clean every file of a folder into another one"))
+    send.add_to(verbs.add_parser("send", help="clean a folder of one subject and send it to Corelab"))
     verb = verbs.add_parser("explain", help="say what would happen to each attribute of a file, and why")
     verb.add_argument("file", type=Path)
     _add_profile(verb, run=_explain)
@@ -85,7 +85,7 @@ def _profile_of(options: argparse.Namespace) -> Profile:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    profile, key = _profile_of(options), _read_key(options.key_file)
+    profile, key = _profile_of(options), read_key(options.key_file)
     profile.trial(subject_code=options.subject or "0000-0000")
     _require_folders(options.source, options.destination)
     keeps_maps = bool(options.uid_map or options.patient_map)
@@ -124,19 +124,6 @@ def _profile(options: argparse.Namespace) -> int:
 def _print(lines: tuple[Line, ...]) -> None:
     for line in lines:
         sys.stdout.write(f"{line.path}\t{line.name}\t{line.vr}\t{line.deed}\t{line.why}\n")
-
-
-def _read_key(path: Path) -> bytes:
-    """Return the key; raises ValueError when others may read the file or it is no 32 byte hex key."""
-    if stat.S_IMODE(path.stat().st_mode) != _OWNER_ONLY:
-        raise ValueError("the key file may be readable by its owner only; set its mode to 0600")
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except ValueError:
-        raise ValueError("the key file holds no hexadecimal key") from None
-    if len(key) < KEY_BYTES:
-        raise ValueError("the key is shorter than 32 bytes")
-    return key
 
 
 def _require_folders(source: Path, destination: Path) -> None:

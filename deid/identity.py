@@ -1,6 +1,7 @@
 """Keyed tokens that tell whether two files are of one person, without keeping who that is."""
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from deid.elements import Item, text_of
@@ -27,13 +28,29 @@ class IdentityTokens:
 
 def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     """Return the tokens of one file under the trial key. Raises Rejected when it cannot be read."""
-    item = parse(data).item
+    return tokens_of(parse(data).item, key=key)
+
+
+def tokens_of(item: Item, *, key: bytes) -> IdentityTokens:
+    """As `identify`, of a data set that was read already."""
     number = _normal(_decoded(item, _ID))
     name = _decoded(item, _NAME)
     person = person_of(name=name, birth_date=text_of(item.get(_BIRTH_DATE)), sex=text_of(item.get(_SEX)))
     return IdentityTokens(
         patient_id=_token(key, "pid", number) if number else "", person=_token(key, "person", person) if person else ""
     )
+
+
+def group_persons(named: Collection[IdentityTokens]) -> list[set[str]]:
+    """Return groups of tokens that meet in some file: one person may carry a second number, or a name spelt twice."""
+    groups: list[set[str]] = []
+    for tokens in named:
+        joined = {tokens.patient_id, tokens.person} - {""}
+        apart = [group for group in groups if not group & joined]
+        for group in groups:
+            joined |= group if group & joined else set()
+        groups = [*apart, joined] if joined else groups
+    return groups
 
 
 def person_of(*, name: str, birth_date: str, sex: str) -> str:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("trials/<slug:code>/dicomweb/<path:path>", dicomweb.trial, name="dicomweb"),
     path("dicomweb/studies", stow.store, name="stow"),
     path("dicomweb/studies/<str:study>", stow.store, name="stow-study"),
+    path("dicomweb/expected", stow.expected, name="stow-expected"),
     path("dicomweb/deliveries/<uuid:pk>", stow.status, name="stow-status"),
     path("api/deliveries/", api.DeliveryListView.as_view(), name="api-delivery-list"),
     path("api/deliveries/<uuid:pk>/", api.DeliveryDetailView.as_view(), name="api-delivery"),

@@ -265,10 +265,11 @@ PUBLIC = {
     "sign-out",
     "operator-door",
     "operator-leave",
-    # By token, not by session: tests/imaging/test_stow.py walks them.
+    # By token, not by session: tests/imaging/test_stow.py and test_expecting.py walk them.
     "stow",
     "stow-study",
     "stow-status",
+    "stow-expected",
     # They tell a browser whether it is signed in.
     "session-state",
     "session-extend",

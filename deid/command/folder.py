@@ -56,12 +56,12 @@ class Run:
         paths = [path for path in sorted(self.source.rglob("*")) if path.is_file()]
         for number, path in enumerate(paths, start=1):
             self._clean(path)
-            _show_progress(number, len(paths))
+            show_progress(number, len(paths))
 
     def _clean(self, path: Path) -> None:
         name, before = str(path.relative_to(self.source)), ""
         try:
-            with _opened(path) as original:
+            with opened(path) as original:
                 before = hashlib.file_digest(original, "sha256").hexdigest() if self.keeps_files else ""
                 cleaned = self._cleaned(read_file(original.fileno(), memory=self._memory))
                 self._keep(cleaned, name=name, before=before)
@@ -155,7 +155,7 @@ def _uids(item: Item) -> Iterator[str]:
             yield from (part for part in (each.strip("\0 ") for each in text.split("\\")) if part)
 
 
-def _opened(path: Path) -> io.FileIO:
+def opened(path: Path) -> io.FileIO:
     """Open a file to read. Raises Rejected, so that one that cannot be read stops no other."""
     try:
         return io.FileIO(path)
@@ -175,7 +175,7 @@ def _write(path: Path, cleaned: Cleaned) -> None:
     partial.replace(path)
 
 
-def _show_progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
     """Draw a bar for a person at a terminal; a log gets none."""
     if sys.stderr.isatty():
         filled = _BAR * done // total

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, Rejected
+from deid import IdentityTokens, Rejected, group_persons
 from imaging import fence, quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
@@ -153,7 +153,7 @@ def _member_file(archive: IncomingFile, index: int, size: int) -> IncomingFile:
 def _one_person(submission: Submission) -> IdentityTokens:
     """The tokens of the one person whom all files name. Raises ValidationError where they name several."""
     named = set(_tokens(submission))
-    if len(_persons(named)) > 1:
+    if len(group_persons(named)) > 1:
         raise ValidationError(
             _(
                 "This delivery holds images of more than one person, or of one person under names and numbers that do "
@@ -175,18 +175,6 @@ def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
         go_on(submission)
-
-
-def _persons(named: set[IdentityTokens]) -> list[set[str]]:
-    """Groups of tokens that meet in some file: one person may carry a second number, or a name spelt twice."""
-    groups: list[set[str]] = []
-    for tokens in named:
-        joined = {tokens.patient_id, tokens.person} - {""}
-        apart = [group for group in groups if not group & joined]
-        for group in groups:
-            joined |= group if group & joined else set()
-        groups = [*apart, joined] if joined else groups
-    return groups
 
 
 def _only(tokens: set[str]) -> str:

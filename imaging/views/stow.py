@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ from imaging import progress
 from imaging.dicomweb.answers import Outcome, store_response
 from imaging.dicomweb.multipart import Malformed, Parts, media_type, require_boundary
 from imaging.models import StowDelivery
-from imaging.services import doors
+from imaging.services import doors, expecting
 from imaging.services.stow import Item, Reason, Reception
 from trials.models import SiteToken, TimePoint
 from trials.services import tokens
@@ -76,6 +77,22 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
         if found is None:
             return problem(request, HTTPStatus.NOT_FOUND, _("This token sent no such delivery. Check the address."))
         return JsonResponse(progress.describe(found.submission))
+
+
+@login_not_required
+@never_cache
+@require_GET
+def expected(request: HttpRequest) -> HttpResponse:
+    """Tell a sender what the charter expects for a time point of its site; 409 where no scan would be taken now."""
+    try:
+        caller = _caller(request)
+        with acting(caller.by):
+            time_point = _named_time_point(request, caller.token, unknown=HTTPStatus.NOT_FOUND)
+            return JsonResponse(expecting.expected(time_point))
+    except Refused as refused:
+        return problem(request, refused.status, refused.sentence)
+    except ValidationError as refusal:
+        return problem(request, HTTPStatus.CONFLICT, " ".join(refusal.messages))
 
 
 def _caller(request: HttpRequest) -> Caller:
@@ -140,15 +157,23 @@ def _boundary(request: HttpRequest) -> bytes:
 
 def _time_point(request: HttpRequest, token: SiteToken) -> TimePoint | None:
     """Return the time point that the sender names by subject and time point; None where it names none."""
-    subject = _named(request, "subject", "corelab-subject")
-    code = _named(request, "timepoint", "corelab-time-point")
-    if not subject and not code:
+    if not any(_codes(request)):
         return None
+    return _named_time_point(request, token, unknown=HTTPStatus.BAD_REQUEST)
+
+
+def _codes(request: HttpRequest) -> tuple[str, str]:
+    return _named(request, "subject", "corelab-subject"), _named(request, "timepoint", "corelab-time-point")
+
+
+def _named_time_point(request: HttpRequest, token: SiteToken, *, unknown: HTTPStatus) -> TimePoint:
+    """Raises Refused with the status `unknown` where the token's site has no such time point."""
+    subject, code = _codes(request)
     rows = TimePoint.objects.select_related("subject__trial_site__trial", "scheduled")
     found = rows.filter(subject__trial_site=token.trial_site_id, subject__code=subject, scheduled__code=code).first()
     if found is None:
         sentence = _("Your site has no such subject and time point in this trial. Check both codes; nothing was taken.")
-        raise Refused(HTTPStatus.BAD_REQUEST, sentence)
+        raise Refused(unknown, sentence)
     return found
 
 

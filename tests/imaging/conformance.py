@@ -18,6 +18,7 @@ tests run against the product: dicomweb-client (PyPI) and Orthanc with its DICOM
 | service | address | who |
 |---|---|---|
 | STOW-RS | `POST /dicomweb/studies`, `POST /dicomweb/studies/{study}` | machines with a token of their site |
+| what is expected of a time point | `GET /dicomweb/expected?subject=…&timepoint=…` | machines with a token of their site |
 | status of a delivery | `GET /dicomweb/deliveries/{delivery}` | the token that sent it |
 | QIDO-RS, WADO-RS | `/trials/{trial}/dicomweb/…` | signed-in roles that see scans, by site and consent |
 | QIDO-RS, WADO-RS | `/reads/{assignment}/dicomweb/…` | the blinded reader of the case, under the read code |
