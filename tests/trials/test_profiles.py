@@ -78,6 +78,23 @@ def test_a_profile_is_written_on_the_draft_with_a_reason_and_the_trail_tells_bot
         profiles.write(by=actor_for(cast.monitor), charter=draft, choices=WORDY, reason=REASON)
 
 
+@pytest.mark.req("R-FACE-05")
+def test_no_charter_asks_for_faces_to_be_taken_out_since_no_program_does_so_here(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    faces = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
+    with pytest.raises(ValidationError, match="asks for a program that takes faces out"):
+        write(cast, draft, Choices(options=DEFAULT_OPTIONS | {faces}))
+    client.force_login(cast.coordinator)
+    page = client.get(ADDRESS).content.decode()
+    assert "clean-descriptors" in page
+    assert faces not in page
+    assert "python -m deid clean --defacer" in page
+    answer = client.post(ADDRESS, TYPED | {"options": [faces]})
+    assert answer.status_code == 400
+    assert faces not in choices_of(Charter.objects.get(pk=draft.pk)).options
+
+
 @pytest.mark.req("R-PROF-08")
 def test_a_signed_profile_changes_neither_by_a_service_nor_in_the_database(cast: Cast, draft: Charter) -> None:
     profile = write(cast, draft)
