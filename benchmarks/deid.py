@@ -1,7 +1,7 @@
 """Cleaning a folder of CT slices on one core, against a plain copy, pydicom and other tools: `-m benchmarks.deid`.
 
 Every number is files per processor second over the same files in memory; ratios to the plain copy outlive machines.
-`--peers PYTHON` names an interpreter that has dicognito and deid; gdcmanon is measured where it is installed.
+`--peers PYTHON` names an interpreter that has dicognito and deid; gdcmanon and Orthanc are measured where installed.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian
 
 import deid
+from benchmarks import deid_orthanc
 from benchmarks.frames import SPEC
 from config.demo.phantom import make_ct, to_bytes
 from deid.writer import write_file
@@ -200,6 +201,8 @@ def ways(peers: str) -> Iterator[Way]:
     yield Way("ours, big endian (slow path)", FEW, _clean_big_endian)
     if GDCMANON:
         yield Way("gdcmanon -e", FILES, _gdcmanon)
+    if deid_orthanc.ORTHANC:
+        yield Way("Orthanc, anonymize alone (files stored before)", FEW, deid_orthanc.anonymize)
     if peers:
         yield from (Way(name, FEW, _peer(peers, name)) for name in ("dicognito", "deid"))
 
@@ -207,6 +210,9 @@ def ways(peers: str) -> Iterator[Way]:
 def measure(paths: list[Path], peers: str) -> None:
     """Print files per processor second of each way, the median of interleaved rounds, and its ratio to the copy."""
     known = list(ways(peers))
+    for name, is_here in (("gdcmanon", GDCMANON), ("Orthanc", deid_orthanc.ORTHANC)):
+        if not is_here:
+            print(f"{name} is not installed here and is left out")
     rates: dict[str, list[float]] = {way.name: [] for way in known}
     for _ in range(ROUNDS):
         for way in known:
