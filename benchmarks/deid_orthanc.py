@@ -1,4 +1,4 @@
-"""Orthanc as a peer of `benchmarks.deid`: the processor seconds of its own process while it anonymizes stored files."""
+"""Orthanc as a peer of `benchmarks.deid`: the processor seconds of its own process, as the kernel counts them."""
 
 import json
 import os
@@ -17,12 +17,23 @@ _SECONDS_TO_START = 30
 
 def anonymize(paths: list[Path], target: Path) -> float:
     """Store the files, which is not counted; return the seconds for anonymizing each of them over REST."""
+    return _measured(paths, target)[1]
+
+
+def store_and_anonymize(paths: list[Path], target: Path) -> float:
+    """Return the seconds of its whole road: a file is stored before it can be anonymized."""
+    return sum(_measured(paths, target))
+
+
+def _measured(paths: list[Path], target: Path) -> tuple[float, float]:
+    """Return the seconds of storing and of anonymizing."""
     with _running(target) as (process, server):
+        started = _processor_seconds(process)
         names = [json.loads(_post(server, "/instances", path.read_bytes()))["ID"] for path in paths]
-        before = _processor_seconds(process)
+        stored = _processor_seconds(process)
         for name, path in zip(names, paths, strict=True):
             (target / path.name).write_bytes(_post(server, f"/instances/{name}/anonymize", b"{}"))
-        return _processor_seconds(process) - before
+        return stored - started, _processor_seconds(process) - stored
 
 
 @contextmanager

@@ -13,8 +13,17 @@ from pydicom.dataset import Dataset
 
 import deid
 from deid.__main__ import main
+from deid.burned.boxes import Box, Ground
+from deid.burned.record import Method, PixelRecord
+from deid.defacing.booth import Booth
+from deid.defacing.program import find_defacer
+from deid.defacing.record import FaceRecord, Program
+from deid.defacing.rules import undeclared
+from deid.engine import clean_source, read_source
 from deid.lint import errors_of, lint
 from deid.options import DEFAULT, Option
+from deid.pixels import PIXEL_DATA as PIXELS
+from imaging.fence.plainly import from_plain, to_plain
 from tests.deid import builders, planting
 
 FACES = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
@@ -74,6 +83,9 @@ for number, path in enumerate(paths):
         (target / path.name).symlink_to(path)
     if mode == "huge":
         os.truncate(target / path.name, 1 << 33)
+if mode == "tamper":
+    with (Path(__file__).parent / "in" / "0.dcm").open("ab") as original:
+        original.write(bytes(2))
 if mode == "extra":
     (target / "more.dcm").write_bytes(paths[0].read_bytes())
 if mode == "spy":
@@ -207,6 +219,43 @@ def test_of_a_program_that_does_anything_else_nothing_is_taken(
     report = json.loads((folder / "r.json").read_text())
     assert [each["code"] for each in report["files"]] == ["faces-remain"] * SLICES
     assert list((folder / "scratch").iterdir()) == []
+
+
+@pytest.mark.req("R-FACE-03")
+def test_an_original_that_changes_meanwhile_is_refused_and_no_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _clean(folder, "tamper") == 1
+    said = capsys.readouterr().out
+    assert "0.dcm: The file was changed while the folder was cleaned" in said
+    assert f"{SLICES - 1} cleaned, 1 rejected" in said
+
+
+@pytest.mark.req("R-FACE-03")
+def test_what_is_taken_is_what_was_compared(folder: Path, key: bytes, trial: deid.ClinicalTrial) -> None:
+    booth = Booth(find_defacer(_command(folder, "honest")), folder=folder / "scratch")
+    original = (folder / "in" / "0.dcm").read_bytes()
+    source = undeclared(read_source(original))
+    places = [booth.hold(clean_source(source, key=key, trial=trial, policy=deid.Policy())) for _ in range(2)]
+    assert booth.deface(places[0].series).changed == 1
+    assert booth.defaced(places[0], read_source(original)).item[PIXELS].value
+    made = next((folder / "scratch").glob(f"*/made/{places[0].file}"))
+    made.write_bytes(made.read_bytes().replace(bytes(8), b"DOE^JANE", 1))
+    with pytest.raises(deid.Rejected, match="Nothing of it was taken"):
+        booth.defaced(places[0], read_source(original))
+    booth.forget(places[0].series)
+    assert list((folder / "scratch").iterdir()) == []
+
+
+@pytest.mark.req("R-FACE-02")
+def test_a_record_of_text_and_faces_tells_both_and_comes_through_the_fence_as_it_was() -> None:
+    faces = FaceRecord(program=Program("deface.py", "1.2", (("deface.py", "ab" * 32),)), objects=3, changed=2)
+    both = PixelRecord(boxes=(Box(0, 0, 8, 8, Ground.SEED),), method=Method.AS_STORED, faces=faces)
+    assert both.codes == ("113101", "113102")
+    assert both.told["faces"] == faces.told
+    assert both.told["boxes"] == [[0, 0, 8, 8, "seed"]]
+    assert both.derivation == f"{faces.derivation}. Burned-in text blanked: 1 rectangles on 1 frames; written as stored"
+    assert from_plain(PixelRecord, json.loads(json.dumps(to_plain(both)))) == both
 
 
 @pytest.mark.req("R-FACE-04")
