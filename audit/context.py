@@ -89,6 +89,12 @@ def current() -> Context | None:
     return _OPEN.get()
 
 
+def told(name: str) -> str:
+    """Return what the context tells under the name of a column; "" where nobody acts, and nothing is written then."""
+    here = _OPEN.get()
+    return here.told[name] if here else ""
+
+
 @contextmanager
 def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
     """Let `by` act until the block ends, then whoever acted before."""

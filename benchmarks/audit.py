@@ -23,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 
 POSTGRESQL = os.environ.get("CORELAB_TEST_POSTGRESQL", "postgresql://corelab:corelab@127.0.0.1:5432/postgres")
 ROOT = Path(__file__).parent.parent
-PAIRS = 5
+PAIRS = 9
 WRITERS = 8
 # Seconds: the sealer rests, catches up uncounted, and works for as long as it rested.
 REST, CATCH_UP, CYCLES = 9, 6, 8

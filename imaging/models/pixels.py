@@ -43,4 +43,4 @@ class PixelReview(models.Model):
         ordering = ["since", "id"]
 
     def __str__(self) -> str:
-        return f"picture {self.file.number} of {self.file.submission}"
+        return f"Picture {self.file.number} of {self.file.submission}"
