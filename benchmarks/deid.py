@@ -1,12 +1,13 @@
 """Cleaning a folder of CT slices on one core, against a plain copy, pydicom and other tools: `-m benchmarks.deid`.
 
 Every number is files per processor second over the same files in memory; ratios to the plain copy outlive machines.
-`--peers PYTHON` names an interpreter that has dicognito and deid; gdcmanon is measured where it is installed.
+`--peers PYTHON` names an interpreter that has dicognito and deid; gdcmanon and Orthanc are measured where installed.
 """
 
 import argparse
 import gc
 import io
+import json
 import os
 import resource
 import shutil
@@ -26,6 +27,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian
 
 import deid
+from benchmarks import deid_orthanc
 from benchmarks.frames import SPEC
 from config.demo.phantom import make_ct, to_bytes
 from deid.writer import write_file
@@ -46,6 +48,14 @@ POLICY = deid.Policy()
 FILES, FEW, ROUNDS, MANY = 500, 60, 3, 10_000
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  a file system in memory: disks would be measured otherwise
 GDCMANON = shutil.which("gdcmanon") or ""
+# Of its own memory alone: what it was forked from would count in getrusage.
+COMMAND = """
+import sys
+from deid.__main__ import main
+code = main(sys.argv[1:])
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
+sys.exit(code)
+"""
 PEERS = Path(__file__).with_name("deid_peers.py")
 
 
@@ -200,6 +210,9 @@ def ways(peers: str) -> Iterator[Way]:
     yield Way("ours, big endian (slow path)", FEW, _clean_big_endian)
     if GDCMANON:
         yield Way("gdcmanon -e", FILES, _gdcmanon)
+    if deid_orthanc.ORTHANC:
+        yield Way("Orthanc, store and anonymize", FILES, deid_orthanc.store_and_anonymize)
+        yield Way("Orthanc, anonymize alone", FILES, deid_orthanc.anonymize)
     if peers:
         yield from (Way(name, FEW, _peer(peers, name)) for name in ("dicognito", "deid"))
 
@@ -207,6 +220,9 @@ def ways(peers: str) -> Iterator[Way]:
 def measure(paths: list[Path], peers: str) -> None:
     """Print files per processor second of each way, the median of interleaved rounds, and its ratio to the copy."""
     known = list(ways(peers))
+    for name, is_here in (("gdcmanon", GDCMANON), ("Orthanc", deid_orthanc.ORTHANC)):
+        if not is_here:
+            print(f"{name} is not installed here and is left out")
     rates: dict[str, list[float]] = {way.name: [] for way in known}
     for _ in range(ROUNDS):
         for way in known:
@@ -230,6 +246,24 @@ def measure_memory(paths: list[Path]) -> None:
             print(f"{peak:8.0f} MiB at most after {number + 1} files")
 
 
+def measure_command(paths: list[Path]) -> None:
+    """Print how much memory `python -m deid clean --report` takes over thousands of names of these files."""
+    home = paths[0].parent / "command"
+    (home / "in").mkdir(parents=True)
+    for number in range(MANY):
+        os.link(paths[number % len(paths)], home / "in" / f"{number:05}.dcm")
+    key = home / "key"
+    key.write_text(KEY.hex())
+    key.chmod(0o600)
+    words = ["clean", home / "in", home / "out", "--key-file", key, "--report", home / "report.json"]
+    done = subprocess.run([sys.executable, "-c", COMMAND, *words], check=True, capture_output=True, text=True)
+    told = json.loads((home / "report.json").read_text())
+    print(
+        f"{int(done.stdout.split()[-2]) / 1024:8.0f} MiB at most: {len(told['files'])} files by command, with a report"
+    )
+    shutil.rmtree(home)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", default="", metavar="PYTHON", help="interpreter with dicognito and deid")
@@ -245,6 +279,7 @@ def main() -> None:
             sys.stdout.flush()
             os._exit(0)
         os.wait()
+        measure_command(paths)
         measure(paths, peers)
 
 

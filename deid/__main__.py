@@ -2,19 +2,29 @@
 
 import argparse
 import gc
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from deid.command import send
-from deid.command.folder import Run, write_map, write_report
+from deid.command.folder import Run, write_map
+from deid.command.report import Report
 from deid.command.secrets import read_key
+from deid.defacing.booth import Booth
+from deid.defacing.program import Defacer, Limits, find_defacer
 from deid.engine import read_source
 from deid.explain import Line, explain, profile_lines
 from deid.model import Rejected
 from deid.options import Option
 from deid.profile import Profile, option_set, read_profile, require_sound, with_options
 
+_FACES = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
+_DEFACER = "CORELAB_DEFACER"
+_MINUTE, _GIBIBYTE = 60, 1 << 30
 _CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 _TEXTS = {
     "trial": "protocol_id",
@@ -64,6 +74,14 @@ def _add_clean(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--uid-map", type=Path, metavar="CSV", help="write old and new UIDs: it links back to people")
     verb.add_argument("--patient-map", type=Path, metavar="CSV", help="write old patient identifiers and new codes")
     verb.add_argument("--report", type=Path, metavar="JSON", help="write the certificate: what was done to each file")
+    verb.add_argument(
+        "--defacer",
+        metavar="COMMAND",
+        help=f"program that takes faces out under {_FACES}: COMMAND SOURCE TARGET gets a folder of one series without "
+        f"identities and writes files of the same names, COMMAND --version answers one line (default: {_DEFACER})",
+    )
+    verb.add_argument("--defacer-minutes", type=float, default=60, metavar="N", help="for one series (default: 60)")
+    verb.add_argument("--defacer-gib", type=float, default=16, metavar="N", help="of memory (default: 16)")
     _add_profile(verb, run=_clean)
 
 
@@ -75,31 +93,52 @@ def _add_profile(verb: argparse.ArgumentParser, *, run: object) -> None:
     verb.add_argument("--without", action="append", default=[], metavar="NAME", help="take an option away")
 
 
-def _profile_of(options: argparse.Namespace) -> Profile:
+def _profile_of(options: argparse.Namespace, *, has_defacer: bool = True) -> Profile:
+    """Return the profile that was asked for; what is only explained needs no defacer. Raises ValueError, OSError."""
     profile = read_profile(options.profile) if options.profile else Profile()
     added, taken = option_set(options.option), option_set(options.without)
     chosen = with_options(profile.policy.options, added=added, taken=taken)
     policy = replace(profile.policy, options=chosen)
     named = {name: text for flag, name in _TEXTS.items() if (text := getattr(options, flag.replace("-", "_"), ""))}
-    return require_sound(replace(profile, policy=policy, texts=dict(profile.texts) | named))
+    return require_sound(replace(profile, policy=policy, texts=dict(profile.texts) | named), has_defacer=has_defacer)
 
 
 def _clean(options: argparse.Namespace) -> int:
-    profile, key = _profile_of(options), read_key(options.key_file)
+    command = options.defacer or os.environ.get(_DEFACER, "")
+    profile, key = _profile_of(options, has_defacer=bool(command)), read_key(options.key_file)
+    defacer = _defacer_of(options, command) if _FACES in profile.policy.options else None
+    if options.defacer and defacer is None:
+        raise ValueError(f"a defacer is named, but the rules ask for none: choose it with --option {_FACES}")
     profile.trial(subject_code=options.subject or "0000-0000")
     _require_folders(options.source, options.destination)
     keeps_maps = bool(options.uid_map or options.patient_map)
     run = Run(options.source, options.destination, key, profile, subject=options.subject, keeps_maps=keeps_maps)
-    run.keeps_files = bool(options.report)
-    run.clean_all()
+    run.report = Report(options.report, profile.policy) if options.report else None
+    with _booth_of(defacer) as run.booth:
+        run.clean_all()
     if options.uid_map:
         write_map(options.uid_map, run.uids.items())
     if options.patient_map:
         write_map(options.patient_map, run.patients.items())
-    if options.report:
-        write_report(options.report, run.report())
+    if run.report:
+        run.report.write()
     sys.stdout.write(f"{run.counts['cleaned']} cleaned, {run.counts['refused']} rejected\n")
     return 1 if run.counts["refused"] else 0
+
+
+def _defacer_of(options: argparse.Namespace, command: str) -> Defacer:
+    memory = int(options.defacer_gib * _GIBIBYTE)
+    return find_defacer(command, Limits(seconds=options.defacer_minutes * _MINUTE, memory=memory))
+
+
+@contextmanager
+def _booth_of(defacer: Defacer | None) -> Iterator[Booth | None]:
+    """Yield where files wait for the defacer: away from the destination, so that nobody takes them for done."""
+    if defacer is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="defacing-") as folder:
+        yield Booth(defacer, folder=Path(folder))
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -63,32 +63,43 @@ def certificate(policy: Policy, records: Iterable[Mapping[str, Any]]) -> Record:
 
     Slices of one series are treated alike: the actions by tag stand once, as a pattern, and each object names its own.
     """
-    patterns: dict[str, int] = {}
-    files = [_with_pattern(dict(each), patterns) for each in records]
-    told = {str(number): json.loads(actions) for actions, number in patterns.items()}
-    decided = Counter(each["decision"] for each in files)
-    return {
-        **executed(policy),
-        "cleaned": decided["cleaned"],
-        "refused": decided["refused"],
-        "waiting": decided["waiting"],
-        "actions": _in_all(files, told),
-        "patterns": told,
-        "files": files,
-    }
+    tally = Tally()
+    files = [tally.count(each) for each in records]
+    return {**executed(policy), **tally.told, "files": files}
 
 
-def _with_pattern(record: Record, patterns: dict[str, int]) -> Record:
-    if "actions" in record:
-        actions = json.dumps(record.pop("actions"), sort_keys=True)
-        record["pattern"] = str(patterns.setdefault(actions, len(patterns) + 1))
-    return record
+class Tally:
+    """The counts and patterns of a run; the records pass by one by one, and only these stay in memory."""
 
+    def __init__(self) -> None:
+        self._decided: Counter[str] = Counter()
+        self._patterns: dict[str, str] = {}
+        self._used: Counter[str] = Counter()
 
-def _in_all(files: list[Record], patterns: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Record:
-    found: dict[str, Counter[str]] = {}
-    for number, count in Counter(each["pattern"] for each in files if "pattern" in each).items():
-        for tag, deeds in patterns[number].items():
-            sums = found.setdefault(tag, Counter())
-            sums.update({deed: times * count for deed, times in deeds.items()})
-    return {tag: dict(deeds) for tag, deeds in sorted(found.items())}
+    def count(self, record: Mapping[str, Any]) -> Record:
+        """Return the record with the name of its pattern in place of its actions."""
+        told = dict(record)
+        self._decided[told["decision"]] += 1
+        if "actions" in told:
+            actions = json.dumps(told.pop("actions"), sort_keys=True)
+            told["pattern"] = self._patterns.setdefault(actions, str(len(self._patterns) + 1))
+            self._used[told["pattern"]] += 1
+        return told
+
+    @property
+    def told(self) -> Record:
+        """What a certificate says of all records together."""
+        patterns = {number: json.loads(actions) for actions, number in self._patterns.items()}
+        return {
+            **{decision: self._decided[decision] for decision in ("cleaned", "refused", "waiting")},
+            "actions": self._in_all(patterns),
+            "patterns": patterns,
+        }
+
+    def _in_all(self, patterns: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Record:
+        found: dict[str, Counter[str]] = {}
+        for number, count in self._used.items():
+            for tag, deeds in patterns[number].items():
+                sums = found.setdefault(tag, Counter())
+                sums.update({deed: times * count for deed, times in deeds.items()})
+        return {tag: dict(deeds) for tag, deeds in sorted(found.items())}

@@ -8,6 +8,7 @@ from dataclasses import astuple, replace
 
 from deid.burned.record import PixelRecord
 from deid.cleaning import Setting, is_signed
+from deid.defacing.rules import require_faces_gone
 from deid.elements import PIXEL_TAGS, Element, Item, Source, Span, text_of
 from deid.facts import has_contrast
 from deid.keyed import require_key, shift_days
@@ -17,7 +18,7 @@ from deid.parser import EXPLICIT, parse, parse_file
 from deid.person import CHARACTER_SET, People
 from deid.pixels import clean_pixels, cut_span
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Plan, plan_for
-from deid.provenance import DERIVATION, METHOD, PRESENT, Record, record_of
+from deid.provenance import DERIVATION, METHOD, PRESENT, Record, earlier_of, record_of
 from deid.reader import Memory
 from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue, require_no_text_in_pixels
 from deid.result import Cleaned
@@ -98,7 +99,9 @@ class Engine:
 
     def _clean(self, source: Source, *, looked_at: PixelRecord | None = None) -> Cleaned:
         sop_class = text_of(source.item.get(_SOP_CLASS))
-        require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=looked_at is not None)
+        is_looked_at = looked_at is not None and looked_at.is_read
+        require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=is_looked_at)
+        self._require_faces_gone(source.item, sop_class, looked_at)
         _require_complete(source.item)
         plan = plan_for(sop_class, self._policy)
         if plan.is_generic:
@@ -107,7 +110,8 @@ class Engine:
         outcomes = self._decided(source, plan)
         item = {each.element.tag: each.element for each in outcomes if each.element}
         _require_described(item)
-        record = record_of(self._trial, self._policy, has_content=CONTENT_SEQUENCE in item, pixels=looked_at)
+        has_content, earlier = CONTENT_SEQUENCE in item, earlier_of(source.item)
+        record = record_of(self._trial, self._policy, has_content=has_content, pixels=looked_at, earlier=earlier)
         header = _encode(outcomes, record)
         if self._looks_twice:
             _look_again(outcomes, header=_searchable(item, header), own=_own_texts(outcomes, record, self._trial))
@@ -127,6 +131,10 @@ class Engine:
             policy_digest=self._policy.digest,
             pixels=looked_at,
         )
+
+    def _require_faces_gone(self, item: Item, sop_class: str, looked_at: PixelRecord | None) -> None:
+        faces = looked_at.faces if looked_at else None
+        require_faces_gone(item, sop_class_uid=sop_class, options=self._policy.options, faces=faces)
 
     def _decided(self, source: Source, plan: Plan) -> list[Outcome]:
         charset = source.item.get(CHARACTER_SET)
@@ -185,7 +193,7 @@ def _own_texts(outcomes: list[Outcome], record: Record, trial: ClinicalTrial) ->
     """Yield what may repeat a removed word: the trial's texts, our own record, and texts that were kept on purpose."""
     yield from astuple(trial)
     yield from (text_of(record.elements.get(tag)) for tag in (METHOD, DERIVATION))
-    yield from (method.meaning for method in record.methods)
+    yield from (method.meaning for method in (*record.earlier, *record.methods))
     yield from (text for each in outcomes for text in each.kept_texts)
 
 

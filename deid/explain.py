@@ -67,6 +67,11 @@ def _lines(item: Item, plan: Plan, place: Place, policy: Policy, *, above: str) 
 
 
 def _why_pixels(item: Item, policy: Policy) -> str:
+    faces = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES in policy.options
+    return _why_text(item, policy) + ("; faces are taken out by the defacer, or it is refused" if faces else "")
+
+
+def _why_text(item: Item, policy: Policy) -> str:
     if look_needed(item, sop_class_uid=text_of(item.get(_SOP_CLASS))) is None:
         return "pixels stay bit by bit, cut to their length"
     if Option.CLEAN_PIXEL_DATA in policy.options:

@@ -34,9 +34,14 @@ class Finding:
     sentence: str
 
 
-def lint(choices: Choices, *, measures_suv: bool) -> tuple[Finding, ...]:
-    """Return every finding, errors first. Pure: the same choices give the same findings."""
+def lint(choices: Choices, *, measures_suv: bool, has_defacer: bool = False) -> tuple[Finding, ...]:
+    """Return every finding, errors first. Pure: the same choices give the same findings.
+
+    `has_defacer` says whether a program that takes faces out is named where the choices are to be executed.
+    """
     errors = [*_option_errors(choices), *_word_errors(choices.words), *_tag_errors(choices)]
+    if Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES in choices.options and not has_defacer:
+        errors.append(_NO_DEFACER)
     if measures_suv:
         errors.extend(uptake.missing(choices))
     warnings = [*_option_warnings(choices), *_word_warnings(choices), *_tag_warnings(choices)]
@@ -73,7 +78,15 @@ def _option_warnings(choices: Choices) -> Iterator[str]:
         )
 
 
+_NO_DEFACER = (
+    "The option clean-recognizable-visual-features asks for a program that takes faces out of pictures, and none is "
+    "named here: leave the option out, or clean at the site with python -m deid clean --defacer."
+)
 _WARNINGS = {
+    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: (
+        "With clean-recognizable-visual-features compressed pictures, contours, surfaces, and each series in which the "
+        "defacer changes nothing are refused."
+    ),
     Option.RETAIN_FULL_DATES: "With retain-full-dates the true days of every examination stay in the images.",
     Option.RETAIN_UIDS: "With retain-uids the hospital can find the person by the identifiers in every image.",
     Option.RETAIN_INSTITUTION_IDENTITY: "With retain-institution-identity the hospital's name stays in the images.",

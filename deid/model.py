@@ -30,6 +30,7 @@ class Rejection(StrEnum):
     PIXELS_DAMAGED = "pixels-damaged"
     DOCUMENT_REFUSED = "document-refused"
     RESIDUE = "residue"
+    FACES_REMAIN = "faces-remain"
     OTHER_PATIENT = "other-patient"
 
 

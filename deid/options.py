@@ -9,6 +9,7 @@ class Option(StrEnum):
     """One option beside the Basic Profile (PS3.15 E.3), under the name the command line and a profile file use."""
 
     CLEAN_PIXEL_DATA = "clean-pixel-data"
+    CLEAN_RECOGNIZABLE_VISUAL_FEATURES = "clean-recognizable-visual-features"
     CLEAN_GRAPHICS = "clean-graphics"
     CLEAN_STRUCTURED_CONTENT = "clean-structured-content"
     CLEAN_DESCRIPTORS = "clean-descriptors"
@@ -38,6 +39,10 @@ class Column:
 COLUMNS = {
     # No column: an obligation on pixels, which deid.burned carries out.
     Option.CLEAN_PIXEL_DATA: Column("", "", "", "113101", "Clean Pixel Data Option"),
+    # Nor here: done by a program that the operator names (deid.defacing), and by nobody where none is named.
+    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: Column(
+        "", "", "", "113102", "Clean Recognizable Visual Features Option"
+    ),
     Option.CLEAN_GRAPHICS: Column("cleanGraphOpt", "", "g", "113103", "Clean Graphics Option"),
     Option.CLEAN_STRUCTURED_CONTENT: Column("cleanStructContOpt", "", "s", "113104", "Clean Structured Content Option"),
     Option.CLEAN_DESCRIPTORS: Column("cleanDescOpt", "", "t", "113105", "Clean Descriptors Option"),

@@ -67,9 +67,9 @@ def parse_profile(told: Any) -> Profile:
     return Profile(policy=policy, measures_suv=measures_suv, texts=_texts(told.get("trial", {})))
 
 
-def require_sound(profile: Profile) -> Profile:
+def require_sound(profile: Profile, *, has_defacer: bool = False) -> Profile:
     """Return the profile, or raise ValueError with every error of `deid.lint`."""
-    if errors := errors_of(lint(profile.policy, measures_suv=profile.measures_suv)):
+    if errors := errors_of(lint(profile.policy, measures_suv=profile.measures_suv, has_defacer=has_defacer)):
         raise ValueError(" ".join(errors))
     return profile
 

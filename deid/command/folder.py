@@ -4,20 +4,23 @@ import csv
 import hashlib
 import importlib
 import io
-import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from deid.certificate import certificate, cleaned_record, refused_record
+from deid.burned.record import PixelRecord
+from deid.certificate import cleaned_record, refused_record
+from deid.command.report import Report
+from deid.defacing.booth import Booth, Place
+from deid.defacing.record import FaceRecord
+from deid.defacing.rules import header_policy, needs_defacing, undeclared
 from deid.elements import Item, Source
 from deid.engine import clean_source, read_file
 from deid.keyed import keyed_digest, map_uid
-from deid.model import ClinicalTrial, Rejected, Rejection
+from deid.model import ClinicalTrial, Policy, Rejected, Rejection
 from deid.options import Option
 from deid.person import patient_id
 from deid.profile import Profile
@@ -27,6 +30,17 @@ from deid.writer import write_file
 
 _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BAR = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file whose series is to be defaced: where it is, its SHA-256 (hex), whose it is, and where its copy waits."""
+
+    path: Path
+    name: str
+    before: str
+    trial: ClinicalTrial
+    place: Place
 
 
 @dataclass(slots=True)
@@ -41,15 +55,17 @@ class Run:
     subject: str = ""
     # Original identifiers are gathered only where a map was asked for.
     keeps_maps: bool = False
-    # What was done to each file is kept only where a certificate was asked for.
-    keeps_files: bool = False
+    # Where a certificate was asked for.
+    report: Report | None = None
+    # Where faces are taken out.
+    booth: Booth | None = None
     counts: Counter[str] = field(default_factory=Counter)
-    files: list[dict[str, Any]] = field(default_factory=list)
     uids: dict[str, str] = field(default_factory=dict)
     patients: dict[str, str] = field(default_factory=dict)
     _first_patient: str | None = None
     _trial: ClinicalTrial | None = None
     _memory: Memory = field(default_factory=Memory)
+    _held: dict[str, list[Held]] = field(default_factory=dict)
 
     def clean_all(self) -> None:
         """Clean every file of the source; what was refused is said on standard output, with its reason."""
@@ -57,33 +73,66 @@ class Run:
         for number, path in enumerate(paths, start=1):
             self._clean(path)
             show_progress(number, len(paths))
+        if self.booth:
+            for held in self._held.values():
+                self._deface(held, self.booth)
 
     def _clean(self, path: Path) -> None:
         name, before = str(path.relative_to(self.source)), ""
         try:
             with opened(path) as original:
-                before = hashlib.file_digest(original, "sha256").hexdigest() if self.keeps_files else ""
-                cleaned = self._cleaned(read_file(original.fileno(), memory=self._memory))
-                self._keep(cleaned, name=name, before=before)
+                before = _sha256(original) if self.report or self.booth else ""
+                self._take(read_file(original.fileno(), memory=self._memory), path, name=name, before=before)
         except Rejected as refused:
-            self.counts["refused"] += 1
-            record = refused_record(before=before, code=str(refused.code), reason=refused.reason)
-            self.files.append({"source": name, **record})
-            sys.stdout.write(f"rejected ({refused.code}): {name}: {refused.reason}\n")
-        else:
-            self.counts["cleaned"] += 1
+            self._refuse(refused, name=name, before=before)
 
-    def _cleaned(self, source: Source) -> Cleaned:
+    def _take(self, source: Source, path: Path, *, name: str, before: str) -> None:
+        """Clean one file, or hold it until its series is defaced."""
         number = patient_id(source.item)
         trial = self._trial_of(self._subject_of(number))
-        cleaned = self._clean_source(source, trial)
+        if self.booth and needs_defacing(source.item):
+            cleaned = self._clean_source(undeclared(source), trial, header_policy(self.profile.policy))
+            place = self.booth.hold(cleaned)
+            self._held.setdefault(place.series, []).append(Held(path, name, before, trial, place))
+        else:
+            self._keep(self._clean_source(source, trial, self.profile.policy), name=name, before=before)
         if self.keeps_maps:
             self.patients[number] = trial.subject_code
             self.uids.update((uid, map_uid(self.key, uid)) for uid in _uids(source.item))
-        return cleaned
 
-    def _clean_source(self, source: Source, trial: ClinicalTrial) -> Cleaned:
-        policy = self.profile.policy
+    def _deface(self, series: list[Held], booth: Booth) -> None:
+        """Have a series defaced, and clean each of its files with the pixels that came back."""
+        try:
+            faces = booth.deface(series[0].place.series)
+        except Rejected as refused:
+            for held in series:
+                self._refuse(refused, name=held.name, before=held.before)
+        else:
+            for held in series:
+                self._finish(held, faces, booth)
+        booth.forget(series[0].place.series)
+
+    def _finish(self, held: Held, faces: FaceRecord, booth: Booth) -> None:
+        try:
+            with opened(held.path) as original:
+                if _sha256(original) != held.before:
+                    raise _changed()
+                source = booth.defaced(held.place, read_file(original.fileno(), memory=self._memory))
+                done = replace(held.place.pixels or PixelRecord(is_read=False), faces=faces)
+                policy = self.profile.policy
+                cleaned = clean_source(source, key=self.key, trial=held.trial, policy=policy, pixels=done)
+                self._keep(cleaned, name=held.name, before=held.before)
+        except Rejected as refused:
+            self._refuse(refused, name=held.name, before=held.before)
+
+    def _refuse(self, refused: Rejected, *, name: str, before: str) -> None:
+        self.counts["refused"] += 1
+        if self.report:
+            record = refused_record(before=before, code=str(refused.code), reason=refused.reason)
+            self.report.add({"source": name, **record})
+        sys.stdout.write(f"rejected ({refused.code}): {name}: {refused.reason}\n")
+
+    def _clean_source(self, source: Source, trial: ClinicalTrial, policy: Policy) -> Cleaned:
         if Option.CLEAN_PIXEL_DATA not in policy.options:
             return clean_source(source, key=self.key, trial=trial, policy=policy)
         # By name: whoever does not clean pixels needs neither numpy nor the reader of text.
@@ -117,13 +166,10 @@ class Run:
     def _keep(self, cleaned: Cleaned, *, name: str, before: str) -> None:
         output = f"{cleaned.sop_instance_uid}.dcm"
         _write(self.destination / output, cleaned)
-        if self.keeps_files:
+        self.counts["cleaned"] += 1
+        if self.report:
             record = cleaned_record(cleaned, before=before, after=cleaned.sha256)
-            self.files.append({"source": name, "output": output, **record})
-
-    def report(self) -> dict[str, Any]:
-        """Return the certificate of the run, with the names that the files have here."""
-        return certificate(self.profile.policy, self.files)
+            self.report.add({"source": name, "output": output, **record})
 
 
 def subject_code(key: bytes, number: str) -> str:
@@ -142,10 +188,6 @@ def write_map(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
         writer.writerows(sorted(pairs))
 
 
-def write_report(path: Path, report: dict[str, Any]) -> None:
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _uids(item: Item) -> Iterator[str]:
     for element in item.values():
         for inner in element.items or ():
@@ -153,6 +195,18 @@ def _uids(item: Item) -> Iterator[str]:
         if element.vr == "UI" and element.items is None:
             text = bytes(element.value).decode("latin-1")
             yield from (part for part in (each.strip("\0 ") for each in text.split("\\")) if part)
+
+
+def _sha256(file: io.FileIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _changed() -> Rejected:
+    return Rejected(
+        Rejection.MALFORMED,
+        "The file was changed while the folder was cleaned. It was not let through. Run again.",
+    )
 
 
 def opened(path: Path) -> io.FileIO:

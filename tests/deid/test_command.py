@@ -6,12 +6,15 @@ import json
 import stat
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from deid import Policy
 from deid.__main__ import main
+from deid.command.report import Report
 from deid.options import Option
 from deid.profile import option_set
 from tests.deid import builders, planting
@@ -114,6 +117,36 @@ def test_the_report_tells_what_was_done_to_each_file_and_no_value(folder: Path) 
     assert next(each for each in report["files"] if each["decision"] == "refused")["code"] == "not-dicom"
     assert str(first.PatientName) not in text
     assert first.SOPInstanceUID not in text
+
+
+@pytest.mark.req("R-DEID-29")
+def test_of_a_long_run_the_report_keeps_counts_and_patterns_in_memory_and_no_record(tmp_path: Path) -> None:
+    report = Report(tmp_path / "r.json", Policy())
+    actions = {"actions": {f"(0008,{number:04X})": {"kept": 1} for number in range(50)}}
+
+    def tell(files: int) -> None:
+        for number in range(files):
+            report.add({"source": f"ä/{number}.dcm", "decision": "cleaned", "sha256_before": "0" * 64, **actions})
+
+    tell(100)
+    tracemalloc.start()
+    tell(5_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    report.add({"source": "letter.txt", "decision": "refused", "reason": "no"})
+    report.write()
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert held < 200_000
+    assert (told["cleaned"], told["refused"], len(told["files"])) == (5_100, 1, 5_101)
+    assert told["actions"]["(0008,0031)"] == {"kept": 5_100}
+    assert told["files"][7] == {"source": "ä/7.dcm", "decision": "cleaned", "sha256_before": "0" * 64, "pattern": "1"}
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+
+
+@pytest.mark.req("R-DEID-29")
+def test_a_report_of_nothing_is_still_a_report(tmp_path: Path) -> None:
+    Report(tmp_path / "r.json", Policy()).write()
+    assert json.loads((tmp_path / "r.json").read_text())["files"] == []
 
 
 @pytest.mark.req("R-DEID-24")

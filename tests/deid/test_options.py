@@ -74,6 +74,69 @@ def test_dates_stay_move_or_go_and_the_record_says_which(key: bytes, trial: deid
     assert birth not in {full.PatientBirthDate, moved.PatientBirthDate, gone.PatientBirthDate}
 
 
+def _cleaned_before(*codes: tuple[str, str, str], removed: str = "YES", dates: str = "") -> Dataset:
+    """Return an object that says it was de-identified by others: codes as scheme, value and meaning."""
+    dataset = builders.ct()
+    dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = removed, "by Dr. Zuccarello"
+    if dates:
+        dataset.LongitudinalTemporalInformationModified = dates
+    items = [Dataset() for _ in codes]
+    for item, (scheme, value, meaning) in zip(items, codes, strict=True):
+        item.CodingSchemeDesignator, item.CodeValue, item.CodeMeaning = scheme, value, meaning
+        item.CodingSchemeVersion = "Zuccarello"
+    dataset.DeidentificationMethodCodeSequence = Sequence(items)
+    return dataset
+
+
+@pytest.mark.req("R-DEID-28")
+def test_codes_of_an_earlier_de_identification_are_told_on_before_ours_in_the_standard_s_words(
+    key: bytes, trial: deid.ClinicalTrial
+) -> None:
+    dataset = _cleaned_before(
+        ("DCM", "113108", "kept for Zuccarello"), ("DCM", "113100", "Basic"), ("99ZUC", "113109", "Zuccarello's own"),
+        ("DCM", "121311", "Localizer"), ("DCM", "113101", "Clean Pixel Data Option"),
+    )  # fmt: skip
+    result = deid.clean(planting.encode(dataset), key=key, trial=trial, policy=policy_with())
+    made = builders.read(result.data)
+    codes = made.DeidentificationMethodCodeSequence
+    assert [item.CodeValue for item in codes] == ["113101", "113108", "113100", "113107"]
+    assert codes[1].CodeMeaning == "Retain Patient Characteristics Option"
+    assert len(codes[1]) == 3
+    assert made.DeidentificationMethod[-1] == "First 2 method codes as received, not executed here"
+    assert result.method_codes == ("113100", "113107")
+    assert "BurnedInAnnotation" not in made
+    assert b"uccarello" not in result.data
+
+
+@pytest.mark.req("R-DEID-28")
+def test_an_object_cleaned_twice_by_the_same_rules_says_it_once(key: bytes, trial: deid.ClinicalTrial) -> None:
+    once = deid.clean(planting.encode(builders.ct()), key=key, trial=trial, policy=policy_with()).data
+    twice = builders.read(deid.clean(once, key=key, trial=trial, policy=policy_with()).data)
+    assert [item.CodeValue for item in twice.DeidentificationMethodCodeSequence] == ["113100", "113107"]
+    assert len(twice.DeidentificationMethod) == 3
+
+
+@pytest.mark.req("R-DEID-28")
+def test_codes_of_an_object_that_does_not_say_it_was_de_identified_are_not_believed(
+    key: bytes, trial: deid.ClinicalTrial
+) -> None:
+    dataset = _cleaned_before(("DCM", "113108", "Retain Patient Characteristics Option"), removed="NO")
+    codes = [item.CodeValue for item in cleaned(dataset, key, trial).DeidentificationMethodCodeSequence]
+    assert codes == ["113100", "113107"]
+
+
+@pytest.mark.req("R-DEID-28")
+@pytest.mark.parametrize(
+    ("before", "after"), [("", "UNMODIFIED"), ("UNMODIFIED", "UNMODIFIED"), ("MODIFIED", "MODIFIED"),
+                          ("REMOVED", "REMOVED"), ("ZUCCARELLO", "UNMODIFIED")]
+)  # fmt: skip
+def test_dates_that_others_moved_stay_moved_ones_when_they_are_kept_in_full(
+    before: str, after: str, key: bytes, trial: deid.ClinicalTrial
+) -> None:
+    dataset = _cleaned_before(("DCM", "113100", "Basic"), dates=before)
+    assert cleaned(dataset, key, trial, Option.RETAIN_FULL_DATES).LongitudinalTemporalInformationModified == after
+
+
 @pytest.mark.req("R-DEID-26")
 def test_dates_are_either_kept_or_moved() -> None:
     with pytest.raises(ValueError, match="either"):

@@ -14,15 +14,13 @@ from deid.dictionary import allowed_vrs
 from deid.elements import Item, values_of
 from deid.engine import read_source
 from deid.plan import Place, Plan, plan_for
-from tests.deid import builders, planting
+from tests.deid import builders, mutants, planting
 
 TOOL = "dciodvfy"
 POLICIES = {
     "default": deid.Policy(),
     "basic": deid.Policy(options=frozenset()),
-    "every option": deid.Policy(
-        options=frozenset(deid.Option) - {deid.Option.RETAIN_FULL_DATES, deid.Option.RETAIN_UIDS}
-    ),
+    "every option": mutants.POLICY,
 }
 # Type 1 in modules that go as a whole (deid/data/supplement.json): graphic annotations and their layers.
 DROPPED = {"00700001", "00700060"}

@@ -56,7 +56,9 @@ def look(cast: Cast, draft: Charter, **told: Any) -> Any:
 @pytest.mark.req("R-PROF-08")
 def test_a_charter_without_a_profile_goes_by_the_products_own(cast: Cast) -> None:
     policy = policy_of(cast.charter)
-    assert (policy.name, policy.version, policy.options) == ("basic", 1, DEFAULT_OPTIONS)
+    # The road of a delivery has people who look at pictures.
+    options = DEFAULT_OPTIONS | {Option.CLEAN_PIXEL_DATA}
+    assert (policy.name, policy.version, policy.options) == ("basic", 1, options)
     assert "deidentification" not in charter_contents(cast.charter)
     assert profiles.is_tried(cast.charter)
 
@@ -76,6 +78,23 @@ def test_a_profile_is_written_on_the_draft_with_a_reason_and_the_trail_tells_bot
     assert event.reason == REASON
     with pytest.raises(PermissionDenied):
         profiles.write(by=actor_for(cast.monitor), charter=draft, choices=WORDY, reason=REASON)
+
+
+@pytest.mark.req("R-FACE-05")
+def test_no_charter_asks_for_faces_to_be_taken_out_since_no_program_does_so_here(
+    cast: Cast, draft: Charter, client: Client
+) -> None:
+    faces = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
+    with pytest.raises(ValidationError, match="asks for a program that takes faces out"):
+        write(cast, draft, Choices(options=DEFAULT_OPTIONS | {faces}))
+    client.force_login(cast.coordinator)
+    page = client.get(ADDRESS).content.decode()
+    assert "clean-descriptors" in page
+    assert faces not in page
+    assert "python -m deid clean --defacer" in page
+    answer = client.post(ADDRESS, TYPED | {"options": [faces]})
+    assert answer.status_code == 400
+    assert faces not in choices_of(Charter.objects.get(pk=draft.pk)).options
 
 
 @pytest.mark.req("R-PROF-08")
