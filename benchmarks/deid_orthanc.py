@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+
+from benchmarks.ports import free_port
 
 ORTHANC = shutil.which("Orthanc") or ""
 _SECONDS_TO_START = 30
@@ -38,9 +39,7 @@ def _measured(paths: list[Path], target: Path) -> tuple[float, float]:
 
 @contextmanager
 def _running(home: Path) -> Iterator[tuple[int, HTTPConnection]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "StorageDirectory": str(home / "db"),
         "IndexDirectory": str(home / "db"),

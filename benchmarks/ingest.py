@@ -1,0 +1,188 @@
+"""Receiving CT slices by C-STORE, against Orthanc and dcmtk's storescp in the same run: `-m benchmarks.ingest`.
+
+One sender for all, dcmtk's storescu, on 1, 4 and 8 associations; receivers take turns, so that a machine's moods fall
+on all alike. Ours encrypts, syncs and records each object before it answers; Orthanc has its own default durability;
+storescp syncs nothing and is the floor. Ratios to Orthanc outlive machines.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.deid import make_files
+from benchmarks.ports import free_port
+
+ROOT = Path(__file__).parent.parent
+ASSOCIATIONS, ROUNDS, FILES = (1, 4, 8), 3, 240
+# What every receiver offers, and both ends send at once what they have.
+PDU, ENVIRONMENT = "131072", os.environ | {"TCP_NODELAY": "1"}
+TICKS = os.sysconf("SC_CLK_TCK")
+PROGRAMS = ("storescu", "storescp", "echoscu", "Orthanc")
+STORESCU, STORESCP, ECHOSCU, ORTHANC = (shutil.which(name) or "" for name in PROGRAMS)
+# The trial of the tests: one open site, whose sender has this name.
+AE_TITLE, SEED = "NORDA_PACS", "from tests.flows import small; small.found(1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Something that listens: `started` runs it in an empty folder, on a port, as long as its block lasts."""
+
+    name: str
+    started: Callable[[Path, int], AbstractContextManager[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One sending: objects a second, the receiver's processor ms an object, and its memory in MiB at the end."""
+
+    rate: float
+    milliseconds: float
+    memory: float
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="C-STORE against Orthanc and storescp")
+    options.add_argument("--files", type=int, default=FILES)
+    count = options.parse_args().files
+    if not STORESCU or not ECHOSCU:
+        sys.exit("storescu is not installed: apt-get install dcmtk")
+    with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
+        folder = Path(home) / "slices"
+        folder.mkdir()
+        slices = make_files(folder, count)
+        seeded = _seeded(Path(home) / "seeded")
+        receivers = [Receiver("corelab", lambda folder, port: _corelab(seeded, folder, port))]
+        receivers += [Receiver("orthanc", _orthanc)] if ORTHANC else []
+        receivers += [Receiver("storescp", _storescp)] if STORESCP else []
+        print(f"{count} objects of {slices[0].stat().st_size // 1024} KiB, medians of {ROUNDS} turns")
+        for associations in ASSOCIATIONS:
+            _print(associations, _rounds(receivers, slices, associations))
+
+
+def _seeded(home: Path) -> Path:
+    """Make a home with one open site that sends as NORDA_PACS."""
+    home.mkdir(mode=0o700)
+    for words in (("migrate", "-v0"), ("shell", "-c", SEED)):
+        subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=_at_home(home), check=True)
+    return home
+
+
+def _at_home(home: Path) -> dict[str, str]:
+    return {name: value for name, value in ENVIRONMENT.items() if not name.startswith("CORELAB_")} | {
+        "CORELAB_HOME": str(home)
+    }
+
+
+def _rounds(receivers: list[Receiver], slices: list[Path], associations: int) -> dict[str, list[Turn]]:
+    found: dict[str, list[Turn]] = {receiver.name: [] for receiver in receivers}
+    for _ in range(ROUNDS):
+        for receiver in receivers:
+            found[receiver.name].append(_turn(receiver, slices, associations))
+    return found
+
+
+def _turn(receiver: Receiver, slices: list[Path], associations: int) -> Turn:
+    with tempfile.TemporaryDirectory(prefix="corelab-bench-") as folder:
+        port = free_port()
+        with receiver.started(Path(folder), port) as process:
+            before, began = _processor(process), time.perf_counter()
+            _send(slices, associations, port)
+            spent, wall = _processor(process) - before, time.perf_counter() - began
+            return Turn(len(slices) / wall, spent / len(slices) * 1000, _memory(process))
+
+
+def _send(slices: list[Path], associations: int, port: int) -> None:
+    shares = [slices[number::associations] for number in range(associations)]
+    command = [STORESCU, "-pdu", PDU, "-aet", AE_TITLE, "-aec", "CORELAB", "127.0.0.1", str(port)]
+    senders = [subprocess.Popen([*command, *map(str, share)], env=ENVIRONMENT) for share in shares]
+    assert [sender.wait() for sender in senders] == [0] * associations, "an object was not taken"
+
+
+@contextmanager
+def _corelab(seeded: Path, folder: Path, port: int) -> Iterator[int]:
+    home = folder / "home"
+    shutil.copytree(seeded, home)
+    environment = _at_home(home) | {"CORELAB_DICOM_PORT": str(port)}
+    with _listening([sys.executable, "manage.py", "dicom_node"], port, environment) as process:
+        yield process
+
+
+@contextmanager
+def _orthanc(folder: Path, port: int) -> Iterator[int]:
+    settings = {
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "HttpServerEnabled": False,
+        "DicomPort": port,
+        "DicomAet": "CORELAB",
+        "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowEcho": True,
+        "MaximumPduLength": int(PDU),
+        "Plugins": [],
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with _listening([ORTHANC, str(folder / "orthanc.json")], port, ENVIRONMENT) as process:
+        yield process
+
+
+@contextmanager
+def _storescp(folder: Path, port: int) -> Iterator[int]:
+    target = folder / "taken"
+    target.mkdir()
+    command = [STORESCP, "--fork", "-pdu", PDU, "-od", str(target), str(port)]
+    with _listening(command, port, ENVIRONMENT) as process:
+        yield process
+
+
+@contextmanager
+def _listening(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+    """Run a receiver until the block ends; it listens once it answers an echo."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
+    echo = [ECHOSCU, "-aet", AE_TITLE, "-aec", "CORELAB", "127.0.0.1", str(port)]
+    try:
+        while subprocess.run(echo, stdout=quiet, stderr=quiet, check=False).returncode:
+            assert process.poll() is None, f"{command[0]} does not start"
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _processor(process: int) -> float:
+    """Return the processor seconds of a process and of its children that have ended."""
+    told = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, told[11:15])) / TICKS
+
+
+def _memory(process: int) -> float:
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def _print(associations: int, found: dict[str, list[Turn]]) -> None:
+    rates = {name: statistics.median(turn.rate for turn in turns) for name, turns in found.items()}
+    for name, turns in found.items():
+        spent = statistics.median(turn.milliseconds for turn in turns)
+        ratio = f"{rates['corelab'] / rates[name]:5.2f} x theirs" if name != "corelab" else " " * 14
+        memory = max(turn.memory for turn in turns)
+        print(
+            f"  {associations} associations  {name:9} {rates[name]:6.0f} a second  ours {ratio}  "
+            f"{spent:5.1f} ms of its processor an object, {memory:4.0f} MiB at most",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
