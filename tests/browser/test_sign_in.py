@@ -55,6 +55,8 @@ def visitor(stack: Stack, browser: Browser) -> Iterator[Any]:
 
 def first_step(person: Person, name: str, words: str) -> Page:
     page = person.go("/sign-in/")
+    # What is typed before the page has put the cursor there is lost.
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(words)
