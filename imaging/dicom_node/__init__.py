@@ -114,6 +114,7 @@ class Reception:
 
 def handle_store(event: Any) -> int:
     """Answer a C-STORE request: 0000 only for bytes that survive a power cut."""
+    _renew_connection()
     reception: Reception = _reception(event)
     try:
         return reception.take(event.encoded_dataset())
@@ -128,7 +129,11 @@ def handle_store(event: Any) -> int:
     except Exception:
         log.exception("an object could not be taken")
         return CANNOT_UNDERSTAND
-    finally:
+
+
+def _renew_connection() -> None:
+    """Keep the association's connection to the database unless it broke: opening one costs as much as an object."""
+    if connection.connection is not None and not connection.is_usable():
         connection.close()
 
 

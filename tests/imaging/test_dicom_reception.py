@@ -1,10 +1,11 @@
 """What the DICOM node does with an object when the house behind it is not as it was."""
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from imaging import dicom_node
 from imaging.models import Submission
@@ -53,3 +54,24 @@ def test_a_sender_learns_whether_trying_again_may_help(failure: Exception, statu
 
     event = SimpleNamespace(assoc=SimpleNamespace(reception=SimpleNamespace(take=take)), encoded_dataset=lambda: b"")
     assert dicom_node.handle_store(event) == status
+
+
+def _asked_after_the_line_broke() -> bool:
+    """In a thread, whose connection is its own, as an association's is."""
+    connection.ensure_connection()
+    connection.connection.close()
+    dicom_node._renew_connection()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return cursor.fetchone() == (1,)
+    finally:
+        connection.close()
+
+
+@pytest.mark.req("R-DICOM-07")
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no line that could break")
+def test_a_line_to_the_database_that_broke_between_two_objects_is_made_anew() -> None:
+    with ThreadPoolExecutor(1) as association:
+        assert association.submit(_asked_after_the_line_broke).result()
