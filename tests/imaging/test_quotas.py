@@ -114,11 +114,7 @@ def test_a_full_person_stops_nobody_else_of_the_site_and_a_full_trial_stops_all_
 
 
 @pytest.mark.req("R-SEC-20")
-def test_a_dicom_sender_is_told_to_try_later_and_another_sender_goes_on(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The node gives its thread's connection back after each object; here it is the test's own.
-    monkeypatch.setattr(dicom_node, "connection", SimpleNamespace(close=lambda: None))
+def test_a_dicom_sender_is_told_to_try_later_and_another_sender_goes_on(cast: Cast) -> None:
     limit(cast, Room(size=10), trial_site=cast.site_a)
 
     def store(ae_title: str, data: bytes) -> int:

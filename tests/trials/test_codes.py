@@ -9,8 +9,9 @@ places = st.lists(st.integers(0, 7), min_size=1, max_size=2, unique=True)
 
 @pytest.mark.req("R-SUB-01")
 def test_new_codes_are_valid_and_do_not_repeat() -> None:
-    codes = {new_code() for _ in range(2000)}
-    assert len(codes) == 2000
+    # Of a thousand million; two thousand would meet by chance once in five hundred runs.
+    codes = {new_code() for _ in range(100)}
+    assert len(codes) == 100
     assert all(is_valid(code) for code in codes)
 
 
