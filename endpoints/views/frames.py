@@ -1,6 +1,7 @@
 """Frames of an opened case as pictures; access and consent are asked for every one, also from a browser's cache."""
 
 import hashlib
+from http import HTTPStatus
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, HttpResponseNotModified
@@ -10,9 +11,8 @@ from endpoints.forms import LAST_POSITION
 from endpoints.models import Read
 from endpoints.selectors.cases import FramePlace, series_place
 from endpoints.views.desk import own_read
-from imaging import fence
-from imaging.archive import load
 from imaging.frames import FrameRefused, Preset
+from imaging.services.showing import ImageGone, show
 from trials.http import ActorRequest
 
 
@@ -26,9 +26,11 @@ def frame(request: ActorRequest, pk: UUID, series: int, index: int) -> HttpRespo
     if request.headers.get("if-none-match") == tag:
         return _dress(HttpResponseNotModified(), tag)
     try:
-        shown = fence.render(load(place.instance.sha256), frame=place.frame, window=window)
+        shown = show(place.instance.sha256, frame=place.frame, window=window)
     except FrameRefused:
         raise Http404 from None
+    except ImageGone as gone:
+        return HttpResponse(gone.sentence, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
     return _dress(HttpResponse(shown.png, content_type="image/png"), tag)
 
 

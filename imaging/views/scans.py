@@ -1,27 +1,22 @@
 """Looking at filed scans, for the people who check them; readers have their own page."""
 
 import hashlib
-import logging
 import re
 from http import HTTPStatus
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imaging import fence
-from imaging.archive import ArchiveDamaged, ObjectMissing, load
 from imaging.frames import FrameRefused, Preset
 from imaging.models import Damage, Instance, Series
 from imaging.selectors import DERIVED, instances_of
+from imaging.services.showing import ImageGone, show
 from trials import access
 from trials.agreement import Gate
 from trials.http import ActorRequest
 from trials.services import consent
-
-_logger = logging.getLogger("corelab.imaging")
 
 
 def _series(request: ActorRequest, pk: int) -> Series:
@@ -91,16 +86,9 @@ def series_frame(request: ActorRequest, pk: int, index: int) -> HttpResponse:
     if request.headers.get("if-none-match") == headers["ETag"]:
         return HttpResponseNotModified(headers=headers)
     try:
-        picture = fence.render(load(instance.sha256), frame=frame, window=window)
+        picture = show(instance.sha256, frame=frame, window=window)
     except FrameRefused as refused:
         return HttpResponse(refused.sentence, status=422, content_type="text/plain; charset=utf-8")
-    except ObjectMissing as missing:
-        # An erased image is no fault of ours, a lost one is: the operator is told of both.
-        _logger.error("%s", missing)  # noqa: TRY400  a hash and a sentence, no trace
-        words = _("This image is no longer in the archive: it was erased, or the archive is damaged.")
-        return HttpResponse(words, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
-    except ArchiveDamaged as damage:
-        _logger.error("%s", damage)  # noqa: TRY400  as above
-        words = _("The stored bytes of this image are no longer those that were filed, so it is not shown.")
-        return HttpResponse(words, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
+    except ImageGone as gone:
+        return HttpResponse(gone.sentence, status=HTTPStatus.GONE, content_type="text/plain; charset=utf-8")
     return HttpResponse(picture.png, content_type="image/png", headers=headers)

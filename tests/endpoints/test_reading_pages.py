@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from audit.selectors import signatures
 from endpoints.models import Assignment, Lesion, Measurement, Read
 from endpoints.selectors.cases import series_places
 from endpoints.services.reads import findings_sha256
+from imaging import archive
 from tests.cast import Cast, withdraw
 from tests.endpoints.desk import State, assign, draw, name, open_read, opened, read_through, say
 from tests.signing import lock
@@ -146,6 +147,22 @@ def test_a_frame_is_a_private_picture_without_a_name_and_is_asked_for_anew_each_
     other = desk.get(url("read-frame", case, 0, 2), {"window": "bone"})
     assert other.content != frame.content
     assert other["ETag"] != frame["ETag"]
+
+
+@pytest.mark.req("R-READ-13")
+@pytest.mark.parametrize("harm", [archive.remove, lambda sha256: archive.path_of(sha256).write_bytes(b"other")])
+def test_a_frame_that_is_erased_or_damaged_is_told_in_words_that_name_nobody(
+    desk: Client, cast: Cast, harm: Callable[[str], object]
+) -> None:
+    case = opened(cast, cast.subject_a, "BL").assignment
+    place = series_places(case.time_point)[0].frames[2]
+    path = archive.path_of(place.instance.sha256)
+    path.chmod(0o600)
+    harm(place.instance.sha256)
+    answer = desk.get(url("read-frame", case, 0, 2))
+    assert answer.status_code == 410
+    assert "archive" in (told := answer.content.decode()) or "stored bytes" in told
+    assert not [secret for secret in secrets_of(cast) if secret in told]
 
 
 @pytest.mark.req("R-READ-11")
