@@ -24,6 +24,10 @@ Picture = npt.NDArray[np.uint8]
 FAMILY = ("GARCIA", "NOVAK", "SCHMIDT", "O'BRIEN", "LINDQVIST", "PAPADAKIS", "ZUCCARELLO", "VAN DIJK", "KOWALSKA")
 GIVEN = ("MARIA", "JAN", "Quentin", "Astrid", "Eleni", "PIETER", "Zofia", "DIEGO")
 HOSPITAL = ("St. Elsewhere", "HOSPITAL NORTE", "Klinikum Sued", "UMC Polder")
+# Half of the picture's width from the spine where ribs begin; shares of texts drawn by strokes, and along an edge.
+SPINE, BY_STROKES, ALONG_EDGES = 0.12, 0.25, 0.6
+# Grey values: from here a stroke is seen, and white.
+SEEN, WHITE = 60, 255
 # In every environment: the fonts that reportlab brings; elsewhere those of the system too.
 _OWN_FONTS = sorted((Path(reportlab.__file__).parent / "fonts").glob("Vera*.ttf"))
 _SYSTEM_FONTS = Path("/usr/share/fonts/truetype")
@@ -119,7 +123,7 @@ def _radiograph(draw: random.Random, noise: np.random.Generator) -> Picture:
     rows, columns = draw.choice(((1024, 840), (1200, 1000), (880, 1060)))
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
     body = 190 * np.exp(-(x**2) / 0.5 - y**2 / 1.2)
-    ribs = 18 * np.sin(18 * y + 6 * np.abs(x)) * (np.abs(x) > 0.12)  # noqa: PLR2004  beside the spine
+    ribs = 18 * np.sin(18 * y + 6 * np.abs(x)) * (np.abs(x) > SPINE)
     lungs = -90 * (np.exp(-((x - 0.4) ** 2) / 0.06 - y**2 / 0.25) + np.exp(-((x + 0.4) ** 2) / 0.06 - y**2 / 0.25))
     shades = body + ribs + lungs + noise.normal(0, 5, (rows, columns)) + 20
     return np.asarray(shades.clip(0, 255), dtype=np.uint8)
@@ -127,17 +131,17 @@ def _radiograph(draw: random.Random, noise: np.random.Generator) -> Picture:
 
 def _plant(picture: Picture, text: str, draw: random.Random, known: tuple[Path, ...]) -> Planted | None:
     """Burn a text in at a random place, in a random hand, light or dark enough for a person to read."""
-    mask = _hershey(text, draw) if draw.random() < 0.25 else _typed(text, draw, known)  # noqa: PLR2004  a quarter
+    mask = _hershey(text, draw) if draw.random() < BY_STROKES else _typed(text, draw, known)
     height, width = mask.shape
     rows, columns = picture.shape
     if height + 8 > rows or width + 8 > columns:
         return None
     top, left = draw.randint(2, rows - height - 4), draw.randint(2, columns - width - 4)
-    if draw.random() < 0.6:  # noqa: PLR2004  most devices write along the edges
+    if draw.random() < ALONG_EDGES:
         top = draw.choice((draw.randint(2, 40), rows - height - draw.randint(4, 40)))
     place = picture[top : top + height, left : left + width]
     _ink(place, mask, draw)
-    across, down = np.flatnonzero(mask.max(axis=0) > 60), np.flatnonzero(mask.max(axis=1) > 60)  # noqa: PLR2004  ink
+    across, down = np.flatnonzero(mask.max(axis=0) > SEEN), np.flatnonzero(mask.max(axis=1) > SEEN)
     ink = (left + int(across[0]), top + int(down[0]), left + int(across[-1]) + 1, top + int(down[-1]) + 1)
     return Planted(text, ink)
 
@@ -146,7 +150,7 @@ def _ink(place: Picture, mask: Picture, draw: random.Random) -> None:
     behind = float(np.median(place))
     contrast = draw.choice((60, 90, 120, 200, 255))
     light, dark = behind + contrast, behind - contrast
-    shade = light if (light <= 255 or 255 - behind >= behind) else dark  # noqa: PLR2004  white
+    shade = light if (light <= WHITE or WHITE - behind >= behind) else dark
     alpha = mask.astype(np.float32) / 255
     place[:] = (place * (1 - alpha) + np.clip(shade, 0, 255) * alpha).astype(np.uint8)
 

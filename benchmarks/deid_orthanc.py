@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def _post(server: HTTPConnection, path: str, body: bytes) -> bytes:
     server.request("POST", path, body)
     answer = server.getresponse()
     told = answer.read()
-    assert answer.status == 200, answer.status  # noqa: PLR2004  OK
+    assert answer.status == HTTPStatus.OK, answer.status
     return told
 
 

@@ -58,6 +58,18 @@ class Stack:
             text=True,
         )
 
+    def enrol(self, *, site: str = "norte", staff: str = "nora") -> "Enrolled":
+        """A new subject of the demo's trial, so that no test depends on what another did to a shared one."""
+        words = (
+            "from config.demo import stage; from django.utils.timezone import localdate; "
+            "from trials.models import Trial; trial = Trial.objects.get(code='THORAX'); "
+            f"one = stage.enrol(trial, site={site!r}, staff={staff!r}, day_zero=localdate()); "
+            "print(one.code, one.time_points.earliest('pk').pk)"
+        )
+        done = self.manage("shell", "--no-imports", "-c", words)
+        assert done.returncode == 0, done.stderr
+        return Enrolled(*done.stdout.split()[-2:])
+
     def wait(self, question: Any) -> None:
         """Ask until the answer is yes, however busy the machine is; where it never is, our log is shown."""
         wait_until(question, log=self.log)
@@ -76,6 +88,14 @@ class Stack:
             if word in command and f"CORELAB_HOME={self.home}".encode() in environment:
                 found.append(int(entry.name))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A subject whose consent is confirmed, and its first time point: nothing was sent for it."""
+
+    code: str
+    visit: str
 
 
 class Session:

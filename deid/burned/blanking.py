@@ -26,6 +26,8 @@ from deid.pixels import PIXEL_DATA, encapsulated
 from deid.quiet import silence
 
 _PHOTOMETRIC, _PLANAR = 0x00280004, 0x00280006
+# Rows and columns; samples of colours have one axis more.
+_GREY_AXES = 2
 # Black in light, blue and red.
 _YBR_BLACK = (0, 128, 128)
 _HALVED_BLACK = (0, 0, 128, 128)
@@ -133,4 +135,4 @@ def _black(samples: Samples, photometric: str, raster: Raster) -> Samples:
         return np.asarray([part * deep for part in _YBR_BLACK], samples.dtype)
     if photometric == "MONOCHROME1":
         return np.asarray(samples.max())
-    return np.asarray(samples.min() if samples.ndim == 2 else 0, samples.dtype)  # noqa: PLR2004  grey
+    return np.asarray(0 if samples.ndim > _GREY_AXES else samples.min(), samples.dtype)

@@ -241,7 +241,7 @@ def palette(item: Item) -> Samples | None:
     raw = [bytes(table.value) for table in tables if table is not None]
     length = min(len(each) for each in raw) // 2
     entries = np.stack([np.frombuffer(each, "<u2", count=length) for each in raw], axis=-1)
-    return np.asarray((entries >> _BYTE if entries.max() > 255 else entries).astype(np.uint8))  # noqa: PLR2004  a byte
+    return np.asarray((entries >> _BYTE if entries.max() >> _BYTE else entries).astype(np.uint8))
 
 
 def first_entry(item: Item) -> int:

@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import os
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ _GREY = 2
 _SETTINGS = {
     "text_score": 0.0,
     "use_cls": False,
-    "intra_op_num_threads": int(os.environ.get("CORELAB_OCR_THREADS", "1")),
+    "intra_op_num_threads": 1,
     "inter_op_num_threads": 1,
     "det_box_thresh": 0.35,
     "det_thresh": 0.2,
@@ -48,7 +47,7 @@ class TextReader(Protocol):
 
 
 class RapidReader:
-    """RapidOCR on the processor; one thread unless CORELAB_OCR_THREADS says more."""
+    """RapidOCR on the processor, in one thread."""
 
     def __init__(self) -> None:
         # By name and only here: loading it takes half a second and 200 MB, which web processes do not need.

@@ -16,8 +16,7 @@ class Report:
 
     def __init__(self, path: Path, policy: Policy) -> None:
         self._path, self._policy, self._tally = path, policy, Tally()
-        # Open for as long as the run; it has no name that could be left behind.
-        self._records = tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent)  # noqa: SIM115
+        self._records = tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent)  # noqa: SIM115  open as long as the run; no name is left
         self._separator = ""
 
     def add(self, record: Mapping[str, Any]) -> None:

@@ -90,7 +90,9 @@ def look(
     `tick` is called every few seconds while the picture is read. Raises Rejected as `clean`, and what `tick` raises.
     """
     decided = None if boxes is None else list(boxes)
-    told, blobs = _ask("look", _plainly(rules) | {"boxes": decided}, data, Limits.of_look(len(data)), tick)
+    told, blobs = _ask(
+        "look", _plainly(rules) | {"boxes": decided}, data, Limits.of_look(len(data)), children=_looking, tick=tick
+    )
     with _believing_nothing():
         if "waiting" in told:
             waiting: Waiting = from_plain(Waiting, told["waiting"])
@@ -145,9 +147,15 @@ def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None
 
 
 def _ask(
-    operation: str, told: dict[str, Any], data: bytes, limits: Limits | None = None, tick: Tick | None = None
+    operation: str,
+    told: dict[str, Any],
+    data: bytes,
+    limits: Limits | None = None,
+    *,
+    children: Children = _idle,
+    tick: Tick | None = None,
 ) -> tuple[dict[str, Any], Sequence[bytes]]:
-    with _borrowed(_looking if tick else _idle) as child:
+    with _borrowed(children) as child:
         given, blobs = _twice(child, operation, told, data, limits=limits or Limits.of(len(data)), tick=tick)
     if "rejected" in given:
         code, reason = from_plain(tuple[str, str], given["rejected"])

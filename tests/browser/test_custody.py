@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_privacy import see, tab_to
-from tests.flows.test_running import open_visit, send_zip
+from tests.flows.test_running import send_zip
 from tests.imaging.scans import PLANTED, ct_series, ct_slice, to_bytes
 from tests.stack import Session, Stack, wait_until
 
@@ -28,7 +28,7 @@ def deliver(site: Session, visit: str, files: list[bytes]) -> str:
 @pytest.mark.req("R-ARC-13")
 def test_damage_and_conflict_are_seen_and_decided_by_keyboard(stack: Stack, someone: Any) -> None:
     site = stack.session("nora")
-    visit = open_visit(site)
+    visit = stack.enrol().visit
     filed = deliver(site, visit, ct_series(4, seed="custody"))
     rival = deliver(site, visit, [other_pixels(1, "custody"), *ct_series(4, seed="custody")[2:]])
     receipt = site.api("GET", f"/api/deliveries/{filed}/receipt/").json()

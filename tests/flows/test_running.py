@@ -15,13 +15,6 @@ from tests.reports.sealed import told_by_pdfsig
 from tests.stack import Session, Stack
 
 
-def open_visit(site: Session) -> str:
-    """The first time point that the site may send for; other tests may have seen a subject withdraw."""
-    page = site.get("/trials/THORAX/send/").text
-    values = [chunk.split('"')[0] for chunk in page.split('<option value="')[1:]]
-    return next(value for value in values if value and _opened(site, value).status_code == 201)
-
-
 def _opened(site: Session, time_point: str) -> requests.Response:
     return site.api("POST", "/api/deliveries/", json={"time_point": int(time_point)})
 
@@ -51,7 +44,7 @@ def test_the_demo_subjects_came_out_as_pr_sd_and_pd(stack: Stack) -> None:
 @pytest.mark.req("R-RUN-02")
 def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: Stack) -> None:
     site = stack.session("nora")
-    delivery = send_zip(site, open_visit(site), ct_series(60, seed="killed"))
+    delivery = send_zip(site, stack.enrol().visit, ct_series(60, seed="killed"))
     workers = stack.children("celery")
     assert workers
     for process in workers:
@@ -67,7 +60,7 @@ def test_a_delivery_survives_the_killing_of_the_worker_and_is_filed_once(stack: 
 @pytest.mark.req("R-RUN-03")
 def test_nothing_planted_is_left_anywhere_in_the_home(stack: Stack) -> None:
     site = stack.session("saul")
-    delivery = send_zip(site, open_visit(site), ct_series(5, seed="planted"))
+    delivery = send_zip(site, stack.enrol(site="sur", staff="saul").visit, ct_series(5, seed="planted"))
     stack.wait(lambda: site.api("GET", f"/api/deliveries/{delivery}/").json()["ended"])
     for path in stack.home.rglob("*"):
         if path.is_file():

@@ -17,12 +17,12 @@ from imaging.unpacking import (
     ArchiveRefused,
     Limits,
     MemberRefusal,
-    MemberRefused,
     is_zip,
     looks_like_dicom,
     members,
     plan,
 )
+from tests.imaging.unpacked import read_all, refusal_of
 
 DICOM = bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00\x00\x00\x00\x00"
 
@@ -45,25 +45,6 @@ def make_zip_of(entry: zipfile.ZipInfo, content: bytes = b"x") -> bytes:
 def patch(data: bytes, *, signature: bytes, offset: int, value: bytes) -> bytes:
     at = data.rindex(signature) + offset
     return data[:at] + value + data[at + len(value) :]
-
-
-def refusal_of(data: bytes, limits: Limits | None = None) -> ArchiveRefusal:
-    with pytest.raises(ArchiveRefused) as refused:
-        plan(io.BytesIO(data), limits)
-    assert "Nothing was taken from it; please " in refused.value.reason
-    return refused.value.code
-
-
-def read_all(data: bytes, limits: Limits | None = None) -> tuple[list[bytes], list[MemberRefusal]]:
-    judged = plan(io.BytesIO(data), limits)
-    good: list[bytes] = []
-    bad = [member.code for member in judged.refused]
-    for member in members(judged):
-        try:
-            good.append(member.read())
-        except MemberRefused as refused:
-            bad.append(refused.member.code)
-    return good, bad
 
 
 @pytest.mark.req("R-UNPK-01")

@@ -20,11 +20,11 @@ from imaging.unpacking import (
     ArchiveRefused,
     Limits,
     MemberRefusal,
-    MemberRefused,
     inflating,
     members,
     plan,
 )
+from tests.imaging.unpacked import read_all, refusal_of
 
 DICOM = bytes(128) + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00\x00\x00\x00\x00\x00"
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
@@ -59,25 +59,6 @@ def sealed_header(header: bytes) -> bytes:
     """A header with the sum that fits it, however it was changed."""
     total = sum(header[:148] + b" " * 8 + header[156:])
     return header[:148] + b"%06o\0 " % total + header[156:]
-
-
-def refusal_of(data: bytes, limits: Limits | None = None) -> ArchiveRefusal:
-    with pytest.raises(ArchiveRefused) as refused:
-        plan(io.BytesIO(data), limits)
-    assert "Nothing was taken from it; please " in refused.value.reason
-    return refused.value.code
-
-
-def read_all(data: bytes, limits: Limits | None = None) -> tuple[list[bytes], list[MemberRefusal]]:
-    judged = plan(io.BytesIO(data), limits)
-    good: list[bytes] = []
-    bad = [member.code for member in judged.refused]
-    for member in members(judged):
-        try:
-            good.append(member.read())
-        except MemberRefused as refused:
-            bad.append(refused.member.code)
-    return good, bad
 
 
 @pytest.mark.req("R-ARC-01")
