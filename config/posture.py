@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from config.single import CannotRun
+from deid.defacing.program import is_there
 from imaging.services import quotas
 
 
@@ -96,8 +97,13 @@ def _unreadable_shares() -> Iterator[str]:
             )
 
 
+def _absent_program() -> Iterator[str]:
+    if settings.DEFACER and not is_there(settings.DEFACER):
+        yield "CORELAB_DEFACER names a program that is not on this machine: install it, or leave the variable out."
+
+
 def _found() -> list[str]:
-    return [*faults(of_settings()), *_unreadable_shares()]
+    return [*faults(of_settings()), *_unreadable_shares(), *_absent_program()]
 
 
 def refuse_unsafe() -> None:

@@ -80,7 +80,8 @@ def _option_warnings(choices: Choices) -> Iterator[str]:
 
 _NO_DEFACER = (
     "The option clean-recognizable-visual-features asks for a program that takes faces out of pictures, and none is "
-    "named here: leave the option out, or clean at the site with python -m deid clean --defacer."
+    "named here: leave the option out, have the operator name one (CORELAB_DEFACER), or clean at the site with "
+    "python -m deid clean --defacer."
 )
 _WARNINGS = {
     Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: (

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
@@ -21,6 +22,9 @@ OPTION_NAMES: dict[Option, Any] = {
     Option.RETAIN_SAFE_PRIVATE: __("Retain safe private attributes: known physics of the makers, factors of SUV too"),
     Option.RETAIN_DEVICE_IDENTITY: __("Retain device identity: serial numbers and station names"),
     Option.RETAIN_INSTITUTION_IDENTITY: __("Retain institution identity: name and address of the hospital"),
+    Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES: __(
+        "Clean recognizable visual features: the declared program takes faces out of each series, or it is kept back"
+    ),
     Option.RETAIN_UIDS: __("Retain UIDs: the hospital's own identifiers of studies, series and images"),
 }
 FACES = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
@@ -48,9 +52,7 @@ class ProfileForm(forms.Form):
     options = forms.MultipleChoiceField(
         label=__("Options of PS3.15"),
         widget=forms.CheckboxSelectMultiple,
-        # No program that takes faces out runs here, so that the option could not be executed (deid.lint says so, too).
-        choices=[(option.value, named(option)) for option in Option if option not in {*DATES, FACES}],
-        help_text=__("Faces are taken out of pictures at the site alone: python -m deid clean --defacer."),
+        choices=[(option.value, named(option)) for option in Option if option not in DATES],
         required=False,
     )
     admits_unknown = forms.BooleanField(
@@ -78,6 +80,21 @@ class ProfileForm(forms.Form):
         help_text=__("It stands in the audit trail beside each value that changes."),
         error_messages={"required": __("Say why the profile changes.")},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.DEFACER:
+            self._leave_faces_out()
+
+    def _leave_faces_out(self) -> None:
+        """No program that takes faces out is declared, so that nobody could execute the option (deid.lint says so)."""
+        field = self.fields["options"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  declared above
+        field.choices = [(value, name) for value, name in field.choices if value != FACES]
+        field.help_text = _(
+            "Faces are taken out where the operator declares a program (CORELAB_DEFACER), or at the site: python -m "
+            "deid clean --defacer."
+        )
 
     def clean_tags(self) -> tuple[TagRule, ...]:
         lines = [line.strip() for line in str(self.cleaned_data["tags"]).splitlines()]

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,12 @@ _LAUNCHER = Path(__file__).with_name("confined.py")
 _LONGEST = 64
 _MINUTE = 60
 _GIBIBYTE = 1 << 30
+_TICK_SECONDS = 10.0
+Tick = Callable[[], None]
+
+
+def idle() -> None:
+    """Do nothing while a program runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +44,17 @@ class Defacer:
     program: Program
     limits: Limits
 
-    def run(self, source: Path, target: Path, *, home: Path) -> int | None:
-        """Run it on a folder; return its exit code, None where its time ran out. `home` is its place for scraps."""
-        return _run((*self.words, str(source), str(target)), home=home, limits=self.limits)
+    def run(self, source: Path, target: Path, *, home: Path, tick: Tick = idle) -> int | None:
+        """Run it on a folder; return its exit code, None where its time ran out. `home` is its place for scraps.
+
+        `tick` is called every few seconds; where it raises, the program is ended.
+        """
+        return _run((*self.words, str(source), str(target)), home=home, limits=self.limits, tick=tick)
+
+
+def is_there(command: str) -> bool:
+    """Whether the program of a command line can be started on this machine."""
+    return shutil.which((shlex.split(command) or [""])[0]) is not None
 
 
 def find_defacer(command: str, limits: Limits | None = None) -> Defacer:
@@ -86,7 +101,9 @@ def _version(words: tuple[str, ...], limits: Limits) -> str:
     return line
 
 
-def _run(words: Sequence[str], *, home: Path, limits: Limits, told: Path | None = None) -> int | None:
+def _run(
+    words: Sequence[str], *, home: Path, limits: Limits, told: Path | None = None, tick: Tick = idle
+) -> int | None:
     launched = [sys.executable, "-I", str(_LAUNCHER), str(limits.memory), *words]
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -100,11 +117,20 @@ def _run(words: Sequence[str], *, home: Path, limits: Limits, told: Path | None 
             cwd=home, env=environment, start_new_session=True,
         )  # fmt: skip
     try:
-        return process.wait(timeout=limits.seconds)
-    except subprocess.TimeoutExpired:
-        return None
+        return _ended(process, seconds=limits.seconds, tick=tick)
     finally:
         # Whatever it started goes with it; nothing may write on after the look at its work.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _ended(process: subprocess.Popen[bytes], *, seconds: float, tick: Tick) -> int | None:
+    """Return the exit code, None where the time ran out."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            return process.wait(timeout=min(left, _TICK_SECONDS))
+        except subprocess.TimeoutExpired:
+            tick()
+    return None

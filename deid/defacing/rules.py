@@ -43,6 +43,15 @@ def require_faces_gone(
         )
 
 
+def require_uncompressed(item: Item) -> None:
+    """Raise Rejected for compressed pixels: their change could not be told from their unpacking."""
+    if any(tag in item and item[tag].fragments is not None for tag in PIXEL_TAGS):
+        raise faces_remain(
+            "This picture is compressed, and faces are taken out of uncompressed pictures alone. Export it "
+            "uncompressed, and run again."
+        )
+
+
 def header_policy(policy: Policy) -> Policy:
     """Return the policy by which headers are cleaned before the defacer sees them: all but the option on faces."""
     return replace(policy, options=policy.options - {OPTION})

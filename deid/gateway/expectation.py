@@ -62,8 +62,9 @@ def site_profile(profile: Profile) -> Profile:
     """Return the trial's rules for use at the site: dates are moved by Corelab alone, where they are moved at all.
 
     It counts visits and the day of a withdrawal from them; moved twice, with a key it does not have, they would lie.
+    Faces are taken out by Corelab's own program, which needs them as they are.
     """
-    options = profile.policy.options
+    options = profile.policy.options - {Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES}
     if Option.RETAIN_MODIFIED_DATES in options:
         options = (options - DATES) | {Option.RETAIN_FULL_DATES}
     return replace(profile, policy=replace(profile.policy, options=options))

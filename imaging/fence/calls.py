@@ -53,11 +53,15 @@ def stop() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """By what an object is cleaned; see `deid.clean`."""
+    """By what an object is cleaned; see `deid.clean`.
+
+    `leaves_faces` asks for what a defacer is given: pictures cleaned by all rules but that on faces.
+    """
 
     key: bytes
     trial: ClinicalTrial
     policy: Policy
+    leaves_faces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Fenced:
 
 def clean(data: bytes, rules: Rules) -> Fenced:
     """As `deid.clean`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, blobs = _ask("clean", _plainly(rules), data)
+    told, blobs = _ask("clean", _plainly(rules), [data])
     with _believing_nothing():
         return _fenced(told, blobs)
 
@@ -91,7 +95,7 @@ def look(
     """
     decided = None if boxes is None else list(boxes)
     told, blobs = _ask(
-        "look", _plainly(rules) | {"boxes": decided}, data, Limits.of_look(len(data)), children=_looking, tick=tick
+        "look", _plainly(rules) | {"boxes": decided}, [data], Limits.of_look(len(data)), children=_looking, tick=tick
     )
     with _believing_nothing():
         if "waiting" in told:
@@ -101,7 +105,24 @@ def look(
 
 
 def _plainly(rules: Rules) -> dict[str, Any]:
-    return {"key": rules.key, "trial": rules.trial, "policy": rules.policy}
+    told: dict[str, Any] = {"key": rules.key, "trial": rules.trial, "policy": rules.policy}
+    return told | {"leaves_faces": rules.leaves_faces}
+
+
+def compare(given: bytes, made: bytes) -> bool:
+    """As `deid.defacing.comparing.is_changed`; also Rejected (`fenced`) where the files killed the child twice."""
+    told, _blobs = _ask("compare", {}, [given, made])
+    with _believing_nothing():
+        is_changed: bool = from_plain(bool, told["is_changed"])
+    return is_changed
+
+
+def deface(data: bytes, made: bytes, rules: Rules, *, pixels: PixelRecord) -> Fenced:
+    """Clean an object with the picture that a defacer made of it; `pixels` tells what was done. Raises as `clean`."""
+    told = {"key": rules.key, "trial": rules.trial, "policy": rules.policy, "pixels": pixels}
+    answered, blobs = _ask("deface", told, [data, made])
+    with _believing_nothing():
+        return _fenced(answered, blobs)
 
 
 def _fenced(told: Mapping[str, Any], blobs: Sequence[bytes]) -> Fenced:
@@ -122,7 +143,7 @@ def _fenced(told: Mapping[str, Any], blobs: Sequence[bytes]) -> Fenced:
 
 def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     """As `deid.identify`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, _blobs = _ask("identify", {"key": key}, data)
+    told, _blobs = _ask("identify", {"key": key}, [data])
     with _believing_nothing():
         tokens: IdentityTokens = from_plain(IdentityTokens, told["tokens"])
     return tokens
@@ -132,7 +153,7 @@ def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None
     """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
     try:
         limits = Limits.of(len(data), memory=_PICTURE)
-        told, blobs = _ask("render", {"frame": frame, "window": window}, data, limits)
+        told, blobs = _ask("render", {"frame": frame, "window": window}, [data], limits)
     except Rejected:
         raise FrameRefused(_FRAME_SENTENCE) from None
     with _believing_nothing():
@@ -149,29 +170,30 @@ def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None
 def _ask(
     operation: str,
     told: dict[str, Any],
-    data: bytes,
+    given: Sequence[bytes],
     limits: Limits | None = None,
     *,
     children: Children = _idle,
     tick: Tick | None = None,
 ) -> tuple[dict[str, Any], Sequence[bytes]]:
+    limits = limits or Limits.of(sum(map(len, given)))
     with _borrowed(children) as child:
-        given, blobs = _twice(child, operation, told, data, limits=limits or Limits.of(len(data)), tick=tick)
-    if "rejected" in given:
-        code, reason = from_plain(tuple[str, str], given["rejected"])
+        answered, blobs = _twice(child, operation, told, given, limits=limits, tick=tick)
+    if "rejected" in answered:
+        code, reason = from_plain(tuple[str, str], answered["rejected"])
         raise Rejected(code, reason)
-    if "refused" in given:
-        raise FrameRefused(from_plain(str, given["refused"]))
-    return given, blobs
+    if "refused" in answered:
+        raise FrameRefused(from_plain(str, answered["refused"]))
+    return answered, blobs
 
 
 def _twice(
-    child: Child, operation: str, told: dict[str, Any], data: bytes, *, limits: Limits, tick: Tick | None
+    child: Child, operation: str, told: dict[str, Any], given: Sequence[bytes], *, limits: Limits, tick: Tick | None
 ) -> tuple[dict[str, Any], Sequence[bytes]]:
     """A child may fall for another reason once; the same file twice is the file's doing."""
     for _ in range(_TRIES):
         try:
-            return child.ask(operation, told, [data], limits, tick)
+            return child.ask(operation, told, given, limits, tick)
         except ChildFell:
             continue
     raise Rejected(FENCED, _SENTENCE)

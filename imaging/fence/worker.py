@@ -21,7 +21,9 @@ from pydicom import dcmread
 from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected
 from deid import identify as identify_object
 from deid.burned.cleaning import Clerk, Waiting
-from deid.elements import PIXEL_TAGS
+from deid.defacing.comparing import is_changed, with_picture
+from deid.defacing.rules import header_policy, needs_defacing, require_uncompressed, undeclared
+from deid.elements import PIXEL_TAGS, Source
 from deid.engine import read_source
 from imaging.fence.framing import Reader, pack
 from imaging.fence.plainly import to_plain
@@ -35,14 +37,41 @@ Answer = tuple[dict[str, Any], Sequence[bytes]]
 
 
 def _clean(data: bytes, told: dict[str, Any]) -> Answer:
-    return _given(_engine(**told).clean(data))
+    if not told.pop("leaves_faces"):
+        return _given(_engine(**told).clean(data))
+    source, rules = _leaving_faces(read_source(data), told)
+    return _given(_plain(_engine(**rules).clean_source(source), told))
+
+
+def _leaving_faces(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, Any]]:
+    """Return an object and the rules by which it is cleaned before a defacer sees it, where it has a picture."""
+    if not needs_defacing(source.item):
+        return source, told
+    return undeclared(source), told | {"policy": header_policy(told["policy"])}
+
+
+def _plain(cleaned: Cleaned, told: dict[str, Any]) -> Cleaned:
+    """Return what goes to the defacer, if it does. Raises Rejected for compressed pixels."""
+    if cleaned.policy_digest != told["policy"].digest:
+        require_uncompressed(cleaned.item)
+    return cleaned
 
 
 def _look(data: bytes, told: dict[str, Any]) -> Answer:
-    boxes, clerk = told.pop("boxes"), Clerk(**told)
-    source = read_source(data)
+    boxes, leaves_faces, source = told.pop("boxes"), told.pop("leaves_faces"), read_source(data)
+    source, rules = _leaving_faces(source, told) if leaves_faces else (source, told)
+    clerk = Clerk(**rules)
     found = clerk.clean(source) if boxes is None else clerk.clean_as_decided(source, boxes=boxes)
-    return ({"waiting": to_plain(found)}, []) if isinstance(found, Waiting) else _given(found)
+    return ({"waiting": to_plain(found)}, []) if isinstance(found, Waiting) else _given(_plain(found, told))
+
+
+def _compare(given: bytes, made: bytes, _told: dict[str, Any]) -> Answer:
+    return {"is_changed": is_changed(given, made)}, []
+
+
+def _deface(data: bytes, made: bytes, told: dict[str, Any]) -> Answer:
+    pixels = told.pop("pixels")
+    return _given(_engine(**told).clean_source(with_picture(read_source(data), made), pixels))
 
 
 def _given(cleaned: Cleaned) -> Answer:
@@ -86,18 +115,20 @@ def _render(data: bytes, told: dict[str, Any]) -> Answer:
     return {"frame": to_plain(shown, without="png")}, [shown.png]
 
 
-OPERATIONS: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
+OPERATIONS: dict[str, Callable[..., Answer]] = {
     "clean": _clean,
+    "compare": _compare,
+    "deface": _deface,
     "identify": _identify,
     "look": _look,
     "render": _render,
 }
 
 
-def answer(operation: str, data: bytes, told: dict[str, Any]) -> Answer:
+def answer(operation: str, blobs: Sequence[bytes], told: dict[str, Any]) -> Answer:
     """Do one operation; a refusal is an answer, too. Anything else that goes wrong ends the process."""
     try:
-        return OPERATIONS[operation](data, told)
+        return OPERATIONS[operation](*blobs, told)
     except Rejected as rejected:
         return {"rejected": [rejected.code, rejected.reason]}, []
     except FrameRefused as refused:
@@ -121,7 +152,7 @@ def serve(source: BinaryIO, target: BinaryIO) -> None:
     while (message := _read(source)) is not None:
         head, blobs = message
         operation, told = pickle.loads(head)  # noqa: S301  the parent's own word; what we say is JSON
-        given, made = answer(operation, blobs[0], told)
+        given, made = answer(operation, blobs, told)
         _write(target, json.dumps(given).encode(), made)
         del blobs, message, given, made
 

@@ -27,7 +27,9 @@ def certify(*, by: Actor, submission: Submission, policy: Policy) -> CleaningCer
     earlier = list(CleaningCertificate.objects.filter(submission=submission))
     # Neither an archive nor a DICOMDIR, laid aside before, is an object.
     objects = submission.files.exclude(state__in=(State.EXPANDED, State.DISCARDED))
-    files = objects.exclude(number__in=_decided(earlier)).order_by("number")
+    files = objects.exclude(number__in=_decided(earlier, "cleaned"))
+    # What was refused may have been worked on again.
+    files = files.exclude(number__in=_decided(earlier, "refused"), state=State.REFUSED).order_by("number")
     if earlier and not files.exists():
         return earlier[0]
     contents = canonical(_told(submission, policy, files))
@@ -40,10 +42,10 @@ def certify(*, by: Actor, submission: Submission, policy: Policy) -> CleaningCer
     return made
 
 
-def _decided(earlier: Iterable[CleaningCertificate]) -> set[int]:
-    """Return the numbers of the files that were not waiting any more."""
+def _decided(earlier: Iterable[CleaningCertificate], decision: str) -> set[int]:
+    """Return the numbers of the files on which an earlier run decided so."""
     told = [each for made in earlier for each in json.loads(made.contents)["files"]]
-    return {each["number"] for each in told if each["decision"] != "waiting"}
+    return {each["number"] for each in told if each["decision"] == decision}
 
 
 def _told(submission: Submission, policy: Policy, files: QuerySet[IncomingFile]) -> Record:

@@ -18,7 +18,7 @@ from deid.certificate import cleaned_record
 from imaging import fence, quarantine
 from imaging.fence import Fenced, Rules
 from imaging.models import IncomingFile, Submission
-from imaging.services import intake, pixels, road
+from imaging.services import defacing, intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.services.certifying import certify
 from imaging.vault import QuarantineDamaged, Stage
@@ -42,10 +42,8 @@ def clean(by: Actor, submission: Submission) -> None:
     submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
         state=State.RECEIVED, facts={}
     )
-    rules, released = Rules(key=key, trial=context, policy=policy), pixels.decided(submission)
-    for file in submission.files.filter(state=State.RECEIVED):
-        _clean_one(by, file, rules, boxes=released.get(file.pk), tick=lambda: go_on(submission))
-        go_on(submission)
+    rules = Rules(key=key, trial=context, policy=policy, leaves_faces=defacing.is_asked(policy))
+    _clean_files(by, submission, rules)
     cleaned = submission.files.filter(state=State.CLEANED).count()
     if not cleaned:
         _rest(by, submission, policy)
@@ -62,6 +60,19 @@ def clean(by: Actor, submission: Submission) -> None:
         }
         certify(by=by, submission=submission, policy=policy)
         record(by=by, act="delivery.deidentified", obj=submission, trial_code=trial.code, after=after)
+
+
+def _clean_files(by: Actor, submission: Submission, rules: Rules) -> None:
+    released, held = pixels.decided(submission), []
+    for file in submission.files.filter(state=State.RECEIVED):
+        cleaned = _clean_one(by, file, rules, boxes=released.get(file.pk), tick=lambda: go_on(submission))
+        if cleaned and cleaned.policy_digest != rules.policy.digest:
+            held.append(defacing.hold(file, cleaned))
+        elif cleaned:
+            _keep(file, cleaned, rules.policy)
+        go_on(submission)
+    for done in defacing.deface(submission, held, rules, tick=lambda: go_on(submission)):
+        _keep(done.file, done.cleaned, rules.policy)
 
 
 def _rest(by: Actor, submission: Submission, policy: Policy) -> None:
@@ -120,21 +131,27 @@ def _cleaned(data: bytes, rules: Rules, boxes: Sequence[Box] | None, tick: Calla
 
 def _clean_one(
     by: Actor, file: IncomingFile, rules: Rules, *, boxes: Sequence[Box] | None, tick: Callable[[], None]
-) -> None:
+) -> Fenced | None:
+    """Return what became of a file; None where it is refused, or waits for a person."""
     try:
         cleaned = _cleaned(quarantine.read_whole(file), rules, boxes, tick)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
-        return
+        return None
     except QuarantineDamaged:
         intake.refuse(file, "damaged-here", str(_("This file was damaged while it was kept here. Send it again.")))
-        return
+        return None
     if isinstance(cleaned, Waiting):
         pixels.wait(by, file, cleaned)
-        return
+        return None
+    return cleaned
+
+
+def _keep(file: IncomingFile, cleaned: Fenced, policy: Policy) -> None:
+    """Seal the cleaned bytes, and remember what is known of them."""
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = cleaned.sha256
-    file.facts = _facts(cleaned, rules.policy)
+    file.facts = _facts(cleaned, policy)
     file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=cleaned.sha256)
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(

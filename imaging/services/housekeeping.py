@@ -12,7 +12,7 @@ from audit.context import acting
 from audit.services import record
 from imaging import quarantine
 from imaging.models import Submission
-from imaging.services import doors, filing, road, submissions
+from imaging.services import defacing, doors, filing, road, submissions
 from trials.services import tokens
 
 State = Submission.State
@@ -71,6 +71,7 @@ def _discard(submission: Submission) -> None:
 def tidy_quarantine() -> None:
     """Remove originals of filed and discarded deliveries, and halves of writes, that a kill left behind."""
     quarantine.vault().sweep_unfinished(older_than_seconds=_UNFINISHED_SECONDS)
+    defacing.sweep()
     for submission in Submission.objects.filter(pk__in=quarantine.vault().list_submissions()):
         if submission.state == State.DISCARDED:
             quarantine.destroy(submission)

@@ -17,11 +17,12 @@ from deid.burned.cleaning import Waiting
 from imaging import fence, quarantine
 from imaging.frames import cover
 from imaging.models import IncomingFile, PixelReview, Submission
-from imaging.services import road
+from imaging.services import defacing, road
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint
 from trials.roles import Act
+from trials.selectors import approved_charter, policy_of
 from trials.services import consent
 
 FileState, Delivery, Verdict = IncomingFile.State, Submission.State, PixelReview.State
@@ -160,13 +161,24 @@ def take_up(submission: Submission) -> None:
     """Let a delivery at rest go on with the pictures released meanwhile; one of which nothing is left is refused."""
     if submission.state not in _AT_REST:
         return
-    released = submission.files.filter(state=FileState.WAITING, pixel_review__state=Verdict.RELEASED)
-    if released.exists():
-        IncomingFile.objects.filter(pk__in=list(released.values_list("pk", flat=True))).update(state=FileState.RECEIVED)
+    if ready := _ready(submission):
+        IncomingFile.objects.filter(pk__in=ready).update(state=FileState.RECEIVED)
         road.move(submission, expected=Delivery(submission.state), to=Delivery.OPENED)
     elif submission.state == Delivery.REVIEW and not submission.files.filter(state=FileState.WAITING).exists():
         sentence = str(_("No picture of this delivery was let through. All is kept encrypted; see each file's reason."))
         road.move(submission, expected=Delivery.REVIEW, to=Delivery.QUARANTINED, refusal=sentence)
+
+
+def _ready(submission: Submission) -> list[int]:
+    """Return the keys of the files that wait for nobody any more.
+
+    Where faces are taken out of whole series all wait for each other, until no picture of the delivery waits.
+    """
+    waiting = submission.files.filter(state=FileState.WAITING)
+    undecided = waiting.filter(pixel_review__state=Verdict.WAITING)
+    if undecided.exists() and defacing.is_asked(policy_of(approved_charter(submission.trial_site.trial))):
+        return []
+    return list(waiting.exclude(pk__in=undecided).values_list("pk", flat=True))
 
 
 def require_none_waiting(time_point: TimePoint) -> None:

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor, machine
 from audit.context import acting, admit
 from audit.services import record
-from imaging.models import Submission
+from deid import Rejection
+from imaging.models import IncomingFile, Submission
 from imaging.services import cleaning, filing, intake, quality, road
 from imaging.services.asking import require_filing
 
@@ -21,6 +22,7 @@ STAGES: dict[str, Callable[[Actor, Submission], None]] = {
     State.FILED: quality.check,
 }
 _BEFORE_FILING = (State.RECEIVED, State.OPENED, State.CLEANED)
+AT_REST = (State.CHECKED, State.REVIEW, State.QUARANTINED)
 
 
 def run(submission: Submission) -> None:
@@ -66,6 +68,26 @@ def resume(by: Actor, submission: Submission) -> None:
     road.move(submission, expected=State.STALLED, to=to)
     trial_code = submission.trial_site.trial.code
     record(by=by, act="delivery.resumed", obj=submission, trial_code=trial_code, after={"state": to})
+
+
+@transaction.atomic
+def deface_again(by: Actor, submission: Submission) -> int:
+    """Let the series go on that were refused since faces remained, as when the program is mended; return their files.
+
+    Raises ValidationError (`wrong-state`) where the delivery is on its way, or was discarded.
+    """
+    admit(by)
+    submission = road.lock(submission)
+    refused = submission.files.filter(state=IncomingFile.State.REFUSED, refusal_code=Rejection.FACES_REMAIN)
+    before = Submission.State(submission.state)
+    if before not in AT_REST or not refused.exists():
+        raise ValidationError(_("No series of this delivery waits for that."), code="wrong-state")
+    files = refused.update(state=IncomingFile.State.RECEIVED, refusal="", refusal_code="")
+    road.move(submission, expected=before, to=State.OPENED)
+    trial_code = submission.trial_site.trial.code
+    after = {"state": State.OPENED, "files": files}
+    record(by=by, act="delivery.resumed", obj=submission, trial_code=trial_code, before={"state": before}, after=after)
+    return files
 
 
 @transaction.atomic

@@ -72,7 +72,9 @@ def clean_by_hand(cast: Cast, file: IncomingFile) -> None:
     context = cleaning.clinical_trial(baseline_of(cast))
     rules = Rules(key=trial_key(cast.trial), trial=context, policy=policy_of(cast.charter))
     worker = machine("worker", source="worker", request_id="1")
-    cleaning._clean_one(worker, file, rules, boxes=None, tick=lambda: None)
+    cleaned = cleaning._clean_one(worker, file, rules, boxes=None, tick=lambda: None)
+    assert cleaned
+    cleaning._keep(file, cleaned, rules.policy)
 
 
 @pytest.fixture

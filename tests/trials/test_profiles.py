@@ -23,6 +23,7 @@ from trials.selectors import charter_contents, choices_of, policy_of
 from trials.services import charters, profiles
 
 pytestmark = pytest.mark.django_db
+FACES = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
 REASON = "the tracer's name must stay"
 WORDY = Choices(
     options=DEFAULT_OPTIONS | {Option.CLEAN_DESCRIPTORS},
@@ -81,20 +82,34 @@ def test_a_profile_is_written_on_the_draft_with_a_reason_and_the_trail_tells_bot
 
 
 @pytest.mark.req("R-FACE-05")
-def test_no_charter_asks_for_faces_to_be_taken_out_since_no_program_does_so_here(
+def test_no_charter_asks_for_faces_to_be_taken_out_where_no_program_is_declared(
     cast: Cast, draft: Charter, client: Client
 ) -> None:
-    faces = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
     with pytest.raises(ValidationError, match="asks for a program that takes faces out"):
-        write(cast, draft, Choices(options=DEFAULT_OPTIONS | {faces}))
+        write(cast, draft, Choices(options=DEFAULT_OPTIONS | {FACES}))
     client.force_login(cast.coordinator)
     page = client.get(ADDRESS).content.decode()
     assert "clean-descriptors" in page
-    assert faces not in page
+    assert FACES not in page
     assert "python -m deid clean --defacer" in page
-    answer = client.post(ADDRESS, TYPED | {"options": [faces]})
+    answer = client.post(ADDRESS, TYPED | {"options": [FACES]})
     assert answer.status_code == 400
-    assert faces not in choices_of(Charter.objects.get(pk=draft.pk)).options
+    assert FACES not in choices_of(Charter.objects.get(pk=draft.pk)).options
+
+
+@pytest.mark.req("R-FACE-10")
+def test_where_a_program_is_declared_the_editor_offers_the_option_and_the_look_tells_what_it_leaves_out(
+    cast: Cast, draft: Charter, client: Client, settings: Any
+) -> None:
+    settings.DEFACER = "halfhead"
+    client.force_login(cast.coordinator)
+    assert FACES in client.get(ADDRESS).content.decode()
+    answer = client.post(ADDRESS, TYPED | {"options": ["clean-structured-content", FACES]})
+    assert answer.status_code == 302
+    assert FACES in choices_of(Charter.objects.get(pk=draft.pk)).options
+    shown = client.post(f"{ADDRESS}try/", {"look-kind": Example.CT.value}).content.decode()
+    assert "Faces stay in this look" in shown
+    assert profiles.is_tried(Charter.objects.get(pk=draft.pk))
 
 
 @pytest.mark.req("R-PROF-08")

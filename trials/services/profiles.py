@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from audit.signing import sha256_of
 from deid import ClinicalTrial, Option, engine_version
 from deid.choices import Choices
 from deid.comparison import Comparison, compare
+from deid.defacing.rules import header_policy
 from deid.examples import Example, example
 from deid.lint import Finding, errors_of, lint
 from deid.tables import table_edition
@@ -28,7 +30,11 @@ LARGEST_LOOK = 16 * 1024 * 1024
 
 def findings(charter: Charter) -> tuple[Finding, ...]:
     """Return what lint says of the rules that the charter de-identifies by."""
-    return lint(choices_of(charter), measures_suv=charter.measures_suv)
+    return _lint(choices_of(charter), charter)
+
+
+def _lint(choices: Choices, charter: Charter) -> tuple[Finding, ...]:
+    return lint(choices, measures_suv=charter.measures_suv, has_defacer=bool(settings.DEFACER))
 
 
 def is_tried(charter: Charter) -> bool:
@@ -52,7 +58,7 @@ def refuse_unready(charter: Charter) -> None:
 
 
 def _refuse_errors(choices: Choices, charter: Charter) -> None:
-    if errors := errors_of(lint(choices, measures_suv=charter.measures_suv)):
+    if errors := errors_of(_lint(choices, charter)):
         raise ValidationError([ValidationError(sentence, code="profile") for sentence in errors])
 
 
@@ -100,6 +106,7 @@ def try_on(*, by: Actor, charter: Charter, kind: Example, upload: bytes = b"") -
     """Clean one object by the charter's rules for a look: the file given, else the example of a kind.
 
     Nothing of the object is stored, nor told to the trail; UIDs and dates move under a key made for this look alone.
+    Faces stay: they are taken out of a whole series, not of one object.
     Raises deid.Rejected where the object is not let through, ValidationError (`too-large`).
     """
     by = access.require(by, Act.TRIAL_EDIT, charter)
@@ -107,9 +114,8 @@ def try_on(*, by: Actor, charter: Charter, kind: Example, upload: bytes = b"") -
         raise ValidationError(
             _("This file is larger than a look allows (16 MB). Choose a single slice."), code="too-large"
         )
-    shown = compare(
-        upload or example(kind), key=secrets.token_bytes(32), trial=_nobody(charter), policy=policy_of(charter)
-    )
+    policy = header_policy(policy_of(charter))
+    shown = compare(upload or example(kind), key=secrets.token_bytes(32), trial=_nobody(charter), policy=policy)
     _remember(by, charter, kind="upload" if upload else kind.value)
     return shown
 

@@ -20,7 +20,7 @@ from deid.options import DATES
 from trials import access
 from trials.http import ActorRequest
 from trials.models import Charter, DeidProfile
-from trials.profile_forms import LookForm, ProfileForm, named, typed
+from trials.profile_forms import FACES, LookForm, ProfileForm, named, typed
 from trials.roles import Act
 from trials.selectors import choices_of, exported_profile, policy_of, profile_of
 from trials.services import profiles
@@ -116,6 +116,7 @@ def _looked(request: ActorRequest, charter: Charter, compared: Comparison, *, wh
         "rows": rows,
         "counts": Counter(each.outcome for each in rows).items(),
         "is_cut": compared.is_cut,
+        "leaves_faces": FACES in choices_of(charter).options,
         "method_codes": compared.cleaned.method_codes,
     }
     return render(request, "profile_look.html", context)
