@@ -90,7 +90,7 @@ class ProfileForm(forms.Form):
         """No program that takes faces out is declared, so that nobody could execute the option (deid.lint says so)."""
         field = self.fields["options"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  declared above
-        field.choices = [(value, name) for value, name in field.choices if value != FACES]
+        field.choices = [(option.value, named(option)) for option in Option if option not in {*DATES, FACES}]
         field.help_text = _(
             "Faces are taken out where the operator declares a program (CORELAB_DEFACER), or at the site: python -m "
             "deid clean --defacer."

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from pydicom import Dataset, dcmread
@@ -18,11 +19,12 @@ from pydicom.uid import RLELossless
 from audit.models import AuditEvent
 from deid import DEFAULT_OPTIONS, Option, Policy
 from deid.choices import Choices
+from deid.defacing.booth import Booth
 from deid.gateway.expectation import site_profile
 from deid.profile import Profile
 from imaging import archive, quarantine
 from imaging.models import CleaningCertificate, Instance, PixelReview, Submission
-from imaging.services import defacing, housekeeping
+from imaging.services import housekeeping
 from tests.cast import Cast
 from tests.imaging import test_pixel_review as review
 from tests.imaging.scans import PLANTED, baseline_of, ct_slice, drive, send, to_bytes
@@ -121,7 +123,7 @@ def _require_kept(delivery: Submission, words: str) -> None:
         assert (file.state, file.refusal_code) == ("refused", "faces-remain")
         assert words in file.refusal
         assert quarantine.read_whole(file)
-    assert list(defacing.settings.DEFACER_ROOT.glob("*")) == []
+    assert list(settings.DEFACER_ROOT.glob("*")) == []
 
 
 @pytest.mark.req("R-FACE-07")
@@ -141,7 +143,7 @@ def test_a_whole_series_loses_its_face_and_nothing_else_and_says_so(
         assert _codes(image) == ["113100", "113102", "113107"]
         assert "BurnedInAnnotation" not in image
         assert "halfhead.py (halfhead 0.3)" in image.DerivationDescription
-    assert list(defacing.settings.DEFACER_ROOT.glob("*")) == []
+    assert list(settings.DEFACER_ROOT.glob("*")) == []
 
 
 @pytest.mark.req("R-FACE-07")
@@ -211,7 +213,7 @@ def test_compressed_pictures_are_kept_and_without_room_all_are(
     packed.compress(RLELossless)
     delivery = drive(send(cast.alba, point, [to_bytes(packed)]))
     _require_kept(delivery, "This picture is compressed")
-    monkeypatch.setattr(defacing.Booth, "hold_written", _full)
+    monkeypatch.setattr(Booth, "hold_written", _full)
     delivery = drive(send(cast.alba, point, head()))
     _require_kept(delivery, "There was no room")
 

@@ -52,9 +52,9 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     """The road with a reader whose words are known; the real one has its own tests."""
     scripted = Reading()
 
-    def in_process(_child: Any, operation: str, told: dict[str, Any], data: bytes, **_bounds: Any) -> Any:
-        given, blobs = worker.answer(operation, data, told)
-        return json.loads(json.dumps(given)), blobs
+    def in_process(_child: Any, operation: str, told: dict[str, Any], blobs: list[bytes], **_bounds: Any) -> Any:
+        given, made = worker.answer(operation, blobs, told)
+        return json.loads(json.dumps(given)), made
 
     monkeypatch.setattr(worker, "Clerk", partial(Clerk, reader=lambda: scripted))
     monkeypatch.setattr(calls, "_twice", in_process)
