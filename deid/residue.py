@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from deid.codes import TRIPLET
 from deid.elements import Element, Item, text_of
 from deid.model import Rejected, Rejection
+from deid.pixel_text import spells
 from deid.private import is_reservation
 from deid.vocabulary import vocabulary
 
 SHORTEST_VALUE = 4
-SHORTEST_IN_PIXELS = 8
 LONGEST_VALUE = 1024
 SEARCHED_BYTES = 1 << 20
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -28,7 +28,6 @@ _MEASURING, _SHORTEST_IN_MEASURES = frozenset({"IS", "AS"}), 5
 _OWN_WORDS = frozenset({"removed", "segment", "other", "unknown", "urn"})
 _SHORT_WORD, _LONGEST_NUMBER, _MIXED = 2, 3, 6
 _LONG_TEXT = 64 << 10
-_PRINTABLE = bytes(32 <= byte < 127 for byte in range(256))  # noqa: PLR2004  ASCII's printable range
 
 
 @dataclass(slots=True)
@@ -38,10 +37,19 @@ class Suspects:
     words: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
     phrases: set[bytes] = field(default_factory=set)
+    _values: frozenset[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def is_any(self) -> bool:
         return bool(self.words or self.numbers or self.phrases)
+
+    @property
+    def values(self) -> frozenset[bytes]:
+        """Everything as bytes in small letters, words without accents, too; asked for once all is added."""
+        if self._values is None:
+            texts = (text.encode() for text in (*self.words, *self.numbers))
+            self._values = frozenset(value for value in (*self.phrases, *texts) if len(value) >= SHORTEST_VALUE)
+        return self._values
 
     def add(self, element: Element, *, vr: str, text: str | None = None) -> None:
         """Remember a removed or replaced element, with everything inside it; `text` is a value that is not ASCII."""
@@ -184,17 +192,9 @@ def _tokens_of(text: bytes) -> frozenset[bytes]:
 
 
 def require_no_text_in_pixels(pixels: bytes | memoryview, *, suspects: Iterable[Suspects]) -> None:
-    """Raise Rejected where pixel bytes spell a removed value of eight or more characters.
-
-    So long a readable run shows when every eighth byte is looked at; pixels of twelve bits are never readable there.
-    """
-    raw = bytes(pixels)
-    if b"\1" not in raw[SHORTEST_IN_PIXELS - 1 :: SHORTEST_IN_PIXELS].translate(_PRINTABLE):
-        return
-    if b"\1" * SHORTEST_IN_PIXELS in raw.translate(_PRINTABLE):
-        text = raw.lower()
-        if any(len(phrase) >= SHORTEST_IN_PIXELS and phrase in text for each in suspects for phrase in each.phrases):
-            raise _found()
+    """Raise Rejected where pixel bytes spell a removed value, word or number of four or more characters."""
+    if spells(bytes(pixels), values=frozenset[bytes]().union(*(each.values for each in suspects))):
+        raise _found()
 
 
 def _is_telling(word: str) -> bool:
