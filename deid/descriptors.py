@@ -8,10 +8,12 @@ from deid.vocabulary import vocabulary
 # Both begin where a word begins, or a long one would be searched from each of its letters.
 _ADDRESS = re.compile(r"(?<!\S)\S*@\S*|(?<!\S)\S+://\S+|www\.\S+", re.IGNORECASE)
 # Five digits and more, however they are cut up: a telephone, an identifier, a day.
-_LONG_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\s./:()+-]{0,3}\d){4,}\w*")
+_LONG_NUMBER = re.compile(r"(?<!\w)\w*\d(?:[\W_]{0,3}\d){4,}\w*")
 # Ages over 89 are themselves an identifier (45 CFR 164.514 (b)(2)(i)(C)).
 _OLD_AGE = re.compile(
-    r"(?<!\d)(?:9\d|1[0-3]\d)[\s-]{0,2}(?:y|yo|yrs?|years?|j|jahre?|a[nñ]os?|ans|anni|jaar)\b", re.IGNORECASE
+    r"(?<!\d)(?:9\d|1[0-3]\d)[\s_-]{0,2}(?:y|yo|yrs?|years?|j|jahre?|a[nñ]os?|ans|anni|jaar)(?![^\W_])"
+    r"|(?<![^\W_])(?:aged?|alter|edad|leeftijd|[aâ]ge|et[aà])[\W_]{0,3}(?:9\d|1[0-3]\d)(?!\d)",
+    re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\W_]+")
 _RUNS = re.compile(r"[a-z]+|\d+")

@@ -13,6 +13,12 @@ LONGEST_CODED = 16
 LONGEST_TEXT = 64
 _LETTERS = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"\d+")
+# Digits that only signs divide: a telephone, a date or a number of a person, however it is written.
+_DIVIDED = re.compile(r"\d[\d\W_]*")
+_MOST_DIVIDED = 6
+# Initials, as M.G.L.; two letters may as well name a maker.
+_INITIALS = re.compile(r"(?:[A-Za-z]\W+){2,}[A-Za-z]\W*")
+_AGE = re.compile(r"\d{2,3}[DWMY]")
 _CODED = re.compile(r"[A-Z0-9_ ]{0,16}")
 _CHARACTER_SETS = re.compile(r"(ISO_IR|ISO 2022 IR) \d{1,3}")
 _DICOM_CONTEXT = re.compile(r"1\.2\.840\.10008\.(6\.1|9|8\.1)\.\d{1,4}")
@@ -104,11 +110,15 @@ def admits_text(tag: int, text: str) -> bool:
     words = vocabulary().families.get(tag)
     if words is None or len(text) > LONGEST_TEXT or not text.isascii() or _has_long_number(text, limit=4):
         return False
+    if _INITIALS.fullmatch(text):
+        return False
     return all(len(word) <= 2 or word.casefold() in words for word in _LETTERS.findall(text))  # noqa: PLR2004  GE, VA, T1
 
 
 def _has_long_number(text: str, *, limit: int) -> bool:
-    return any(len(run) > limit for run in _DIGITS.findall(text))
+    if any(len(run) > limit for run in _DIGITS.findall(text)) or _AGE.fullmatch(text):
+        return True
+    return any(sum(map(str.isdigit, run)) > _MOST_DIVIDED for run in _DIVIDED.findall(text))
 
 
 @functools.cache

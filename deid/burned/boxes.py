@@ -10,6 +10,7 @@ class Ground(StrEnum):
 
     REGION = "region"
     SIGNATURE = "signature"
+    PUBLISHED = "published"
     SEED = "seed"
     TEXT = "text"
     PERSON = "person"

@@ -1,4 +1,7 @@
-"""Pictures of known devices: where their banner stands, as reviewed data; matched only when every stated fact does."""
+"""Pictures of known devices: where their banner stands, as reviewed data; matched only when every stated fact does.
+
+Rectangles that others published, and of which nobody here has seen a picture, are blanked too, but prove nothing.
+"""
 
 import functools
 import re
@@ -20,9 +23,12 @@ _TEXTS = {
     "image_type": 0x00080008,
     "photometric": 0x00280004,
 }
+# Words that a text holds, as published facts state them.
+_PARTS = {"manufacturer_has": 0x00080070, "model_has": 0x00081090}
 _NUMBERS = {"rows": 0x00280010, "columns": 0x00280011}
 # Without these a rectangle says nothing.
 _NEEDED = frozenset({"modality", "sop_class", "manufacturer", "model", "rows", "columns"})
+_NEEDED_PUBLISHED = frozenset({"modality", "manufacturer_has", "model_has", "rows", "columns"})
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _EDGES = 4
 
@@ -35,6 +41,7 @@ class Signature:
     facts: Mapping[str, str | int]
     boxes: tuple[Box, ...]
     is_example: bool
+    is_published: bool = False
 
 
 def lint(told: Any) -> tuple[str, ...]:
@@ -50,12 +57,13 @@ def lint(told: Any) -> tuple[str, ...]:
 
 def _faults(entry: dict[str, Any]) -> list[str]:
     name, facts, boxes = str(entry.get("id", "")), entry.get("facts", {}), entry.get("boxes", [])
+    needed = _NEEDED_PUBLISHED if entry.get("published") is True else _NEEDED
     checks = {
         "the id is written in small letters, digits and single hyphens": bool(_ID.fullmatch(name)),
         "it says who reviewed it, and from what it is known": bool(entry.get("reviewed") and entry.get("source")),
         "it says whether it is an example": isinstance(entry.get("example"), bool),
-        f"it states {', '.join(sorted(_NEEDED))}": facts.keys() >= _NEEDED,
-        "it states no fact that cannot be compared": not facts.keys() - _TEXTS.keys() - _NUMBERS.keys(),
+        f"it states {', '.join(sorted(needed))}": facts.keys() >= needed,
+        "it states no fact that cannot be compared": not facts.keys() - _TEXTS.keys() - _PARTS.keys() - _NUMBERS.keys(),
         "numbers are numbers and texts are texts": _are_typed(facts),
         "it has rectangles as left, top, right, bottom inside the picture": bool(boxes) and _do_fit(boxes, facts),
     }
@@ -66,7 +74,7 @@ def _faults(entry: dict[str, Any]) -> list[str]:
 
 def _are_typed(facts: dict[str, Any]) -> bool:
     numbers = all(isinstance(facts[name], int) for name in _NUMBERS if name in facts)
-    return numbers and all(isinstance(facts[name], str) and facts[name] for name in _TEXTS if name in facts)
+    return numbers and all(isinstance(facts[name], str) and facts[name] for name in _TEXTS | _PARTS if name in facts)
 
 
 def _do_fit(boxes: list[Any], facts: dict[str, Any]) -> bool:
@@ -80,14 +88,18 @@ def read(told: Any) -> tuple[Signature, ...]:
     """Return the signatures of a parsed file. Raises ValueError with every fault that `lint` finds."""
     if faults := lint(told):
         raise ValueError(" ".join(faults))
-    return tuple(
-        Signature(
-            id=entry["id"],
-            facts=entry["facts"],
-            boxes=tuple(box_of(edges, Ground.SIGNATURE) for edges in entry["boxes"]),
-            is_example=entry["example"],
-        )
-        for entry in told["signatures"]
+    return tuple(map(_signature, told["signatures"]))
+
+
+def _signature(entry: dict[str, Any]) -> Signature:
+    is_published = entry.get("published") is True
+    ground = Ground.PUBLISHED if is_published else Ground.SIGNATURE
+    return Signature(
+        id=entry["id"],
+        facts=entry["facts"],
+        boxes=tuple(box_of(edges, ground) for edges in entry["boxes"]),
+        is_example=entry["example"],
+        is_published=is_published,
     )
 
 
@@ -99,14 +111,23 @@ def signatures() -> tuple[Signature, ...]:
 
 def match(item: Item, known: tuple[Signature, ...] | None = None) -> Signature | None:
     """Return the one signature whose every fact this object states; None where none does, or where two disagree."""
-    found = [each for each in (signatures() if known is None else known) if _is_met(each, item)]
+    reviewed = [each for each in (signatures() if known is None else known) if not each.is_published]
+    found = [each for each in reviewed if _is_met(each, item)]
     return found[0] if len(found) == 1 else None
 
 
+def published_boxes(item: Item) -> tuple[Box, ...]:
+    """Return every rectangle that others published for such a picture; none here was compared with one."""
+    return tuple(box for each in signatures() if each.is_published and _is_met(each, item) for box in each.boxes)
+
+
 def _is_met(signature: Signature, item: Item) -> bool:
-    return all(
-        number_of(item.get(_NUMBERS[name])) == value
-        if name in _NUMBERS
-        else text_of(item.get(_TEXTS[name])).casefold() == str(value).casefold()
-        for name, value in signature.facts.items()
-    )
+    return all(_says(item, name, value) for name, value in signature.facts.items())
+
+
+def _says(item: Item, name: str, value: str | int) -> bool:
+    if name in _NUMBERS:
+        return number_of(item.get(_NUMBERS[name])) == value
+    if name in _PARTS:
+        return str(value).casefold() in text_of(item.get(_PARTS[name])).casefold()
+    return text_of(item.get(_TEXTS[name])).casefold() == str(value).casefold()

@@ -10,7 +10,7 @@ from deid.burned.looking import Eyes, Looked, joined, look, look_again
 from deid.burned.raster import Raster, open_raster
 from deid.burned.record import PixelRecord
 from deid.burned.regions import outside_regions
-from deid.burned.signatures import match
+from deid.burned.signatures import match, published_boxes
 from deid.elements import Source
 from deid.risk import Look
 
@@ -46,16 +46,17 @@ def treat(source: Source, *, who: Look, eyes: Eyes) -> Treated:
     raster = open_raster(source)
     firm = firm_boxes(raster)
     first = look(raster, firm=firm, eyes=eyes)
-    boxes = without_covered((*firm, *joined(first.boxes, raster)))
+    # What others published is blanked, too, but read first: it neither hides a doubt nor counts as found.
+    boxes = without_covered((*firm, *joined(first.boxes, raster), *published_boxes(raster.item)))
     again = look_again(raster, blanked=boxes, first=first, eyes=eyes)
     whole = without_covered((*boxes, *joined(again.boxes, raster)))
-    return _treated(source, raster, whole, doubts=_doubts(who, first, again, whole))
+    return _treated(source, raster, whole, doubts=_doubts(who, first, again, firm))
 
 
-def _doubts(who: Look, first: Looked, again: Looked, boxes: tuple[Box, ...]) -> tuple[Doubt, ...]:
+def _doubts(who: Look, first: Looked, again: Looked, firm: tuple[Box, ...]) -> tuple[Doubt, ...]:
     told = {
         # In a kind of picture that usually carries text, nothing seen is no proof of nothing there.
-        Doubt.NOTHING_FOUND: not boxes,
+        Doubt.NOTHING_FOUND: not firm and not first.boxes and not again.boxes,
         Doubt.FAINT: first.is_doubtful,
         Doubt.STILL_THERE: bool(again.boxes),
         Doubt.ONLY_A_PERSON: who is Look.PERSON,

@@ -1,5 +1,7 @@
 """What a header alone tells of a picture: its clinical area, and the banner of a known device."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,9 @@ from pydicom.sequence import Sequence
 
 from benchmarks.burned import add_pixels, to_dataset
 from deid.burned import signatures
-from deid.burned.boxes import Ground
+from deid.burned.boxes import FIRM, Ground
 from deid.burned.regions import outside_regions
-from deid.burned.treatment import treat
+from deid.burned.treatment import Doubt, treat
 from deid.risk import Look
 from tests.deid.pictures import Scripted, eyes_of, frame_of, source_of
 
@@ -94,4 +96,31 @@ def test_a_file_of_signatures_with_a_fault_is_not_read() -> None:
     )
     with pytest.raises(ValueError, match="inside the picture"):
         signatures.read({"version": 1, "signatures": [entry | {"facts": facts, "boxes": []}]})
-    assert all(each.is_example for each in signatures.signatures())
+    assert all(each.is_example or each.is_published for each in signatures.signatures())
+
+
+@pytest.mark.req("R-PIX-17")
+def test_what_others_published_of_a_device_is_blanked_and_proves_nothing() -> None:
+    dataset = to_dataset(frame_of())
+    dataset.Manufacturer, dataset.ManufacturerModelName = "ACUSON", "SEQUOIA 512"
+    before = np.random.default_rng(1).integers(1, 255, (480, 640), dtype=np.uint8)
+    add_pixels(dataset, before)
+    source = source_of(dataset)
+    assert signatures.match(source.item) is None
+    treated = treat(source, who=Look.MACHINE, eyes=eyes_of(source, Scripted()))
+    after = np.frombuffer(bytes(treated.source.item[0x7FE00010].value), np.uint8).reshape(480, 640)
+    assert len(np.unique(after[:30])) == 1
+    assert np.array_equal(after[30:], before[30:])
+    assert treated.record.grounds == (Ground.PUBLISHED,)
+    # Nobody here has seen such a picture: a person looks, and may take the box back.
+    assert treated.doubts == (Doubt.NOTHING_FOUND,)
+    assert Ground.PUBLISHED not in FIRM
+
+
+@pytest.mark.req("R-PIX-17")
+def test_each_signature_says_where_it_is_from_and_none_pretends_to_have_been_seen() -> None:
+    known = json.loads(Path(signatures.__file__).parents[1].joinpath("data", signatures.FILE).read_text())
+    assert signatures.lint(known) == ()
+    for entry in known["signatures"]:
+        assert entry["example"] is not entry.get("published", False)
+        assert entry["example"] or "no picture of this device was seen" in entry["reviewed"]
