@@ -76,8 +76,8 @@ def _visit_of(scan: Scan, visits: list[Visit]) -> Visit | None:
 
 
 def order(visits: Iterable[Visit], scan: Scan) -> list[Visit]:
-    """Return the visits as a person should look at them: the same person first, then the nearest window."""
-    return sorted(visits, key=lambda visit: (_RANKS.get(visit.identity, len(_RANKS)), _distance(visit, scan)))
+    """Return the visits as a person should look at them: the same person first, the nearest window, the newest."""
+    return sorted(visits, key=lambda one: (_RANKS.get(one.identity, len(_RANKS)), _distance(one, scan), -one.key))
 
 
 _RANKS = {
