@@ -15,7 +15,7 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"\d+")
 # Digits that only signs divide: a telephone, a date or a number of a person, however it is written.
 _DIVIDED = re.compile(r"\d[\d\W_]*")
-_MOST_DIVIDED = 6
+_MOST_DIVIDED, _LONG_GROUP = 6, 3
 # Initials, as M.G.L.; two letters may as well name a maker.
 _INITIALS = re.compile(r"(?:[A-Za-z]\W+){2,}[A-Za-z]\W*")
 _AGE = re.compile(r"\d{2,3}[DWMY]")
@@ -118,7 +118,13 @@ def admits_text(tag: int, text: str) -> bool:
 def _has_long_number(text: str, *, limit: int) -> bool:
     if any(len(run) > limit for run in _DIGITS.findall(text)) or _AGE.fullmatch(text):
         return True
-    return any(sum(map(str.isdigit, run)) > _MOST_DIVIDED for run in _DIVIDED.findall(text))
+    return any(_is_number_of_somebody(run) for run in _DIVIDED.findall(text))
+
+
+def _is_number_of_somebody(run: str) -> bool:
+    """Whether digits that signs divide are too many for a version, which counts by ones and tens."""
+    groups = [len(group) for group in _DIGITS.findall(run)]
+    return sum(groups) > _MOST_DIVIDED and max(groups) >= _LONG_GROUP
 
 
 @functools.cache
