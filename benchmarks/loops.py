@@ -1,4 +1,4 @@
-"""A loop of ultrasound frames under a banner that stands still, through the finder of text: `-m benchmarks.loops [N]`."""
+"""A loop of ultrasound frames under a still banner, through the finder of text: `-m benchmarks.loops [FRAMES]`."""
 
 import io
 import random
@@ -55,7 +55,8 @@ def main() -> None:
     rows, columns = first.picture.shape[:2]
     hidden = sum(is_hidden(word, treated) for word in first.planted)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count} frames of {columns} x {rows}: {seconds:.0f} CPU s, {seconds / count:.2f} a frame, peak {peak:.0f} MB")
+    print(f"{count} frames of {columns} x {rows}: {seconds:.0f} CPU s, {seconds / count:.2f} a frame")
+    print(f"peak memory {peak:.0f} MB")
     print(f"{hidden} of {len(first.planted)} words hidden; doubts: {', '.join(treated.doubts) or 'none'}")
 
 
