@@ -17,6 +17,7 @@ from config.door import (  # noqa: F401  settings of ours by being here
     SIGN_IN_PENDING,
     provider_in,
 )
+from config.faces import DEFACER, DEFACER_GIB, DEFACER_MINUTES, defacer_root  # noqa: F401  settings
 from config.logs import log_settings
 from identity import switch
 
@@ -70,14 +71,7 @@ QUARANTINE_ROOT = HOME / "quarantine"
 ARCHIVE_ROOT = HOME / "archive"
 REPORTS_ROOT = HOME / "reports"
 
-# The program that takes faces out of pictures where a trial's rules ask for it (decision 0026): "" where there is none.
-# It needs files, so series lie here without a name while it works, in memory where the system has a file system there.
-DEFACER = os.environ.get("CORELAB_DEFACER", "")
-DEFACER_MINUTES = float(os.environ.get("CORELAB_DEFACER_MINUTES", "60"))
-DEFACER_GIB = float(os.environ.get("CORELAB_DEFACER_GIB", "16"))
-_MEMORY = Path("/dev/shm")  # noqa: S108  a folder in it that only its owner reads
-_DEFACER_HOME = _MEMORY / f"corelab-faces-{os.getuid()}" if _MEMORY.is_dir() else HOME / "faces"
-DEFACER_ROOT = Path(os.environ.get("CORELAB_DEFACER_FOLDER") or _DEFACER_HOME)
+DEFACER_ROOT = defacer_root(HOME)
 
 # What each person, site and trial may keep here: gigabytes, files, and deliveries under way at a time. Generous: they
 # stop a runaway sender, not work. `manage.py quota` gives one of them another share.
