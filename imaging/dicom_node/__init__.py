@@ -12,7 +12,7 @@ from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
 from audit.context import acting
-from imaging.dicom_node import limits, tls
+from imaging.dicom_node import limits, tls, upper
 from imaging.dicom_node.committer import Committer
 from imaging.dicom_node.reception import SUCCESS, Desk
 from imaging.services import doors
@@ -53,7 +53,9 @@ class CorelabAE(AE):
     def make_server(self, *args: Any, **kwargs: Any) -> ThreadedAssociationServer:
         """Serve under the limits, each caller in a thread."""
         kwargs |= {"server_class": limits.LimitedServer, "request_handler": limits.LimitedHandler}
-        return super().make_server(*args, **kwargs)
+        server = super().make_server(*args, **kwargs)
+        server.contexts = upper.SharedContexts(server.contexts)
+        return server
 
 
 def make_ae() -> CorelabAE:

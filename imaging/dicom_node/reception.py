@@ -13,7 +13,7 @@ from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors
 from imaging.services.arrivals import Arrival, Register
-from imaging.vault import PART_SIZE, SealedPart, Sealer, Stage
+from imaging.vault import KEPT_SIZE, PART_SIZE, SealedPart, Sealer, Stage
 
 log = logging.getLogger("corelab.dicom")
 
@@ -46,7 +46,8 @@ class Reception:
         self._sealer: Sealer | None = None
         self._number = 0
         self._status = SUCCESS
-        self._data = bytearray()
+        # Memory that is used again: only the first `_size` bytes are the object's.
+        self._data, self._size = bytearray(), 0
         self._parts: list[SealedPart] = []
         self._is_closed = False
         # The association's thread may close while the line's thread records.
@@ -55,15 +56,26 @@ class Reception:
     def begin(self, head: bytes, *, status: int = SUCCESS) -> None:
         """Start an object whose first bytes are `head`; with another status than success its bytes are thrown away."""
         self._status, self._parts = status, []
-        self._data[:] = head
+        self._clear()
+        self._add(head)
 
     def more(self, data: memoryview | bytes) -> None:
         """Take bytes of the object; what cannot be taken is told by `end`. Of a large one each full part is sealed."""
-        if self._status != SUCCESS:
-            return
-        self._data += data
-        while len(self._data) > PART_SIZE and self._status == SUCCESS:
-            self._status = self._guarded(self._seal_full_part)
+        while len(data) and self._status == SUCCESS:
+            if self._size == PART_SIZE:
+                self._status = self._guarded(self._seal_full_part)
+            left = PART_SIZE - self._size
+            self._add(data[:left])
+            data = data[left:]
+
+    def _add(self, data: memoryview | bytes) -> None:
+        begin, self._size = self._size, self._size + len(data)
+        self._data[begin : self._size] = data
+
+    def _clear(self) -> None:
+        self._size = 0
+        if len(self._data) > KEPT_SIZE:
+            self._data = bytearray()
 
     def end(self) -> int:
         """Return the DIMSE status: success only for bytes that survive a power cut and stand in the records."""
@@ -76,7 +88,7 @@ class Reception:
 
     def cut(self) -> None:
         """Leave nothing of an object that does not come to its end."""
-        self._data.clear()
+        self._clear()
         if self._parts:
             self._forget_parts()
 
@@ -104,8 +116,8 @@ class Reception:
     def _seal_full_part(self) -> None:
         with self._lock:
             sealer, submission = self._open()
-            self._parts.append(sealer.seal(number=self._number, part=len(self._parts), data=self._data[:PART_SIZE]))
-            del self._data[:PART_SIZE]
+            self._seal(sealer)
+            self._size = 0
             arrival = self._arrival(submission)
         if (arrival.room.size or 0) > LARGEST_OBJECT:
             raise ValidationError("larger than one object may be", code="too-large")
@@ -122,12 +134,16 @@ class Reception:
                     raise
                 self._begin_anew()
                 self._record()
-            self._data.clear()
+            self._clear()
             self._number += 1
+
+    def _seal(self, sealer: Sealer) -> None:
+        data = memoryview(self._data)[: self._size]
+        self._parts.append(sealer.seal(number=self._number, part=len(self._parts), data=data))
 
     def _record(self) -> None:
         sealer, submission = self._open()
-        self._parts.append(sealer.seal(number=self._number, part=len(self._parts), data=self._data))
+        self._seal(sealer)
         try:
             self._desk.record(self._arrival(submission))
         except ValidationError:

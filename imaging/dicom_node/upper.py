@@ -17,6 +17,7 @@ from typing import Any, cast
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.presentation import PresentationContext
 
 from imaging.dicom_node import messages
 from imaging.dicom_node.messages import MalformedMessageError, Messages, Peer
@@ -43,6 +44,13 @@ def take_over(association: Association, desk: Desk) -> "UpperLayer":
     layer.to_user_queue = TellingQueue(checkpoint.news)
     association.dimse.msg_queue = TellingQueue(checkpoint.news)
     return layer
+
+
+class SharedContexts(list[PresentationContext]):
+    """What we offer, the same to all: the library would copy 7 MB of it for each association, and only reads it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedContexts":
+        return self
 
 
 class TellingQueue(queue.Queue[Any]):

@@ -5,19 +5,17 @@ each file, in the transaction that takes it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.context import acting
 from imaging.models import IncomingFile, Submission
-from imaging.services import doors, quotas, submissions
+from imaging.services import doors, quotas, rows, submissions
 from imaging.services.quotas import Level, Room
 from imaging.vault import SealedPart
 from trials.models import TrialSite
@@ -58,7 +56,8 @@ class _Share:
 class Register:
     """Takes files for machines; one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._senders: dict[str, tuple[float, TrialSite | None]] = {}
         self._shares: dict[int, _Share] = {}
 
@@ -110,7 +109,7 @@ class Register:
             quotas.require_room(by=arrival.by, trial_site=site, more=arrival.room)
 
     def _sender(self, ae_title: str) -> TrialSite:
-        now = time.monotonic()
+        now = self._clock()
         asked_at, site = self._senders.get(ae_title, (now - SECONDS, None))
         if now - asked_at >= SECONDS:
             site = doors.sender(ae_title)
@@ -120,7 +119,7 @@ class Register:
         return site
 
     def _share(self, by: Actor, site: TrialSite) -> _Share:
-        now, known = time.monotonic(), self._shares.get(site.pk)
+        now, known = self._clock(), self._shares.get(site.pk)
         if known is None or now - known.asked_at >= SECONDS:
             levels = tuple(quotas.levels(by=by, trial_site=site))
             known = self._shares[site.pk] = _Share(trial_id=site.trial_id, levels=levels, asked_at=now)
@@ -147,26 +146,23 @@ def _hold(arrival: Arrival) -> None:
     size = arrival.room.size or 0
     if arrival.number >= submissions.MAXIMUM_FILES:
         raise ValidationError(_("Too many files in one delivery. Divide it."), code="too-many")
-    counted = Submission.objects.filter(
-        pk=arrival.submission.pk, state=State.RECEIVING, bytes_received__lte=submissions.MAXIMUM_BYTES - size
-    ).update(
-        bytes_received=F("bytes_received") + size, files_received=F("files_received") + 1, active_at=timezone.now()
-    )
-    if not counted:
+    if not rows.count(submission=arrival.submission, size=size, most=submissions.MAXIMUM_BYTES):
         raise ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")
 
 
 def _note(arrival: Arrival) -> None:
     parts = arrival.parts
     with acting(arrival.by):
-        IncomingFile.objects.create(
-            submission=arrival.submission,
-            number=arrival.number,
-            size=arrival.room.size or 0,
-            parts=[part.size for part in parts],
-            part_hashes=[part.sha256 for part in parts],
-            # Of a file in several parts the hash is taken when it is opened.
-            sha256=parts[0].sha256 if len(parts) == 1 else "",
+        rows.add(
+            IncomingFile(
+                submission=arrival.submission,
+                number=arrival.number,
+                size=arrival.room.size or 0,
+                parts=[part.size for part in parts],
+                part_hashes=[part.sha256 for part in parts],
+                # Of a file in several parts the hash is taken when it is opened.
+                sha256=parts[0].sha256 if len(parts) == 1 else "",
+            )
         )
 
 

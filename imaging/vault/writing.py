@@ -14,7 +14,7 @@ class DurableFolder:
         self._depth = depth
         self._durable: set[Path] = set()
 
-    def write(self, target: Path, *pieces: bytes) -> None:
+    def write(self, target: Path, *pieces: bytes | memoryview) -> None:
         """When this returns, the file has its name and survives a power cut. Raises OSError and leaves nothing."""
         known = target.parent in self._durable
         folders = (target.parent,) if known else (target.parent, *target.parent.parents[: self._depth])
@@ -27,7 +27,7 @@ class DurableFolder:
         self._durable.add(target.parent)
 
 
-def _write_and_rename(target: Path, *pieces: bytes) -> None:
+def _write_and_rename(target: Path, *pieces: bytes | memoryview) -> None:
     temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     try:
         _write_new(temporary, *pieces)
@@ -37,7 +37,7 @@ def _write_and_rename(target: Path, *pieces: bytes) -> None:
         raise
 
 
-def _write_new(path: Path, *pieces: bytes) -> None:
+def _write_new(path: Path, *pieces: bytes | memoryview) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.writelines(pieces)
         file.flush()
