@@ -182,8 +182,8 @@ class Sealer:
         return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
 
     def _room_for(self, size: int) -> memoryview:
-        if len(self._room) < size or len(self._room) > max(size, KEPT_SIZE):
-            self._room = bytearray(max(size, KEPT_SIZE))
+        if not size <= len(self._room) <= max(size, KEPT_SIZE):
+            self._room = bytearray(size)
         return memoryview(self._room)[:size]
 
 
