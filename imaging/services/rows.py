@@ -58,13 +58,13 @@ def _prepared(field: "Field[Any, Any]", value: Any) -> Any:
 @cache
 def _counting(_vendor: str) -> str:
     quote = connection.ops.quote_name
-    columns = {name: quote(_field(Submission, name).column) for name in _NAMES}
+    columns = {name: quote(str(_field(Submission, name).column)) for name in _NAMES}
     return _COUNT.format(table=quote(Submission._meta.db_table), **columns)
 
 
 @cache
 def _inserting(_vendor: str) -> str:
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in _fields())
+    columns = ", ".join(quote(str(field.column)) for field in _fields())
     places = ", ".join("%s" for _ in _fields())
     return _ADD.format(table=quote(IncomingFile._meta.db_table), columns=columns, places=places)

@@ -41,16 +41,23 @@ class Node:
             cwd=ROOT,
             env=environment_of(stack.home, CORELAB_DICOM_PORT=str(self.port), **stack.environment),
         )
-        wait_until(lambda: self.associate(must=False) is not None, seconds=60)
+        wait_until(self._is_up, seconds=60)
 
-    def associate(self, *, must: bool = True) -> Any:
+    def _is_up(self) -> bool:
+        association = self._call()
+        if association.is_established:
+            association.release()
+        return bool(association.is_released)
+
+    def _call(self) -> Any:
         sender = AE(ae_title="SUR_PACS")
         sender.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-        association = sender.associate("127.0.0.1", self.port, ae_title="CORELAB")
-        if must:
-            assert association.is_established
-            return association
-        return association.release() or self if association.is_established else None
+        return sender.associate("127.0.0.1", self.port, ae_title="CORELAB")
+
+    def associate(self) -> Any:
+        association = self._call()
+        assert association.is_established
+        return association
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
