@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, connection
 
 from imaging.services.arrivals import Arrival, Register
@@ -72,6 +73,7 @@ class Committer:
         try:
             return act(self._register)
         except Exception as failure:  # noqa: BLE001  it is raised where the answer is awaited
+            self._failed = not isinstance(failure, ValidationError)
             return failure
 
     def _renew_connection(self) -> None:

@@ -22,6 +22,8 @@ OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 # What one object may be, over any door.
 LARGEST_OBJECT = 2 * 1024**3
+# Refusals that may not stand when the object is sent again, or that are about room.
+_TRY_AGAIN = frozenset({"quota", "stranger", "closed", "too-large", "wrong-state"})
 T = TypeVar("T")
 
 
@@ -95,9 +97,8 @@ class Reception:
     def close(self) -> None:
         """End the delivery; what comes after is refused. Raises ValidationError where it moved on, DatabaseError."""
         with self._lock:
-            self._is_closed, submission = True, self._submission
-            self._submission = self._sealer = None
-        if submission is not None:
+            is_first, self._is_closed, submission = not self._is_closed, True, self._submission
+        if is_first and submission is not None:
             self._desk.ask(lambda register: register.close(by=self.by, submission=submission))
 
     def _guarded(self, act: Callable[[], None]) -> int:
@@ -185,4 +186,4 @@ def _status_of(refusal: ValidationError) -> int:
     # Its code is a word of ours; its sentence is for people.
     code = getattr(refusal, "code", "")
     log.warning("an object was refused: %s", code)
-    return OUT_OF_RESOURCES if code in {"quota", "stranger", "closed", "too-large"} else CANNOT_UNDERSTAND
+    return OUT_OF_RESOURCES if code in _TRY_AGAIN else CANNOT_UNDERSTAND

@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from audit.models import AuditEvent
 from imaging import quarantine
+from imaging.dicom_node import committer as committers
 from imaging.dicom_node import reception as receptions
 from imaging.dicom_node.committer import Committer, _Task
 from imaging.dicom_node.reception import OUT_OF_RESOURCES, SUCCESS
@@ -171,7 +172,24 @@ def test_after_the_association_ended_nothing_is_taken(cast: Cast) -> None:
     assert store(alba, b"x") == SUCCESS
     alba.close()
     assert store(alba, b"y") == OUT_OF_RESOURCES
+    # Told of the end once more, as of an abort and of a lost line.
+    alba.close()
     assert Submission.objects.get().files.count() == 1
+
+
+@pytest.mark.req("R-NODE-06")
+def test_parts_of_an_object_are_forgotten_also_where_the_delivery_was_closed_first(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receptions, "PART_SIZE", 10)
+    alba = opened("ALBA_PACS")
+    alba.begin(b"")
+    alba.more(b"more than eleven bytes")
+    delivery = Submission.objects.get()
+    assert sealed_of(delivery)
+    alba.close()
+    alba.cut()
+    assert not sealed_of(delivery)
 
 
 class Fragile(Register):
@@ -191,6 +209,24 @@ def test_what_breaks_a_batch_breaks_none_of_the_others_in_it(cast: Cast) -> None
     batch = [_Task(waiting("ALBA_PACS", b"x" * size, register)) for size in (1, 13, 7, 2)]
     committer._record(batch)
     assert [type(task.done.get()) for task in batch] == [type(None), LookupError, ValidationError, type(None)]
+
+
+@pytest.mark.req("R-NODE-07")
+def test_after_a_failure_the_line_to_the_database_is_looked_at_before_the_next_act(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[bool] = []
+    monkeypatch.setattr(committers, "renew_connection", lambda: looked.append(True))
+    monkeypatch.setattr(committers, "TRUSTED_SECONDS", float("inf"))
+    committer = Committer()
+    for act in (str, _away, str):
+        committer._renew_connection()
+        committer._outcome(act)
+    assert looked == [True]
+
+
+def _away(_register: Register) -> None:
+    raise OperationalError("the database is away")
 
 
 @pytest.mark.req("R-NODE-04")
