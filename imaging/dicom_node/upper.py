@@ -210,5 +210,5 @@ class UpperLayer(DULServiceProvider):
 
     def _forward(self, context_id: int, value: bytes) -> None:
         primitive = P_DATA()
-        primitive.presentation_data_value_list = [(context_id, value)]
+        primitive.presentation_data_value_list.append((context_id, value))
         self.assoc.dimse.receive_primitive(primitive)
