@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors
-from imaging.services.arrivals import Arrival, Register
+from imaging.services.arrivals import LARGEST_OBJECT, Arrival, Register
 from imaging.vault import KEPT_SIZE, PART_SIZE, SealedPart, Sealer, Stage
 
 log = logging.getLogger("corelab.dicom")
@@ -20,8 +20,6 @@ log = logging.getLogger("corelab.dicom")
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
-# What one object may be, over any door.
-LARGEST_OBJECT = 2 * 1024**3
 # Refusals that may not stand when the object is sent again, or that are about room.
 _TRY_AGAIN = frozenset({"quota", "stranger", "closed", "too-large", "wrong-state"})
 T = TypeVar("T")

@@ -23,6 +23,8 @@ from imaging.vault import SealedPart
 from trials.models import TrialSite
 
 State = Submission.State
+# What one object may be, over any door for machines.
+LARGEST_OBJECT = 2 * 1024**3
 # So long a sender may still be believed after its site was closed, or a share after it was cut.
 SECONDS = 2.0
 # What other doors may take of a share meanwhile; where less is left, nothing is taken on trust.
