@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from imaging.models import IncomingFile, Submission
-from imaging.vault import PART_SIZE, SealedReader, Stage, Vault
+from imaging.vault import PART_SIZE, SealedReader, Sealer, Stage, Vault
 
 
 @functools.cache
@@ -33,6 +33,11 @@ def destroy(submission: Submission) -> None:
     """Remove everything of a delivery from the quarantine; nothing there is no error."""
     vault().destroy(str(submission.pk))
     (settings.QUARANTINE_ROOT / f"{submission.pk}.lock").unlink(missing_ok=True)
+
+
+def sealer(submission: Submission) -> Sealer:
+    """What seals the files of a delivery that has one writer, one after another as they are received."""
+    return vault().sealer(submission=str(submission.pk), wrapped_key=bytes(submission.wrapped_key))
 
 
 def seal_whole(file: IncomingFile, data: bytes, *, stage: Stage) -> list[int]:

@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from pynetdicom import transport
 from pynetdicom.association import Association
 
-from imaging.dicom_node import tls
+from imaging.dicom_node import tls, upper
 from imaging.dicom_node.hall import Hall
 from imaging.services.doors import Caller
 
@@ -28,28 +28,46 @@ class LimitedSocket(transport.AssociationSocket):
 
     is_hung_up = False
 
+    _unread = b""
+
     def recv(self, nr_bytes: int) -> bytearray:
         """Read just so many bytes, or what came before the peer closed. Raises OSError after closing the line."""
-        if nr_bytes > LONGEST_PDU:
+        self.refuse_length(nr_bytes)
+        begun, self._unread = self._unread, b""
+        data = bytearray(nr_bytes)
+        data[: len(begun)] = begun
+        del data[len(begun) + self.fill(memoryview(data)[len(begun) :]) :]
+        return data
+
+    def unread(self, begun: bytes) -> None:
+        """Give back what begins the next read, of as many bytes or more."""
+        self._unread = begun
+
+    def refuse_length(self, length: int) -> None:
+        """Raise OSError after closing the line, where a PDU claims to be longer than any we agree to."""
+        if length > LONGEST_PDU:
             self.cut()
             raise ConnectionAbortedError("a PDU claims to be longer than any we agree to")
+
+    def fill(self, room: memoryview) -> int:
+        """Fill `room`, or as much as came before the peer closed. Raises OSError after closing the line."""
         try:
-            return self._read(nr_bytes)
+            return self._fill(room)
         except OSError:
             self.cut()
             raise
 
-    def _read(self, wanted: int) -> bytearray:
+    def _fill(self, room: memoryview) -> int:
         deadline = time.monotonic() + PDU_SECONDS
-        data = bytearray()
-        while len(data) < wanted:
+        filled = 0
+        while filled < len(room):
             if self.socket is None or (left := deadline - time.monotonic()) <= 0:
                 raise TimeoutError("a PDU did not come to its end")
             self.socket.settimeout(left)
-            if not (piece := self.socket.recv(min(wanted - len(data), 65_536))):
+            if not (came := self.socket.recv_into(room[filled:])):
                 break
-            data += piece
-        return data
+            filled += came
+        return filled
 
     def cut(self) -> None:
         """Close the line at once; the reader of this socket tells the state machine, by the error it gets."""
@@ -71,6 +89,10 @@ class LimitedHandler(transport.RequestHandler):
 
     hall = Hall()
 
+    def setup(self) -> None:
+        # An answer is small, and the sender waits for it.
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     def handle(self) -> None:
         """Make an association, here in the caller's own thread, only once the caller begins to speak (ARTIM)."""
         if self.hall.admit(self.request, seconds=self.ae.acse_timeout or PDU_SECONDS, room=WAITING_CALLERS):
@@ -78,9 +100,9 @@ class LimitedHandler(transport.RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        # The plain socket has told the state machine of the connection already; ours tells it again.
-        association.dul.event_queue.get_nowait()
-        association.dul.socket = LimitedSocket(association, client_socket=self.request)
+        layer = upper.take_over(association, cast("Any", self.ae).desk)
+        # It tells the state machine of the connection.
+        layer.socket = LimitedSocket(association, client_socket=self.request)
         certificate = tls.certificate_of(self.request)
         said: Any = association
         said.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)

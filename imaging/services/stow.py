@@ -17,7 +17,7 @@ from deid import Head, Rejected, read_head
 from deid.keyed import keyed_digest
 from imaging import quarantine
 from imaging.models import IncomingFile, StowDelivery, Submission
-from imaging.services import quotas, road, submissions
+from imaging.services import arrivals, quotas, road, submissions
 from imaging.services.submissions import Piece
 from imaging.vault import PART_SIZE, Stage
 from trials.keys import trial_key
@@ -26,7 +26,7 @@ from trials.models import SiteToken, TimePoint
 log = logging.getLogger("corelab.stow")
 
 State = Submission.State
-LARGEST_PART = 2 * 1024**3
+LARGEST_PART = arrivals.LARGEST_OBJECT
 # What is sealed at a time: few syncs for many small parts, little memory.
 _BATCH_BYTES = PART_SIZE
 _BATCH_PIECES = 64

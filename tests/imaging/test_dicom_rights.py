@@ -8,10 +8,11 @@ from django.test import Client
 
 from audit.context import acting
 from audit.models import AuditEvent
-from imaging.dicom_node import OUT_OF_RESOURCES, SUCCESS, Reception
+from imaging.dicom_node.reception import OUT_OF_RESOURCES, SUCCESS
 from imaging.models import Submission
-from imaging.services import doors
+from imaging.services import arrivals, doors
 from tests.cast import Cast, actor_for, add_site, found_trial
+from tests.imaging.reception import AtOnce, opened, store
 from tests.imaging.scans import ct_series
 from tests.people import STAGE
 from trials import access
@@ -36,8 +37,8 @@ OTHERS = {
 
 
 def sent(title: str) -> int:
-    reception = Reception(title)
-    status = reception.take(ct_series(1)[0])
+    reception = opened(title)
+    status = store(reception, ct_series(1)[0])
     reception.close()
     return status
 
@@ -69,11 +70,15 @@ def test_only_an_open_site_of_an_open_trial_gets_in_under_its_own_title(cast: Ca
 
 @pytest.mark.req("R-ROLE-10")
 def test_a_site_that_is_closed_while_it_sends_gets_no_further_object_in(cast: Cast) -> None:
-    reception = Reception("ALBA_PACS")
+    desk = AtOnce()
+    reception = opened("ALBA_PACS", desk)
     first, second = ct_series(2)
-    assert reception.take(first) == SUCCESS
+    assert store(reception, first) == SUCCESS
     close_site(cast.site_a)
-    assert reception.take(second) == OUT_OF_RESOURCES
+    # So long an answer may be believed, and no longer.
+    desk.now += arrivals.SECONDS
+    assert arrivals.SECONDS <= 5
+    assert store(reception, second) == OUT_OF_RESOURCES
     assert Submission.objects.get().files.count() == 1
 
 

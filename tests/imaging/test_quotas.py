@@ -1,6 +1,5 @@
 """Shares of the room: a full one stops its own person, site or trial with a sentence, and the others go on."""
 
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -14,11 +13,12 @@ from django.test import Client
 from audit.actor import machine
 from audit.context import acting
 from audit.models import AuditEvent
-from imaging import dicom_node
+from imaging.dicom_node.reception import OUT_OF_RESOURCES, SUCCESS
 from imaging.models import Quota, Submission
 from imaging.services import desk, quotas, sending, submissions
 from imaging.services.quotas import Level, Room, Share
 from tests.cast import Cast, actor_for
+from tests.imaging.reception import AtOnce, opened, store
 from tests.imaging.scans import baseline_of, ct_series
 from tests.people import STAGE
 from trials.models import TimePoint
@@ -105,8 +105,7 @@ def test_a_full_person_stops_nobody_else_of_the_site_and_a_full_trial_stops_all_
     limit(cast, Room(deliveries=0), person=cast.alba)
     with pytest.raises(ValidationError, match="Your own share of this trial is full"):
         submissions.start(by=actor_for(cast.alba), time_point=baseline_of(cast))
-    node = dicom_node.Reception("ALBA_PACS")
-    assert node.take(b"by machine") == dicom_node.SUCCESS
+    assert store(opened("ALBA_PACS"), b"by machine") == SUCCESS
     limit(cast, Room(size=10))
     with pytest.raises(ValidationError, match="The room of this trial is full"):
         sending.send_whole(by=actor_for(cast.brisa), time_point=visit_of_b(cast), files=[b"one byte"])
@@ -117,16 +116,11 @@ def test_a_full_person_stops_nobody_else_of_the_site_and_a_full_trial_stops_all_
 def test_a_dicom_sender_is_told_to_try_later_and_another_sender_goes_on(cast: Cast) -> None:
     limit(cast, Room(size=10), trial_site=cast.site_a)
 
-    def store(ae_title: str, data: bytes) -> int:
-        reception = receptions.setdefault(ae_title, dicom_node.Reception(ae_title))
-        return dicom_node.handle_store(
-            SimpleNamespace(assoc=SimpleNamespace(reception=reception), encoded_dataset=lambda: data)
-        )
-
-    receptions: dict[str, dicom_node.Reception] = {}
-    assert store("ALBA_PACS", b"ten bytes.") == dicom_node.SUCCESS
-    assert store("ALBA_PACS", b"more") == dicom_node.OUT_OF_RESOURCES == 0xA700
-    assert store("BRISA_PACS", b"more than ten bytes") == dicom_node.SUCCESS
+    desk = AtOnce()
+    alba, brisa = opened("ALBA_PACS", desk), opened("BRISA_PACS", desk)
+    assert store(alba, b"ten bytes.") == SUCCESS
+    assert store(alba, b"more") == OUT_OF_RESOURCES == 0xA700
+    assert store(brisa, b"more than ten bytes") == SUCCESS
 
 
 @pytest.mark.req("R-SEC-21")
@@ -168,9 +162,7 @@ def test_a_share_is_set_by_the_coordinator_or_on_the_machine_with_a_reason_and_b
         with pytest.raises(refused):
             quotas.set_limit(by=actor_for(who), trial=cast.trial, limit=Room(files=8), reason="let me")
     with pytest.raises(PermissionDenied):
-        quotas.set_limit(
-            by=dicom_node.Reception("ALBA_PACS").by, trial=cast.trial, limit=Room(files=8), reason="let me"
-        )
+        quotas.set_limit(by=opened("ALBA_PACS").by, trial=cast.trial, limit=Room(files=8), reason="let me")
     with pytest.raises(ValidationError, match="Say why"):
         limit_without_reason(cast)
     assert Quota.objects.get().files == 7

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imaging import vault as vault_module
 from imaging.vault import PART_SIZE, QuarantineDamaged, Stage, Vault, WrongKey, split
+from imaging.vault.writing import TEMPORARY_PREFIX
 
 KEK = bytes(range(32))
 SECRET = b"MUSTERMANN^ERIKA 1961-02-03 AKH-4711"
@@ -262,7 +263,7 @@ def test_each_part_is_synced_and_then_every_folder_above_it(
 def test_halves_left_by_a_killed_process_are_swept(vault: Vault, wrapped: bytes, tmp_path: Path) -> None:
     seal_parts(vault, wrapped, [SECRET])
     (good,) = sealed_files(tmp_path)
-    half = good.with_name(f"{vault_module._TEMPORARY_PREFIX}0123")
+    half = good.with_name(f"{TEMPORARY_PREFIX}0123")
     half.write_bytes(b"half")
     assert vault.sweep_unfinished(older_than_seconds=3600) == 0
     assert vault.sweep_unfinished(older_than_seconds=0) == 1

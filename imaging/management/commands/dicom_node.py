@@ -2,6 +2,7 @@ import signal
 import threading
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from imaging import dicom_node
@@ -9,6 +10,8 @@ from imaging import dicom_node
 
 class Command(BaseCommand):
     help = "Run the DICOM node (C-STORE and C-ECHO) until told to stop."
+    # The others read every page of the product into memory, and the web server has asked them.
+    requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stop = threading.Event()

@@ -1,7 +1,6 @@
 """The encrypted quarantine: what a site sends lies here sealed until filed or destroyed, never in plain."""
 
 import io
-import os
 import re
 import secrets
 import shutil
@@ -20,17 +19,21 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from imaging.vault.writing import TEMPORARY_PREFIX, DurableFolder, sync_folder
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PART_SIZE = 8 * 1024 * 1024
 _KEY_SIZE = 32
 _NONCE_SIZE = 12
+_TAG_SIZE = 16
+# Memory of this size is kept from one part to the next: to take and give it back each time costs more than to seal.
+KEPT_SIZE = 1024 * 1024
 _SHARD_SIZE = 256
 _PARTS_IN_MEMORY = 3
 _KEY_LABEL = b"corelab quarantine key 1"
 _OWN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_TEMPORARY_PREFIX = ".unfinished-"
 
 
 class VaultError(Exception):
@@ -158,6 +161,32 @@ class SealedReader(io.RawIOBase):
         return plain
 
 
+class Sealer:
+    """Seals the files of one submission one after another: its key is unwrapped and its folders are made once."""
+
+    def __init__(self, *, submission: str, stage: Stage, root: Path, cipher: AESGCM) -> None:
+        _require_own_id(submission)
+        self._submission, self._stage, self._root, self._cipher = submission, stage, root, cipher
+        # From the folder of a part up to the root: shard, stage, submission, root.
+        self._folder = DurableFolder(depth=3)
+        self._room = bytearray()
+
+    def seal(self, *, number: int, part: int, data: bytes | memoryview) -> SealedPart:
+        """Seal one part as `Vault.seal` does."""
+        if len(data) > PART_SIZE:
+            raise ValueError("a part is larger than PART_SIZE")
+        place = _Place(submission=self._submission, stage=self._stage, number=number)
+        nonce, sealed = secrets.token_bytes(_NONCE_SIZE), self._room_for(len(data) + _TAG_SIZE)
+        self._cipher.encrypt_into(nonce, data, place.bond(part), sealed)
+        self._folder.write(place.part(self._root, part), nonce, sealed)
+        return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
+
+    def _room_for(self, size: int) -> memoryview:
+        if not size <= len(self._room) <= max(size, KEPT_SIZE):
+            self._room = bytearray(size)
+        return memoryview(self._room)[:size]
+
+
 class Vault:
     """One directory of sealed submissions; each submission has its own data key, wrapped by ours."""
 
@@ -184,13 +213,12 @@ class Vault:
 
         Sealing the same part again replaces it whole. Raises WrongKey, ValueError for a foreign id, OSError.
         """
-        if len(data) > PART_SIZE:
-            raise ValueError("a part is larger than PART_SIZE")
-        place = _Place(submission=submission, stage=stage, number=number)
-        nonce = secrets.token_bytes(_NONCE_SIZE)
-        sealed = self._cipher(wrapped_key).encrypt(nonce, data, place.bond(part))
-        self._write_durably(place.part(self._root, part), nonce, sealed)
-        return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
+        sealer = self.sealer(submission=submission, wrapped_key=wrapped_key, stage=stage)
+        return sealer.seal(number=number, part=part, data=data)
+
+    def sealer(self, *, submission: str, wrapped_key: bytes, stage: Stage = Stage.RECEIVED) -> "Sealer":
+        """Give what seals many files of one submission in one stage. Raises WrongKey, ValueError for a foreign id."""
+        return Sealer(submission=submission, stage=stage, root=self._root, cipher=self._cipher(wrapped_key))
 
     def open(
         self, *, submission: str, number: int, parts: Sequence[int], wrapped_key: bytes, stage: Stage = Stage.RECEIVED
@@ -208,7 +236,7 @@ class Vault:
         for sealed in place.folder(self._root).glob(f"{number:08d}.*"):
             sealed.unlink(missing_ok=True)
         if place.folder(self._root).exists():
-            _sync_folder(place.folder(self._root))
+            sync_folder(place.folder(self._root))
 
     def destroy(self, submission: str) -> None:
         """Remove everything of a submission; nothing there is no error."""
@@ -216,7 +244,7 @@ class Vault:
         shutil.rmtree(self._root / submission, ignore_errors=True)
         if (self._root / submission).exists():
             raise VaultError("A submission could not be removed from quarantine.")
-        _sync_folder(self._root)
+        sync_folder(self._root)
 
     def list_submissions(self) -> tuple[str, ...]:
         """Ids of all submissions that still have a place here, in order."""
@@ -225,7 +253,7 @@ class Vault:
     def sweep_unfinished(self, *, older_than_seconds: float) -> int:
         """Remove half-written parts that a killed process left; gives their count."""
         limit, swept = time.time() - older_than_seconds, 0
-        for path in self._root.rglob(f"{_TEMPORARY_PREFIX}*"):
+        for path in self._root.rglob(f"{TEMPORARY_PREFIX}*"):
             # A writer at work may finish and rename its part between the two calls.
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime <= limit:
@@ -247,21 +275,6 @@ class Vault:
                 "Nothing was lost; start again with the key that was in use when it was received."
             ) from None
 
-    def _write_durably(self, target: Path, nonce: bytes, sealed: bytes) -> None:
-        folders = (target.parent, *target.parent.parents[:3])
-        for folder in folders[-2::-1]:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        temporary = target.parent / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-        try:
-            _write_new(temporary, nonce, sealed)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        # Another process may have made a parent an instant ago: each level is synced before we answer.
-        for folder in folders:
-            _sync_folder(folder)
-
 
 def split(data: bytes) -> Iterator[bytes]:
     """Cut plain bytes into parts of at most PART_SIZE; empty data is one empty part."""
@@ -279,19 +292,3 @@ def _read_sealed(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise QuarantineDamaged("A sealed part is missing.") from None
-
-
-def _write_new(path: Path, nonce: bytes, sealed: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(nonce)
-        file.write(sealed)
-        file.flush()
-        os.fdatasync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

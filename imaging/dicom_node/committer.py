@@ -1,0 +1,126 @@
+"""One thread and one connection to the database for all associations: what waits is recorded in one transaction."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError, connection
+
+from imaging.services.arrivals import Arrival, Register
+
+# More than associations there may be: nobody waits for a second turn.
+LARGEST_BATCH = 64
+# A line to the database that was used so lately still stands; where it does not, senders are told to try again.
+TRUSTED_SECONDS = 1.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A file to record, or something else to do; `done` gets what came of it, a failure as an exception."""
+
+    arrival: Arrival | None = None
+    act: Callable[[Register], Any] | None = None
+    done: "SimpleQueue[Any]" = field(default_factory=SimpleQueue)
+
+
+class Committer:
+    """The desk of a running node. Its thread starts with the first task and ends with the process."""
+
+    def __init__(self) -> None:
+        self._register = Register()
+        self._waiting: SimpleQueue[_Task] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._used_at, self._failed = 0.0, False
+
+    def ask(self, act: Callable[[Register], T]) -> T:
+        """Do something in the thread, between two batches; returns or raises what it does."""
+        answer: T = self._put(_Task(act=act))
+        return answer
+
+    def record(self, arrival: Arrival) -> None:
+        """Return once the file is recorded, with whatever else waits. Raises ValidationError, DatabaseError."""
+        self._put(_Task(arrival=arrival))
+
+    def _put(self, task: _Task) -> Any:
+        with self._starting:
+            if self._thread is None:
+                # A daemon: associations, which wait for it, are not, so that nothing begun is cut short.
+                self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+                self._thread.start()
+        self._waiting.put(task)
+        outcome = task.done.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _run(self) -> None:
+        while True:
+            tasks = self._next()
+            self._renew_connection()
+            for task in tasks:
+                if task.act is not None:
+                    task.done.put(self._outcome(task.act))
+            if batch := [task for task in tasks if task.arrival is not None]:
+                self._record(batch)
+
+    def _outcome(self, act: Callable[[Register], Any]) -> Any:
+        try:
+            return act(self._register)
+        except Exception as failure:  # noqa: BLE001  it is raised where the answer is awaited
+            self._failed = not isinstance(failure, ValidationError)
+            return failure
+
+    def _renew_connection(self) -> None:
+        """Ask whether the line still stands once it was not used for a while, or failed."""
+        now = time.monotonic()
+        if self._failed or now - self._used_at > TRUSTED_SECONDS:
+            renew_connection()
+        self._used_at, self._failed = now, False
+
+    def _next(self) -> list[_Task]:
+        """Wait for a task; returns it with all that wait behind it."""
+        tasks = [self._waiting.get()]
+        try:
+            while len(tasks) < LARGEST_BATCH:
+                tasks.append(self._waiting.get_nowait())
+        except Empty:
+            pass
+        return tasks
+
+    def _record(self, batch: Sequence[_Task]) -> None:
+        try:
+            refusals = self._register.record([task.arrival for task in batch if task.arrival is not None])
+        except (OperationalError, InterfaceError) as failure:
+            # The database is away: for whom it was, is not known.
+            self._failed = True
+            _fail(batch, failure)
+        except Exception as failure:  # noqa: BLE001  each is told what became of it
+            self._record_apart(batch, failure)
+        else:
+            for task, refusal in zip(batch, refusals, strict=True):
+                task.done.put(refusal)
+
+    def _record_apart(self, batch: Sequence[_Task], failure: Exception) -> None:
+        """What broke a batch must not break the others in it."""
+        if len(batch) == 1:
+            _fail(batch, failure)
+            return
+        for task in batch:
+            self._record([task])
+
+
+def renew_connection() -> None:
+    """Keep the thread's connection to the database unless it broke: opening one costs as much as an object."""
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
+
+
+def _fail(batch: Sequence[_Task], failure: Exception) -> None:
+    for task in batch:
+        task.done.put(failure)

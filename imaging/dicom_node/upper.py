@@ -1,0 +1,214 @@
+"""In place of parts of pynetdicom 3.0: its two threads sleep until something comes, and P-DATA is read by us.
+
+The library looks at each line a thousand times a second, reads 4 kB at a time, and sends each fragment through its
+state machine into an object in memory. Negotiation, release, abort, timers and every other message stay its own.
+"""
+
+import logging
+import queue
+import select
+import socket
+import ssl
+import struct
+import threading
+from contextlib import suppress
+from typing import Any, cast
+
+from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.presentation import PresentationContext
+
+from imaging.dicom_node import messages
+from imaging.dicom_node.messages import MalformedMessageError, Messages, Peer
+from imaging.dicom_node.reception import Desk, Reception
+
+log = logging.getLogger("corelab.dicom")
+
+# How late a timer may be noticed where nothing else happens.
+PATIENCE_SECONDS = 0.25
+_POLL_SECONDS = 0.001
+_ESTABLISHED, _CLOSING = "Sta6", "Sta13"
+_LINE_CLOSED, _INVALID_PDU = "Evt17", "Evt19"
+_HEAD = struct.Struct(">BBL")
+
+
+def take_over(association: Association, desk: Desk) -> "UpperLayer":
+    """Give a new association our upper layer, before it has a socket of its own."""
+    layer = UpperLayer(association, desk)
+    association.dul = layer
+    # Each tells the layer's timer.
+    association.acse_timeout, association.network_timeout = association.acse_timeout, association.network_timeout
+    checkpoint = Checkpoint(association)
+    association._reactor_checkpoint = checkpoint  # noqa: SLF001  where the library's loop can be made to wait
+    layer.to_user_queue = TellingQueue(checkpoint.news)
+    association.dimse.msg_queue = TellingQueue(checkpoint.news)
+    return layer
+
+
+class SharedContexts(list[PresentationContext]):
+    """What we offer, the same to all: the library would copy 7 MB of it for each association, and only reads it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedContexts":
+        return self
+
+
+class TellingQueue(queue.Queue[Any]):
+    """A queue that tells when something is put into it."""
+
+    def __init__(self, news: threading.Event) -> None:
+        super().__init__()
+        self._news = news
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002  the library's
+        super().put(item, block, timeout)
+        self._news.set()
+
+
+class Checkpoint(threading.Event):
+    """What the association's loop passes each time around: it rests here until there is something to do."""
+
+    def __init__(self, association: Association) -> None:
+        super().__init__()
+        self._association = association
+        self.news = threading.Event()
+        self.set()
+
+    def set(self) -> None:
+        super().set()
+        self.news.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._association.dimse.msg_queue.empty() and self._association.dul.to_user_queue.empty():
+            self.news.wait(PATIENCE_SECONDS)
+        self.news.clear()
+        return super().wait(timeout)
+
+
+class UpperLayer(DULServiceProvider):
+    """The thread of the line: reads what comes, and answers what was stored."""
+
+    def __init__(self, association: Association, desk: Desk) -> None:
+        super().__init__(association)
+        self._desk = desk
+        self.reception: Reception | None = None
+        self._room = bytearray(association.ae.maximum_pdu_size)
+        peer = Peer(syntaxes=self._syntax, reception=self._receiving, forward=self._forward)
+        self._messages = Messages(peer)
+        self._bell, self._ear = socket.socketpair()
+        for end in (self._bell, self._ear):
+            end.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._ear, select.POLLIN)
+
+    def run_reactor(self) -> None:
+        self._poll.register(self._line().fileno(), select.POLLIN)
+        try:
+            super().run_reactor()
+        finally:
+            if self.reception is not None:
+                self.reception.cut()
+            self._bell.close()
+            self._ear.close()
+            cast("Checkpoint", self.assoc._reactor_checkpoint).news.set()  # noqa: SLF001  see take_over
+
+    def send_pdu(self, primitive: Any) -> None:
+        super().send_pdu(primitive)
+        self._ring()
+
+    def stop_dul(self) -> bool:
+        self._ring()
+        return super().stop_dul()
+
+    def _ring(self) -> None:
+        # It rings already, or nobody listens any more.
+        with suppress(OSError):
+            self._bell.send(b"\0")
+
+    def _line(self) -> Any:
+        return cast("Any", self.socket).socket
+
+    def _is_transport_event(self) -> bool:
+        if self.state_machine.current_state == _CLOSING:
+            self._run_loop_delay = _POLL_SECONDS
+            return super()._is_transport_event()
+        # What was waited for here needs no sleep of the library's on top.
+        self._run_loop_delay = 0
+        if not self.event_queue.empty() or not self._wait_for_line():
+            return False
+        self._read_pdu_data()
+        return True
+
+    def _wait_for_line(self) -> bool:
+        """Whether the line has something to read; returns early where the association wants to send."""
+        line = self._line()
+        if line is None:
+            self._run_loop_delay = _POLL_SECONDS
+            return False
+        if isinstance(line, ssl.SSLSocket) and line.pending():
+            return True
+        ready = {descriptor for descriptor, _event in self._poll.poll(PATIENCE_SECONDS * 1000)}
+        if self._ear.fileno() in ready:
+            with suppress(OSError):
+                self._ear.recv(64)
+        return bool(ready - {self._ear.fileno()})
+
+    def _read_pdu_data(self) -> None:
+        """Read a PDU: P-DATA of an established association here, any other as the library does."""
+        if self.state_machine.current_state != _ESTABLISHED:
+            super()._read_pdu_data()
+            return
+        line = cast("Any", self.socket)
+        try:
+            head = bytes(line.recv(_HEAD.size))
+            if len(head) < _HEAD.size or head[0] != messages.P_DATA:
+                line.unread(head)
+                super()._read_pdu_data()
+                return
+            body = self._body(_HEAD.unpack(head)[2])
+        except OSError:
+            log.info("the line was closed, or cut, in the middle of a PDU")
+            body = None
+        if body is None:
+            self.event_queue.put(_LINE_CLOSED)
+        else:
+            self._take(body)
+
+    def _body(self, length: int) -> memoryview | None:
+        """Read the rest of a PDU into the room that each PDU comes into; None where the line ends before."""
+        if length > len(self._room):
+            cast("Any", self.socket).refuse_length(length)
+            self._room = bytearray(length)
+        body = memoryview(self._room)[:length]
+        return body if cast("Any", self.socket).fill(body) == length else None
+
+    def _take(self, body: memoryview) -> None:
+        try:
+            for fragment in messages.fragments(body):
+                if answer := self._messages.take(fragment):
+                    self._answer(fragment.context_id, answer)
+        except MalformedMessageError as malformed:
+            log.warning("an association is aborted: %s", malformed)
+            self.event_queue.put(_INVALID_PDU)
+        except Exception:
+            log.exception("a message could not be read")
+            self.event_queue.put(_INVALID_PDU)
+
+    def _answer(self, context_id: int, command: bytes) -> None:
+        line = cast("Any", self.socket)
+        for pdu in messages.pdus(context_id, command, self.assoc.dimse.maximum_pdu_size):
+            line.send(pdu)
+
+    def _syntax(self, context_id: int) -> str | None:
+        context = self.assoc._accepted_cx.get(context_id)  # noqa: SLF001  what was negotiated, for this very thread
+        return str(context.transfer_syntax[0]) if context else None
+
+    def _receiving(self) -> Reception:
+        if self.reception is None:
+            self.reception = Reception(self.assoc.requestor.ae_title.strip(), self._desk)
+        return self.reception
+
+    def _forward(self, context_id: int, value: bytes) -> None:
+        primitive = P_DATA()
+        primitive.presentation_data_value_list.append((context_id, value))
+        self.assoc.dimse.receive_primitive(primitive)

@@ -1,0 +1,70 @@
+"""The two statements that record a file from a machine, made once from the models; Django would build each anew.
+
+What they write is told by the same triggers; values are those the models would have saved.
+"""
+
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+from django.utils import timezone
+
+from imaging.models import IncomingFile, Submission
+
+# Names are the models' own, quoted.
+_COUNT = (
+    "UPDATE {table} SET {bytes_received} = {bytes_received} + %s, {files_received} = {files_received} + 1, "
+    "{active_at} = %s WHERE {id} = %s AND {state} = %s AND {bytes_received} + %s <= %s"
+)
+_ADD = "INSERT INTO {table} ({columns}) VALUES ({places})"
+_NAMES = ("id", "state", "active_at", "bytes_received", "files_received")
+
+
+def count(*, submission: Submission, size: int, most: int) -> bool:
+    """Count one more file of `size` bytes; False where the delivery is not open, or would pass `most` bytes.
+
+    It holds the delivery's row until the transaction ends.
+    """
+    names = ("active_at", "id", "state")
+    values = (timezone.now(), submission.pk, Submission.State.RECEIVING)
+    prepared = [_prepared(_field(Submission, name), value) for name, value in zip(names, values, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_counting(connection.vendor), [size, *prepared, size, most])
+        return bool(cursor.rowcount == 1)
+
+
+def add(file: IncomingFile) -> None:
+    """Insert the file's row, without learning its key."""
+    with connection.cursor() as cursor:
+        values = [_prepared(field, field.pre_save(file, add=True)) for field in _fields()]
+        cursor.execute(_inserting(connection.vendor), values)
+
+
+def _field(model: type[Model], name: str) -> "Field[Any, Any]":
+    found: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # none of them is a relation
+    return found
+
+
+@cache
+def _fields() -> "tuple[Field[Any, Any], ...]":
+    return tuple(field for field in IncomingFile._meta.concrete_fields if not field.primary_key)
+
+
+def _prepared(field: "Field[Any, Any]", value: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
+
+
+@cache
+def _counting(_vendor: str) -> str:
+    quote = connection.ops.quote_name
+    columns = {name: quote(str(_field(Submission, name).column)) for name in _NAMES}
+    return _COUNT.format(table=quote(Submission._meta.db_table), **columns)
+
+
+@cache
+def _inserting(_vendor: str) -> str:
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in _fields())
+    places = ", ".join("%s" for _ in _fields())
+    return _ADD.format(table=quote(IncomingFile._meta.db_table), columns=columns, places=places)
