@@ -50,6 +50,7 @@ class TrialShelf:
 
     by: Actor
     trial: Trial
+    gates: tuple[Gate, ...] = (Gate.READ,)
 
     def search(self, resource: Resource, question: Question) -> Found:
         """Return the page asked for, of the rows the actor may see."""
@@ -61,18 +62,30 @@ class TrialShelf:
 
     def objects(self, resource: Resource) -> Sequence[Held]:
         """Return the objects named. Raises Http404, PermissionDenied without consent, ObjectMissing."""
-        named = {"series__study__uid": resource.study}
-        named |= {"series__uid": resource.series} if resource.series else {}
-        named |= {"uid": resource.instance} if resource.instance else {}
-        found = list(self._visible(Kind.INSTANCES).filter(**named).order_by("series__number", "series_id", "number"))
+        found = list(self._named(resource).order_by("series__number", "series_id", "number"))
         if not found:
             raise Http404
         self._require_consent(found[0])
         return [self._held(one) for one in found]
 
+    def _named(self, resource: Resource) -> QuerySet[Instance]:
+        named = {"series__study__uid": resource.study}
+        named |= {"series__uid": resource.series} if resource.series else {}
+        named |= {"uid": resource.instance} if resource.instance else {}
+        rows: QuerySet[Instance] = self._visible(Kind.INSTANCES).filter(**named)
+        return rows
+
+    def require_open(self, resource: Resource) -> None:
+        """Ask again, in the middle of a long answer. Raises Http404, PermissionDenied without consent."""
+        found = self._named(resource).order_by().first()
+        if found is None:
+            raise Http404
+        self._require_consent(found)
+
     def _require_consent(self, instance: Instance) -> None:
         try:
-            consent.require(instance.series.study.time_point.subject, Gate.READ)
+            for gate in self.gates:
+                consent.require(instance.series.study.time_point.subject, gate)
         except ValidationError as refusal:
             raise PermissionDenied(" ".join(refusal.messages)) from None
 
