@@ -77,6 +77,7 @@ OF_TRIALS: dict[str, Any] = {
     "tool.revoked": _("DICOM tool revoked"),
     "tool.refused": _("DICOM tool refused"),
     "archive.queried": _("archive queried by a DICOM tool"),
+    "retrieval.ended": _("retrieval by a DICOM tool ended"),
     "storage.committed": _("storage commitment answered"),
     "scan.filed": _("scan filed"),
     "scan.checked": _("scan checked"),

@@ -163,7 +163,9 @@ class DoorForm(BindingForm):
 class ToolForm(BindingForm):
     """A DICOM tool of the core laboratory; `holders` are those in whose name it may call."""
 
-    label = forms.CharField(label=_("Tool"), max_length=80, help_text=_("Such as: viewer of room 4. No names of people."))
+    label = forms.CharField(
+        label=_("Tool"), max_length=80, help_text=_("Such as: viewer of room 4. No names of people.")
+    )
     ae_title = forms.CharField(label=_("DICOM AE title"), max_length=16, validators=[AE_TITLE])
     holder = forms.ModelChoiceField(
         User.objects.none(), label=_("In whose name"), help_text=_("It sees what this person may see, and no more.")

@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 
+from audit.actor import Actor
 from deid import shift_days
 from imaging.dicomweb.questions import Question, days, has_wildcard, pattern, uids
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Found
 from imaging.models import Instance, Series, Study
+from trials import access
 from trials.keys import trial_key
-from trials.models import Trial
+from trials.models import Subject, Trial
 
 R = TypeVar("R", bound=Model)
 # The road from each level up to the study, and to the series.
@@ -54,6 +56,21 @@ def search(trial: Trial, rows: QuerySet[Any], resource: Resource, question: Ques
         Kind.INSTANCES: _instances,
     }
     told = describe[question.level](page[: question.limit], calendar)
+    return Found(rows=told, has_more=len(page) > question.limit)
+
+
+def patients(by: Actor, trial: Trial, question: Question) -> Found:
+    """Return a page of subjects whose images the actor may see, as patients under their codes. Raises BadQuestion."""
+    seen = access.visible(by, Study.objects.filter(time_point__subject__trial_site__trial=trial)).order_by()
+    rows = Subject.objects.filter(pk__in=seen.values("time_point__subject"))
+    for text in question.matches.values():
+        rows = rows.filter(_text("code", text))
+    page = list(rows.order_by("pk")[question.offset : question.offset + question.limit + 1])
+    counts = dict(seen.filter(time_point__subject__in=page).values_list("time_point__subject").annotate(Count("pk")))
+    told = [
+        {"PatientID": one.code, "PatientName": one.code, "NumberOfPatientRelatedStudies": counts[one.pk]}
+        for one in page[: question.limit]
+    ]
     return Found(rows=told, has_more=len(page) > question.limit)
 
 

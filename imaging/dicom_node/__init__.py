@@ -1,4 +1,7 @@
-"""The C-STORE door: known senders only, and success is answered only once the bytes are sealed and recorded."""
+"""The DICOM door: known senders store, the core lab's own tools ask and take.
+
+A C-STORE is answered with success only once the bytes are sealed and recorded.
+"""
 
 import logging
 import uuid
@@ -13,7 +16,7 @@ from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
 from audit.context import acting
-from imaging.dicom_node import limits, tls
+from imaging.dicom_node import asking, commitment, identifiers, limits, retrieving, tls
 from imaging.models import Submission
 from imaging.services import doors, submissions
 
@@ -63,7 +66,12 @@ def make_ae() -> CorelabAE:
     ae.network_timeout = 60
     ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
-        ae.add_supported_context(str(context.abstract_syntax), AllTransferSyntaxes)
+        # Both roles: in a C-GET it is the node that stores.
+        ae.add_supported_context(str(context.abstract_syntax), AllTransferSyntaxes, scu_role=True, scp_role=True)
+    for name in (*identifiers.FIND, *identifiers.GET, *identifiers.MOVE, commitment.MODEL):
+        ae.add_supported_context(name)
+    retrieving.take_over()
+    commitment.take_over()
     return ae
 
 
@@ -160,6 +168,7 @@ def handle_end(event: Any) -> None:
 HANDLERS: list[Any] = [
     (evt.EVT_C_ECHO, lambda _event: SUCCESS),
     (evt.EVT_C_STORE, handle_store),
+    (evt.EVT_C_FIND, asking.handle_find),
     (evt.EVT_RELEASED, handle_end),
     (evt.EVT_ABORTED, handle_end),
 ]

@@ -1,4 +1,4 @@
-"""The core lab's own DICOM tools: who may ask the archive over the line, for which trial, on whose behalf, until when."""
+"""The core lab's own DICOM tools: who may ask the archive, for which trial, in whose name, until when."""
 
 from typing import ClassVar
 

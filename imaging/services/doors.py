@@ -38,7 +38,7 @@ class Caller:
 
 
 def known_ae_titles(caller: Caller) -> list[str]:
-    """Return the names this caller may go by: those of open sites, and of the core lab's tools, that are bound to it."""
+    """Return the names this caller may go by: those of open sites and of the core lab's tools."""
     sites = _open_sites().exclude(ae_title="").select_related("dicom_door")
     senders = [site.ae_title for site in sites if is_bound(getattr(site, "dicom_door", None), caller)]
     return senders + [tool.ae_title for tool in tools_in_force() if is_bound(tool, caller)]

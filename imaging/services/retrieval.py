@@ -92,6 +92,7 @@ class TrialShelf:
     def _held(self, instance: Instance) -> Held:
         require_there(instance)
         return Held(
+            sop_class=instance.sop_class_uid,
             study=instance.series.study.uid,
             series=instance.series.uid,
             instance=instance.uid,

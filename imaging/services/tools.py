@@ -1,7 +1,10 @@
 """The core lab's own DICOM tools: registered by a person with a reason and a last day, asked anew at every act."""
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -14,7 +17,8 @@ from audit.actor import Actor, machine
 from audit.context import acting, because, require_reason, widened
 from audit.selectors import history
 from audit.services import record
-from imaging.models import Tool
+from imaging.dicomweb.shelf import Held
+from imaging.models import Study, Tool
 from imaging.selectors import tools_in_force
 from imaging.services.doors import Binding, Caller, is_bound, node
 from imaging.services.retrieval import TrialShelf
@@ -80,7 +84,12 @@ def register(*, by: Actor, trial: Trial, new: NewTool) -> Tool:
 
 
 def _register(by: Actor, tool: Tool) -> Tool:
-    after = {"label": tool.label, "ae_title": tool.ae_title, "holder": tool.holder.username, "purpose": tool.purpose}
+    after: dict[str, Any] = {
+        "label": tool.label,
+        "ae_title": tool.ae_title,
+        "holder": tool.holder.username,
+        "purpose": tool.purpose,
+    }
     after |= {"networks": tool.networks, "certificate_sha256": tool.certificate_sha256, "ends_on": tool.ends_on}
     try:
         with transaction.atomic():
@@ -128,7 +137,9 @@ def revoke(*, by: Actor, tool: Tool, reason: str) -> None:
         standing = Tool.objects.filter(pk=tool.pk, revoked_at__isnull=True)
         if not standing.update(revoked_at=timezone.now(), revoked_by=by.id):
             raise ValidationError(_("This tool was revoked already. Nothing was changed."), code="wrong-state")
-        record(by=by, act="tool.revoked", obj=tool, trial_code=tool.trial.code, after={"label": tool.label}, reason=reason)
+        record(
+            by=by, act="tool.revoked", obj=tool, trial_code=tool.trial.code, after={"label": tool.label}, reason=reason
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +162,17 @@ class Admitted:
             found = rows.first()
         return found if found is not None and _may_use(found, self.by.request_id) else None
 
-    def tell(self, act: str, *, after: dict[str, object]) -> None:
+    def tell_taken(self, held: Sequence[Held], *, service: str, destination: Tool | None) -> None:
+        """Keep on each study how many of its images go out, to whom."""
+        counts = Counter(one.study for one in held)
+        to = (destination or self.tool).ae_title
+        with transaction.atomic(), acting(self.by):
+            for study in Study.objects.filter(uid__in=counts):
+                after = {"what": service, "objects": counts[study.uid], "tool": self.tool.label, "to": to}
+                code = self.tool.trial.code
+                record(by=self.by, act="images.retrieved", obj=study, trial_code=code, after=after)
+
+    def tell(self, act: str, *, after: Mapping[str, object]) -> None:
         """Keep what the tool did, beside the tool."""
         with transaction.atomic(), acting(self.by):
             record(by=self.by, act=act, obj=self.tool, trial_code=self.tool.trial.code, after=after)

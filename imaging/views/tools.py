@@ -64,7 +64,9 @@ def tool_revoke(request: ActorRequest, code: str, pk: int) -> HttpResponse:
     access.require(request.actor, Act.TOOL_GRANT, tool)
     form = ReasonForm(typed(request))
     if attempt(form, lambda: _revoke(request, tool, form)):
-        messages.success(request, _("The tool is revoked: it is refused from now on, also in the middle of a transfer."))
+        messages.success(
+            request, _("The tool is revoked: it is refused from now on, also in the middle of a transfer.")
+        )
         return redirect("tool-list", code)
     page = FormPage(
         heading=_("Revoke %(label)s") % {"label": tool.label},
