@@ -145,6 +145,7 @@ def ask(client: Client, address: str) -> float:
 
 def measure(size: int) -> int:
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     start = time.perf_counter()
     with acting(BY, reason="a benchmark"), widened("a benchmark is filled"):
         fill(size)

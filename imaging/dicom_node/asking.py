@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections
 from pydicom import Dataset
 from pynetdicom import _config
 
@@ -48,6 +49,7 @@ def status(code: int, sentence: str = "") -> Dataset:
 
 def admit(association: Any) -> Admitted:
     """Ask who calls, anew. Raises PermissionDenied."""
+    close_old_connections()
     name = str(association.requestor.ae_title).strip()
     try:
         return tools.admit(ae_title=name, caller=association.caller, request_id=uuid.uuid4().hex)
@@ -72,7 +74,7 @@ def _answers(event: Any, admitted: Admitted, query: Query) -> Iterator[tuple[Dat
     told, end = 0, "complete"
     try:
         while True:
-            found = _page(admit(event.assoc), query, offset=told)
+            found = _page(admit(event.assoc) if told else admitted, query, offset=told)
             for row in found.rows:
                 if event.is_cancelled:
                     end = "cancelled"

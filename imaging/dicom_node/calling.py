@@ -40,7 +40,7 @@ def line(
         contexts=list(contexts),
         ae_title=ae_title,
         ext_neg=list(roles),
-        tls_args=(context, "") if context else None,
+        tls_args=(context, to.host) if context else None,
     )
     try:
         if not association.is_established or not _is_the_one(association, to.certificate_sha256):

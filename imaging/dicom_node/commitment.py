@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import close_old_connections, connection
 from pydicom import Dataset
 from pynetdicom import build_context, build_role, sop_class
 from pynetdicom.association import Association
@@ -24,7 +24,7 @@ from audit.actor import Actor
 from audit.context import acting
 from imaging.dicom_node.asking import NOT_AUTHORISED
 from imaging.dicom_node.calling import Unreachable, line
-from imaging.dicom_node.retrieving import is_leaving
+from imaging.dicom_node.handing import is_leaving
 from imaging.models import Door
 from imaging.services import committing, doors
 from imaging.services.committing import Named, Reason
@@ -105,6 +105,7 @@ def _read(association: Any, req: N_ACTION, context: PresentationContext) -> Requ
     """Return what is asked for; a place among those that wait is taken then. Raises Declined."""
     name = str(association.requestor.ae_title).strip()
     by = doors.node(ae_title=name, request_id=uuid.uuid4().hex)
+    close_old_connections()
     with acting(by):
         site = doors.sender(name)
     if site is None:

@@ -9,29 +9,26 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import Http404
-from pydicom import Dataset, dcmread
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom import Dataset
 from pynetdicom import sop_class
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_GET, C_MOVE
 from pynetdicom.dsutils import decode, encode
-from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, A_RELEASE
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import QueryRetrieveServiceClass
-from pynetdicom.status import STATUS_FAILURE, STATUS_SUCCESS, code_to_category
 
 from audit.context import acting
 from imaging.archive import ArchiveDamaged
 from imaging.dicom_node import identifiers
 from imaging.dicom_node.asking import BAD_IDENTIFIER, CANCELLED, NOT_AUTHORISED, PENDING, admit, status
 from imaging.dicom_node.calling import Unreachable, line
+from imaging.dicom_node.handing import ALL_FAILED, SUCCESS, Tally, as_taken, contexts_for, is_leaving
 from imaging.dicom_node.identifiers import BadIdentifier
-from imaging.dicomweb import documents
 from imaging.dicomweb.questions import BadQuestion, read_question
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Held
@@ -42,13 +39,9 @@ from imaging.services.tools import Admitted
 
 log = logging.getLogger("corelab.dicom")
 
-SUCCESS, SOME_FAILED = 0x0000, 0xB000
-TOO_MANY, ALL_FAILED = 0xA701, 0xA702
+TOO_MANY = 0xA701
 NO_SUCH_DESTINATION, CANNOT_PROCESS = 0xA801, 0xC000
 MOST_OBJECTS = 20_000
-# Within one association; each syntax of each class takes one of the 128 that there are.
-_MOST_CONTEXTS = 126
-_UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 # Right, consent and destination are asked again so often while objects go out.
 ASKED_AGAIN_SECONDS = 1.0
 
@@ -59,36 +52,6 @@ class Refused(Exception):
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)
         self.code, self.sentence = code, sentence
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What became of each object; counts go into every answer (PS3.7 9.1.3)."""
-
-    total: int = 0
-    completed: int = 0
-    warned: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    @property
-    def remaining(self) -> int:
-        return self.total - self.completed - self.warned - len(self.failed)
-
-    def note(self, held: Held, told: int | None) -> None:
-        """Count one by the status that the peer answered; None where it answered nothing of use."""
-        category = STATUS_FAILURE if told is None else code_to_category(told)
-        if category == STATUS_SUCCESS:
-            self.completed += 1
-        elif category == STATUS_FAILURE:
-            self.failed.append(held.instance)
-        else:
-            self.warned += 1
-
-    @property
-    def end(self) -> int:
-        if len(self.failed) == self.total and self.total:
-            return ALL_FAILED
-        return SOME_FAILED if self.failed or self.warned else SUCCESS
 
 
 class RetrieveService(QueryRetrieveServiceClass):
@@ -141,7 +104,9 @@ class _Retrieval:
         except Exception:
             log.exception("a retrieval could not be done")
         finally:
-            self._finish(end)
+            self._keep(end)
+            if not is_leaving(self.service.assoc):
+                self._tell(end, is_final=True)
 
     def _run(self, open_line: "Callable[[_Retrieval, Sequence[Held]], AbstractContextManager[Association]]") -> int:
         self.admitted = admit(self.service.assoc)
@@ -214,7 +179,7 @@ class _Retrieval:
         is_move = isinstance(self.request, C_MOVE)
         who = {"originator_aet": self.service.assoc.requestor.ae_title, "originator_id": self.request.MessageID}
         try:
-            dataset = _as_taken(held, association)
+            dataset = as_taken(held, association)
             answer = association.send_c_store(dataset, msg_id=number % 65_535 + 1, **(who if is_move else {}))
         except (ArchiveDamaged, FrameRefused, ValueError, RuntimeError) as error:
             log.warning("an object was not sent: %s", type(error).__name__)
@@ -240,13 +205,16 @@ class _Retrieval:
             answer.Identifier = io.BytesIO(data) if data else None
         self.service.dimse.send_msg(answer, self.context.context_id or 1)
 
-    def _finish(self, end: Dataset) -> None:
-        if self.admitted is not None:
-            sent, failed = self.tally.completed + self.tally.warned, len(self.tally.failed)
-            after = {"service": self.service_word, "sent": sent, "failed": failed, "status": f"{end.Status:04X}"}
+    def _keep(self, end: Dataset) -> None:
+        """Keep how it ended; who took what is in the trail since before the first byte."""
+        if self.admitted is None:
+            return
+        sent, failed = self.tally.completed + self.tally.warned, len(self.tally.failed)
+        after = {"service": self.service_word, "sent": sent, "failed": failed, "status": f"{end.Status:04X}"}
+        try:
             self.admitted.tell("retrieval.ended", after=after)
-        if self.service.assoc.is_established and not is_leaving(self.service.assoc):
-            self._tell(end, is_final=True)
+        except DatabaseError:
+            log.exception("the end of a retrieval could not be kept")
 
 
 def _this_line(retrieval: _Retrieval, _held: Sequence[Held]) -> AbstractContextManager[Association]:
@@ -257,14 +225,7 @@ def _destination_line(retrieval: _Retrieval, held: Sequence[Held]) -> AbstractCo
     assert retrieval.admitted is not None  # noqa: S101  it was asked before
     to = retrieval.destination(retrieval.admitted)
     assert to is not None  # noqa: S101  a C-MOVE has one, or was refused
-    return line(to, ae_title=to.ae_title, contexts=_contexts(held))
-
-
-def _contexts(held: Sequence[Held]) -> list[PresentationContext]:
-    """One context for each class as it is stored, and one uncompressed, so that nothing is lost to negotiation."""
-    pairs = dict.fromkeys((one.sop_class, one.syntax) for one in held if one.syntax and one.syntax not in _UNCOMPRESSED)
-    plain = [build_context(name, list(_UNCOMPRESSED)) for name in dict.fromkeys(one.sop_class for one in held)]
-    return (plain + [build_context(name, syntax) for name, syntax in pairs])[:_MOST_CONTEXTS]
+    return line(to, ae_title=to.ae_title, contexts=contexts_for(held))
 
 
 def _studies_of(shelf: TrialShelf, patient: str) -> Iterator[Resource]:
@@ -276,22 +237,3 @@ def _studies_of(shelf: TrialShelf, patient: str) -> Iterator[Resource]:
         if not found.has_more:
             return
         offset += len(found.rows)
-
-
-def _as_taken(held: Held, association: Association) -> Dataset:
-    """The object as it is stored where the peer takes that, else decoded. Raises FrameRefused, ArchiveDamaged."""
-    data = held.read()
-    taken = {
-        str(context.transfer_syntax[0])
-        for context in association.accepted_contexts
-        if context.abstract_syntax == held.sop_class and context.as_scu
-    }
-    if held.syntax not in taken and held.syntax not in _UNCOMPRESSED and taken & set(map(str, _UNCOMPRESSED)):
-        data = documents.decoded(data)
-    return dcmread(io.BytesIO(data))
-
-
-def is_leaving(association: Association) -> bool:
-    """Whether the peer hung up, or wants to; the word itself is left to the association."""
-    waiting = association.dul.peek_next_pdu()
-    return not association.is_established or isinstance(waiting, (A_RELEASE, A_ABORT, A_P_ABORT))
