@@ -84,7 +84,13 @@ def _archive(trial: Trial, sites: list[TrialSite], size: int) -> None:
         ]
     )
     points = bulk(
-        [TimePoint(subject=one, scheduled=visit, due_on=DAY, state="accepted") for one in people for visit in planned]
+        [
+            TimePoint(
+                subject=one, scheduled=visit, due_on=DAY, state="expected" if visit is planned[-1] else "accepted"
+            )
+            for one in people
+            for visit in planned
+        ]
     )
     studies = bulk([Study(time_point=point, uid=uid(), study_day=n % 300) for n, point in enumerate(points)])
     bulk(

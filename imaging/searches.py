@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
@@ -18,6 +19,8 @@ from trials.keys import trial_key
 from trials.models import Subject, Trial
 
 R = TypeVar("R", bound=Model)
+Seen = Callable[[Kind], QuerySet[Any]]
+_OF_STUDY = ("time_point__subject__trial_site__trial", "time_point__scheduled")
 # The road from each level up to the study, and to the series.
 _TO_STUDY = {Kind.STUDIES: "", Kind.SERIES: "study__", Kind.INSTANCES: "series__study__"}
 _TO_SERIES = {Kind.SERIES: "", Kind.INSTANCES: "series__"}
@@ -25,6 +28,8 @@ _COLUMNS_OF_SERIES = {"SeriesInstanceUID": "uid", "Modality": "modality", "Serie
 _COLUMNS_OF_INSTANCE = {"SOPInstanceUID": "uid", "SOPClassUID": "sop_class_uid", "InstanceNumber": "number"}
 # What the column of a number holds.
 _MOST_DIGITS = 9
+# So many keys stand in a statement one by one.
+_NAMED = 500
 
 
 class Calendar:
@@ -44,12 +49,15 @@ class Calendar:
         return day_zero + dt.timedelta(days=study_day + self._shifts[code])
 
 
-def search(trial: Trial, rows: QuerySet[Any], resource: Resource, question: Question) -> Found:
-    """Return a page; `rows` are those of the level that the actor may see. Raises BadQuestion."""
-    calendar = Calendar(trial)
-    fitting = _matching(rows, _named(resource, question), calendar)
+def search(trial: Trial, seen: Seen, resource: Resource, question: Question) -> Found:
+    """Return a page; `seen` gives the rows of a level that the actor may see. Raises BadQuestion.
+
+    Images come by series, all else by key: an order in which a late page is found without sorting what stands before.
+    """
+    calendar, asked = Calendar(trial), _named(resource, question)
+    is_of_images = question.level is Kind.INSTANCES and not {"SOPInstanceUID", "AccessionNumber"} & asked.matches.keys()
     # One more than asked tells whether there are more.
-    page = list(fitting.order_by("pk")[question.offset : question.offset + question.limit + 1])
+    page = _images(seen, asked, calendar) if is_of_images else _page(seen(question.level), asked, calendar)
     describe: dict[Kind, Callable[..., list[dict[str, Any]]]] = {
         Kind.STUDIES: _studies,
         Kind.SERIES: _series,
@@ -72,6 +80,50 @@ def patients(by: Actor, trial: Trial, question: Question) -> Found:
         for one in page[: question.limit]
     ]
     return Found(rows=told, has_more=len(page) > question.limit)
+
+
+def _page(rows: QuerySet[R], question: Question, calendar: Calendar) -> list[R]:
+    fitting = _matching(rows, question, calendar).order_by("pk")
+    return list(fitting[question.offset : question.offset + question.limit + 1])
+
+
+def _images(seen: Seen, question: Question, calendar: Calendar) -> list[Instance]:
+    """Find the series in which the page lies by counting, then its images alone: a trial holds them by the million."""
+    series = list(_series_of(seen(Kind.SERIES), question, calendar).order_by("pk").values_list("pk", flat=True))
+    wanted = _columns(_COLUMNS_OF_INSTANCE, "", question)
+    chosen, first = _walk(series, _counted(series, wanted), question)
+    rows = seen(Kind.INSTANCES).filter(wanted, series__in=chosen).order_by("series_id", "pk")
+    return list(rows[first : first + question.limit + 1])
+
+
+def _series_of(rows: QuerySet[Series], question: Question, calendar: Calendar) -> QuerySet[Series]:
+    """The series that what is asked of studies and series leaves."""
+    kept = {name: text for name, text in question.matches.items() if name not in _COLUMNS_OF_INSTANCE}
+    return _matching(rows, replace(question, level=Kind.SERIES, matches=kept), calendar)
+
+
+def _counted(series: Sequence[int], wanted: Q) -> dict[int, int]:
+    if not series:
+        return {}
+    # Few are named, many are bounded: what lies between and is not theirs is not looked at again.
+    of_them = {"series__in": series} if len(series) <= _NAMED else {"series__range": (series[0], series[-1])}
+    rows = Instance.objects.filter(wanted, **of_them).order_by()
+    return dict(rows.values_list("series_id").annotate(Count("pk")))
+
+
+def _walk(series: Iterable[int], counts: Mapping[int, int], question: Question) -> tuple[list[int], int]:
+    """The series that the page lies in, and how many of the first one's images stand before it."""
+    chosen: list[int] = []
+    first = passed = 0
+    for key in series:
+        size = counts.get(key, 0)
+        if passed + size > question.offset and size:
+            first = first if chosen else question.offset - passed
+            chosen.append(key)
+        passed += size
+        if passed > question.offset + question.limit:
+            break
+    return chosen, first
 
 
 def _named(resource: Resource, question: Question) -> Question:
@@ -135,8 +187,9 @@ def _on(text: str, calendar: Calendar) -> list[int]:
 
 def _studies(page: Sequence[Study], calendar: Calendar) -> list[dict[str, Any]]:
     modalities, counts = _in_studies(page)
+    told = _told_studies([study.pk for study in page], calendar)
     return [
-        _of_study(study, calendar)
+        told[study.pk]
         | {
             "ModalitiesInStudy": sorted(set(modalities[study.pk])),
             "NumberOfStudyRelatedSeries": len(modalities[study.pk]),
@@ -155,6 +208,12 @@ def _in_studies(page: Iterable[Study]) -> tuple[dict[int, list[str]], dict[int, 
         modalities[study].append(modality)
         counts[study] += size
     return modalities, counts
+
+
+def _told_studies(keys: Iterable[int], calendar: Calendar) -> dict[int, dict[str, Any]]:
+    """What is told of each study: once, however many series and images of it stand on a page."""
+    rows = Study.objects.filter(pk__in=set(keys)).order_by().select_related(*_OF_STUDY)
+    return {study.pk: _of_study(study, calendar) for study in rows}
 
 
 def _of_study(study: Study, calendar: Calendar) -> dict[str, Any]:
@@ -183,20 +242,28 @@ def _series(page: Sequence[Series], calendar: Calendar) -> list[dict[str, Any]]:
         .values_list("series")
         .annotate(Count("pk"))
     )
-    return [_of_series(one, calendar) | {"NumberOfSeriesRelatedInstances": sizes.get(one.pk, 0)} for one in page]
+    told = _told_series(page, calendar)
+    return [told[one.pk] | {"NumberOfSeriesRelatedInstances": sizes.get(one.pk, 0)} for one in page]
 
 
-def _of_series(series: Series, calendar: Calendar) -> dict[str, Any]:
-    return _of_study(series.study, calendar) | {
-        "Modality": series.modality,
-        "SeriesInstanceUID": series.uid,
-        "SeriesNumber": series.number,
-        "BodyPartExamined": series.body_part,
+def _told_series(rows: Sequence[Series], calendar: Calendar) -> dict[int, dict[str, Any]]:
+    studies = _told_studies([one.study_id for one in rows], calendar)
+    return {
+        one.pk: studies[one.study_id]
+        | {
+            "Modality": one.modality,
+            "SeriesInstanceUID": one.uid,
+            "SeriesNumber": one.number,
+            "BodyPartExamined": one.body_part,
+        }
+        for one in rows
     }
 
 
 def _instances(page: Sequence[Instance], calendar: Calendar) -> list[dict[str, Any]]:
-    return [_of_series(one.series, calendar) | of_instance(one) for one in page]
+    series = Series.objects.filter(pk__in={one.series_id for one in page}).order_by()
+    told = _told_series(list(series), calendar)
+    return [told[one.series_id] | of_instance(one) for one in page]
 
 
 def of_instance(instance: Instance) -> dict[str, Any]:

@@ -31,11 +31,9 @@ _QUIET = dt.timedelta(minutes=15)
 _FLOODS = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
 _SUBJECT = "time_point__subject__trial_site__trial"
 _ROWS: dict[Kind, QuerySet[Any]] = {
-    Kind.STUDIES: Study.objects.select_related(_SUBJECT, "time_point__scheduled"),
-    Kind.SERIES: Series.objects.select_related(f"study__{_SUBJECT}", "study__time_point__scheduled"),
-    Kind.INSTANCES: Instance.objects.select_related(
-        f"series__study__{_SUBJECT}", "series__study__time_point__scheduled"
-    ),
+    Kind.STUDIES: Study.objects.all(),
+    Kind.SERIES: Series.objects.all(),
+    Kind.INSTANCES: Instance.objects.all(),
 }
 _TRIALS = {
     Kind.STUDIES: _SUBJECT.removesuffix("__trial"),
@@ -54,7 +52,7 @@ class TrialShelf:
 
     def search(self, resource: Resource, question: Question) -> Found:
         """Return the page asked for, of the rows the actor may see."""
-        return searches.search(self.trial, self._visible(question.level), resource, question)
+        return searches.search(self.trial, self._visible, resource, question)
 
     def _visible(self, level: Kind) -> QuerySet[Any]:
         rows = _ROWS[level].filter(**{f"{_TRIALS[level]}__trial": self.trial})
@@ -73,7 +71,7 @@ class TrialShelf:
         named |= {"series__uid": resource.series} if resource.series else {}
         named |= {"uid": resource.instance} if resource.instance else {}
         rows: QuerySet[Instance] = self._visible(Kind.INSTANCES).filter(**named)
-        return rows
+        return rows.select_related(f"series__study__{_SUBJECT}")
 
     def require_open(self, resource: Resource) -> None:
         """Ask again, in the middle of a long answer. Raises Http404, PermissionDenied without consent."""
