@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("imaging", "0013_tools")]
+    dependencies: ClassVar = [("imaging", "0014_tools")]
     operations: ClassVar = [
         migrations.AddIndex("instance", models.Index(fields=["number", "series"], name="instance_by_number")),
         migrations.AddIndex("instance", models.Index(fields=["sop_class_uid", "series"], name="instance_by_class")),

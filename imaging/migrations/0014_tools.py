@@ -12,7 +12,7 @@ from trials.fences.operation import fenced
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("imaging", "0012_custody"),
+        ("imaging", "0013_sorting"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations: ClassVar = [
