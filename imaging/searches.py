@@ -106,7 +106,8 @@ def _counted(series: Sequence[int], wanted: Q) -> dict[int, int]:
     if not series:
         return {}
     # Few are named, many are bounded: what lies between and is not theirs is not looked at again.
-    of_them = {"series__in": series} if len(series) <= _NAMED else {"series__range": (series[0], series[-1])}
+    bounds = {"series__gte": series[0], "series__lte": series[-1]}
+    of_them = {"series__in": series} if len(series) <= _NAMED else bounds
     rows = Instance.objects.filter(wanted, **of_them).order_by()
     return dict(rows.values_list("series_id").annotate(Count("pk")))
 

@@ -19,14 +19,12 @@ SEED = "promise"
 
 
 def sent(count: int = 3) -> Submission:
-    """Objects that the site's sender stored, and hung up."""
+    """Objects that the site's sender stored; its line stands yet."""
     reception = Reception("ALBA_PACS")
     for number in range(count):
         reception.take(to_bytes(ct_slice(number, seed=SEED)))
     assert reception.submission is not None
-    made = reception.submission
-    reception.close()
-    return made
+    return reception.submission
 
 
 def named(*numbers: int, sop_class: str = CT) -> list[Named]:

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from audit.context import acting, widened
 from audit.models import AuditEvent
 from config.demo.people import ORGANISATION
@@ -139,6 +141,13 @@ def told(act: str) -> list[dict[str, Any]]:
     return [{"by": one.actor_id, "for": one.on_behalf_of, **json.loads(one.after or "{}")} for one in rows]
 
 
-def waiting() -> int:
-    """Files of the sender that lie in the quarantine."""
-    return IncomingFile.objects.filter(submission__trial_site__trial__code=CODE, state="received").count()
+def kept() -> tuple[int, int, int]:
+    """Files that are recorded, how many of them the trail tells of, and sealed files that no row names."""
+    rows = set(IncomingFile.objects.filter(submission__trial_site__trial__code=CODE).values_list("pk", flat=True))
+    events = AuditEvent.objects.filter(object_type="imaging.IncomingFile", act="row.added")
+    told = rows & {int(key) for key in events.values_list("object_id", flat=True)}
+    known = IncomingFile.objects.values_list("submission_id", "number")
+    named = {(str(submission), f"{number:08d}") for submission, number in known}
+    sealed = [path for path in settings.QUARANTINE_ROOT.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    of = {(path.relative_to(settings.QUARANTINE_ROOT).parts[0], path.name.split(".")[0]) for path in sealed}
+    return len(rows), len(told), len(of - named)
