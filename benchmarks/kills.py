@@ -30,6 +30,15 @@ PAGE = Path(__file__).parents[1] / "docs" / "validation" / "reliability.md"
 SENDERS = 4
 # What a child is called on its command line.
 VICTIMS = ("manage.py dicom_node", "manage.py serve", "celery")
+_HEAD = f"""# Reliability
+
+Written by `python -m benchmarks.kills ROUNDS` (`make soak`): SIGKILL of node, web and worker in turns, at random
+moments, while {SENDERS} senders store; then every acknowledged object is asked for by storage commitment, which reads it
+back whole.
+
+| figure | value |
+|---|---|
+"""
 _ASKED_AT_ONCE = 1000
 _PATIENCE = 120.0
 
@@ -155,17 +164,17 @@ def _lacking(vega: Vega, uids: list[str]) -> set[str]:
 
 
 def report(outcome: Outcome) -> str:
-    """The page of figures."""
-    slowest = "".join(f"| slowest return of `{name}` | {spent:.1f} s |\n" for name, spent in outcome.slowest.items())
-    return (
-        "# Reliability\n\nWritten by `python -m benchmarks.kills ROUNDS` (`make soak`): SIGKILL of node, web and worker in "
-        f"turns, at random moments, while {SENDERS} senders\nstore; then every acknowledged object is asked for by storage "
-        "commitment, which reads it back whole.\n\n| figure | value |\n|---|---|\n"
-        f"| kills | {outcome.kills} |\n| objects sent | {outcome.sent} |\n| acknowledged | {len(outcome.acknowledged)} |\n"
-        f"| acknowledged and lost | {outcome.lost} |\n| recorded | {outcome.files} |\n"
-        f"| recorded without an event of the trail | {outcome.files - outcome.told} |\n"
-        f"| sealed files that no row names | {outcome.orphans} |\n{slowest}"
-    )
+    """Return the page of figures."""
+    figures = {
+        "kills": outcome.kills,
+        "objects sent": outcome.sent,
+        "acknowledged": len(outcome.acknowledged),
+        "acknowledged and lost": outcome.lost,
+        "recorded": outcome.files,
+        "recorded without an event of the trail": outcome.files - outcome.told,
+        "sealed files that no row names": outcome.orphans,
+    } | {f"slowest return of `{name}`": f"{spent:.1f} s" for name, spent in outcome.slowest.items()}
+    return _HEAD + "".join(f"| {name} | {value} |\n" for name, value in figures.items())
 
 
 def main(rounds: int) -> int:
