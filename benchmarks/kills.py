@@ -33,8 +33,8 @@ VICTIMS = ("manage.py dicom_node", "manage.py serve", "celery")
 _HEAD = f"""# Reliability
 
 Written by `python -m benchmarks.kills ROUNDS` (`make soak`): SIGKILL of node, web and worker in turns, at random
-moments, while {SENDERS} senders store; then every acknowledged object is asked for by storage commitment, which reads it
-back whole.
+moments, while {SENDERS} senders store; then every acknowledged object is asked for by storage commitment, which reads
+it back whole.
 
 | figure | value |
 |---|---|

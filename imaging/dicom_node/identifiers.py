@@ -73,6 +73,14 @@ class Query:
             raise BadIdentifier(bad.sentence) from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a retrieval names: `patient` where the model begins with one, and what of it; all of it where nothing is."""
+
+    patient: str
+    resources: tuple[Resource, ...]
+
+
 def levels_of(model: str) -> tuple[Level, ...]:
     """The levels of an information model, topmost first (PS3.4 C.6.1, C.6.2)."""
     return tuple(Level) if model in _PATIENT_ROOT else tuple(Level)[1:]
@@ -93,11 +101,8 @@ def read_query(identifier: Dataset, *, model: str) -> Query:
     return query
 
 
-def read_named(identifier: Dataset, *, model: str) -> list[Resource] | str:
-    """Read the identifier of a C-GET or C-MOVE: what it names, or the PatientID all of whose studies are meant.
-
-    Raises BadIdentifier, also where it names by anything but unique keys.
-    """
+def read_named(identifier: Dataset, *, model: str) -> Named:
+    """Read the identifier of a C-GET or C-MOVE. Raises BadIdentifier, also for anything but unique keys."""
     level = _level(identifier, model)
     matches = _matches(identifier)
     levels = levels_of(model)
@@ -105,12 +110,16 @@ def read_named(identifier: Dataset, *, model: str) -> list[Resource] | str:
     _refuse_unnamed(matches, level, model)
     if set(matches) - set(keys) or not matches.get(UNIQUE[level]):
         raise BadIdentifier("Images are named by unique keys alone.")
+    patient = matches.get("PatientID", "")
+    if not _names_one(patient) and levels[0] is Level.PATIENT:
+        raise BadIdentifier("PatientID must name one.")
     if level is Level.PATIENT:
-        return matches["PatientID"]
+        return Named(patient=patient, resources=())
     named = [uids(matches.get(UNIQUE[each], "")) or [""] for each in (Level.STUDY, Level.SERIES, Level.IMAGE)]
     if len(named[0]) * len(named[1]) * len(named[2]) > MOST_NAMED:
         raise BadIdentifier("More is named than one request may.")
-    return [Resource(kind=Kind.OBJECTS, study=a, series=b, instance=c) for a, b, c in product(*named)]
+    resources = (Resource(kind=Kind.OBJECTS, study=a, series=b, instance=c) for a, b, c in product(*named))
+    return Named(patient=patient, resources=tuple(resources))
 
 
 def _level(identifier: Dataset, model: str) -> Level:
@@ -147,9 +156,12 @@ def _text(element: DataElement) -> str:
 def _refuse_unnamed(matches: Mapping[str, str], level: Level, model: str) -> None:
     levels = levels_of(model)
     for above in levels[: levels.index(level)]:
-        told = matches.get(UNIQUE[above], "")
-        if not told or "\\" in told or "*" in told or "?" in told:
+        if not _names_one(matches.get(UNIQUE[above], "")):
             raise BadIdentifier(f"{UNIQUE[above]} must name one.")
+
+
+def _names_one(text: str) -> bool:
+    return bool(text) and not set(text) & set("\\*?")
 
 
 def answer(row: Mapping[str, Any], query: Query, *, ae_title: str) -> Dataset:

@@ -7,7 +7,7 @@ the reason, and leaves no word before it calls the destination; so both are answ
 import io
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -28,7 +28,7 @@ from imaging.dicom_node import identifiers
 from imaging.dicom_node.asking import BAD_IDENTIFIER, CANCELLED, NOT_AUTHORISED, PENDING, admit, status
 from imaging.dicom_node.calling import Unreachable, line
 from imaging.dicom_node.handing import ALL_FAILED, SUCCESS, Tally, as_taken, contexts_for, is_leaving
-from imaging.dicom_node.identifiers import BadIdentifier
+from imaging.dicom_node.identifiers import BadIdentifier, Named
 from imaging.dicomweb.questions import BadQuestion, read_question
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Held
@@ -140,7 +140,7 @@ class _Retrieval:
         shelf = admitted.shelf(destination)
         held: list[Held] = []
         with acting(admitted.by):
-            for resource in _studies_of(shelf, named) if isinstance(named, str) else named:
+            for resource in _resources(shelf, named):
                 try:
                     held += shelf.objects(resource)
                 except Http404:
@@ -226,6 +226,14 @@ def _destination_line(retrieval: _Retrieval, held: Sequence[Held]) -> AbstractCo
     to = retrieval.destination(retrieval.admitted)
     assert to is not None  # noqa: S101  a C-MOVE has one, or was refused
     return line(to, ae_title=to.ae_title, contexts=contexts_for(held))
+
+
+def _resources(shelf: TrialShelf, named: Named) -> Iterable[Resource]:
+    if not named.patient:
+        return named.resources
+    of_patient = list(_studies_of(shelf, named.patient))
+    studies = {one.study for one in of_patient}
+    return [one for one in named.resources if one.study in studies] if named.resources else of_patient
 
 
 def _studies_of(shelf: TrialShelf, patient: str) -> Iterator[Resource]:
