@@ -44,11 +44,14 @@ def many(cast: Cast, filed: Submission) -> TrialShelf:
     known = Instance.objects.first()
     assert known is not None
     study = Study.objects.get()
+    # One that was emptied stands before, one after.
+    Series.objects.create(study=study, uid="2.25.98", modality="PT", number=8)
     series = [Series.objects.create(study=study, uid=f"2.25.{n}", modality="PT", number=n) for n in range(5)]
     same = {"submission": filed, "sop_class_uid": "1.2.3", "size": 1, "sha256": known.sha256, "received_sha256": ""}
     for number in range(7):
         for one in series:
             Instance.objects.create(series=one, uid=f"{one.uid}.{number}", number=number, **same)
+    Series.objects.create(study=study, uid="2.25.99", modality="PT", number=9)
     return TrialShelf(by=actor_for(cast.analyst), trial=cast.trial)
 
 
