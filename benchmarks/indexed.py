@@ -34,7 +34,7 @@ from trials.services import trials
 # The large trial holds nine of ten images; the small one shows that it does not pay for its neighbour.
 TRIALS = {"LARGE": 9, "SMALL": 1}
 SITES, SERIES, IMAGES, VISITS, MODALITIES = 10, 2, 100, 3, ("CT", "PT")
-TURNS, ENOUGH, GOALS = 40, 3, {100_000: 300.0, 1_000_000: 800.0}
+TURNS, ENOUGH, GOALS = 20, 3, {100_000: 300.0, 1_000_000: 800.0}
 ROLES = (Role.QC_ANALYST, Role.SITE_STAFF)
 DAY = timezone.localdate()
 SYNTAX = "1.2.840.10008.1.2.1"
