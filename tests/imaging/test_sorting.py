@@ -9,8 +9,8 @@ from django.test import Client
 from audit.actor import machine
 from audit.models import AuditEvent
 from imaging.models import IncomingFile, Submission
-from imaging.services import submissions
-from tests.cast import Cast, withdraw
+from imaging.services import desk, submissions
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, ct_slice, drive, send, to_bytes
 from trials.models import TimePoint
 
@@ -126,6 +126,16 @@ def test_what_is_noted_before_a_subject_is_known_holds_no_header_and_no_true_dat
     text = str(noted)
     assert not [word for word in (*PLANTED, "20260203", "2026-02-03", "1.2.826") if word in text]
     assert "No file of this delivery" not in page_of(cast, delivery)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-SORT-04")
+def test_nothing_noted_is_kept_once_a_subject_is_named_or_the_delivery_is_discarded(cast: Cast) -> None:
+    files = [*series(dt.date(2026, 2, 3), seed="new"), b"not an image"]
+    named, gone = arrive(cast, files), arrive(cast, files)
+    desk.assign(by=actor_for(cast.coordinator), submission=named, time_point=visit(cast, "BL"))
+    desk.discard(by=actor_for(cast.coordinator), submission=gone, reason="sent twice")
+    assert not IncomingFile.objects.filter(facts__has_key="arrival").exists()
 
 
 @pytest.mark.django_db
