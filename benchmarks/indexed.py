@@ -124,6 +124,8 @@ def questions(code: str, role: Role) -> Iterator[tuple[str, str]]:
         yield "studies of a subject", f"{root}/studies?PatientID={subject}"
         yield "studies by wildcard", f"{root}/studies?PatientID=*{subject[-3:]}"
         yield "studies by date", f"{root}/studies?StudyDate=-{day}"
+        yield "series by date", f"{root}/series?StudyDate=-{day}"
+        yield "instances by date", f"{root}/instances?StudyDate=-{day}"
         yield "studies by modality", f"{root}/studies?ModalitiesInStudy=PT"
         yield "studies by no modality", f"{root}/studies?ModalitiesInStudy=MR"
         yield "studies, a late page", f"{root}/studies?limit=100&offset={max(0, len(studies) - 150)}"
