@@ -16,6 +16,10 @@ STUDY_ROOT, PATIENT_ROOT = 0, 1
 TEXTS = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\t\0"), max_size=20)
 
 
+# It is the reader that is looked at here, with values that no data set should hold.
+pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR")
+
+
 def told(**named: Any) -> Dataset:
     dataset = Dataset()
     for name, value in named.items():
