@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -18,7 +19,7 @@ State = Submission.State
 NODE = machine("dicom-node", source="dicom", request_id="1", on_behalf_of="ALBA_PACS")
 
 
-def series(day: dt.date, *, seed: str, slices: int = 4, **told: str) -> list[bytes]:
+def series(day: dt.date, *, seed: str, slices: int = 4, **told: Any) -> list[bytes]:
     made = []
     for number in range(slices):
         dataset = ct_slice(number, seed=seed, **told)
@@ -79,7 +80,7 @@ def test_images_of_a_filed_study_that_come_later_go_to_its_visit(known: Cast) ->
     ("plus", "told"), [(20, {}), (0, {"name": "DREISTEIN^KLARA", "patient_id": "QX11223344"}), (0, {"patient_id": "Z"})]
 )
 def test_a_stranger_a_day_outside_and_a_doubtful_number_wait_for_a_person(
-    known: Cast, plus: int, told: dict[str, str]
+    known: Cast, plus: int, told: dict[str, Any]
 ) -> None:
     delivery = arrive(known, series(day_of(known, "FU1", plus=plus), seed="follow", **told))
     assert (delivery.state, delivery.time_point) == (State.UNASSIGNED, None)
