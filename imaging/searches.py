@@ -40,10 +40,6 @@ class Calendar:
         self._key = trial_key(trial)
         self._shifts: dict[str, int] = {}
 
-    @property
-    def studies(self) -> QuerySet[Study]:
-        return Study.objects.filter(time_point__subject__trial_site__trial=self.trial)
-
     def told(self, study_day: int | None, *, day_zero: dt.date, code: str) -> dt.date | None:
         """Return the moved day of a study; None where its images have no date."""
         if study_day is None:
@@ -88,18 +84,28 @@ def patients(by: Actor, trial: Trial, question: Question) -> Found:
 
 def _page(rows: QuerySet[R], question: Question, calendar: Calendar) -> list[R]:
     here = slice(question.offset, question.offset + question.limit + 1)
-    if question.level is Kind.STUDIES and "StudyDate" in question.matches:
-        # Thousands of keys beside the road to the trial make SQLite try each for each; the page's own are few.
-        others = {name: text for name, text in question.matches.items() if name != "StudyDate"}
-        fitting = _matching(rows, question.with_matches(others), calendar)
-        keys = sorted(_on(question.matches["StudyDate"], calendar, fitting))[here]
-        return list(rows.model._default_manager.filter(pk__in=keys).order_by("pk"))  # noqa: SLF001  Django's public name
-    return list(_matching(rows, question, calendar).order_by("pk")[here])
+    if "StudyDate" not in question.matches:
+        return list(_matching(rows, question).order_by("pk")[here])
+    keys = _keys(rows, question, calendar)[here]
+    return list(rows.model._default_manager.filter(pk__in=keys).order_by("pk"))  # noqa: SLF001  Django's public name
+
+
+def _keys(rows: QuerySet[R], question: Question, calendar: Calendar) -> list[int]:
+    """Keys of the fitting rows in order. Days are judged here: each subject's are moved by another number.
+
+    Thousands of keys beside the road to the trial would make SQLite try each for each.
+    """
+    fitting = _matching(rows, question).order_by("pk")
+    if "StudyDate" not in question.matches:
+        return list(fitting.values_list("pk", flat=True))
+    study = f"{_TO_STUDY[question.level]}pk"
+    wanted = _on(question.matches["StudyDate"], calendar)
+    return [key for key, of in fitting.values_list("pk", study) if of in wanted]
 
 
 def _images(seen: Seen, question: Question, calendar: Calendar) -> list[Instance]:
     """Find the series in which the page lies by counting, then its images alone: a trial holds them by the million."""
-    series = list(_series_of(seen(Kind.SERIES), question, calendar).order_by("pk").values_list("pk", flat=True))
+    series = _keys(seen(Kind.SERIES), _of_series_alone(question), calendar)
     wanted = _columns(_COLUMNS_OF_INSTANCE, "", question)
     last = question.offset + question.limit
     # A series has one image at least, unless it was emptied: hardly ever are more of them counted than the page needs.
@@ -111,10 +117,10 @@ def _images(seen: Seen, question: Question, calendar: Calendar) -> list[Instance
     return list(rows[first : first + question.limit + 1])
 
 
-def _series_of(rows: QuerySet[Series], question: Question, calendar: Calendar) -> QuerySet[Series]:
-    """The series that what is asked of studies and series leaves."""
+def _of_series_alone(question: Question) -> Question:
+    """What is asked of studies and series."""
     kept = {name: text for name, text in question.matches.items() if name not in _COLUMNS_OF_INSTANCE}
-    return _matching(rows, replace(question, level=Kind.SERIES, matches=kept), calendar)
+    return replace(question, level=Kind.SERIES, matches=kept)
 
 
 def _counted(series: Sequence[int], wanted: Q) -> dict[int, int]:
@@ -149,7 +155,8 @@ def _named(resource: Resource, question: Question) -> Question:
     return question.with_matches(matches)
 
 
-def _matching(rows: QuerySet[R], question: Question, calendar: Calendar) -> QuerySet[R]:
+def _matching(rows: QuerySet[R], question: Question) -> QuerySet[R]:
+    """The rows that fit in all but the day."""
     level, matches = question.level, question.matches
     study, wanted = _TO_STUDY[level], Q()
     if "AccessionNumber" in matches:
@@ -163,8 +170,6 @@ def _matching(rows: QuerySet[R], question: Question, calendar: Calendar) -> Quer
     if "ModalitiesInStudy" in matches:
         series = Series.objects.filter(_text("modality", matches["ModalitiesInStudy"]), study=OuterRef(f"{study}pk"))
         wanted &= Q(Exists(series))
-    if "StudyDate" in matches:
-        wanted &= Q(**{f"{study}pk__in": _on(matches["StudyDate"], calendar, calendar.studies)})
     if level in _TO_SERIES:
         wanted &= _columns(_COLUMNS_OF_SERIES, _TO_SERIES[level], question)
     if level is Kind.INSTANCES:
@@ -191,13 +196,14 @@ def _text(column: str, text: str) -> Q:
     return Q(**{f"{column}__regex": pattern(text)}) if has_wildcard(text) else Q(**{column: text})
 
 
-def _on(text: str, calendar: Calendar, studies: QuerySet[Any]) -> list[int]:
-    """Keys of the studies whose moved day is asked for: each subject's days are moved by another number."""
+def _on(text: str, calendar: Calendar) -> set[int]:
+    """Keys of the trial's studies whose moved day is asked for."""
     first, last = days(text)
     subject = "time_point__subject__"
-    rows = studies.order_by().values_list("pk", "study_day", f"{subject}day_zero", f"{subject}code")
+    asked = Study.objects.filter(time_point__subject__trial_site__trial=calendar.trial).order_by()
+    rows = asked.values_list("pk", "study_day", f"{subject}day_zero", f"{subject}code")
     told = ((pk, calendar.told(day, day_zero=zero, code=code)) for pk, day, zero, code in rows)
-    return [pk for pk, day in told if day is not None and first <= day <= last]
+    return {pk for pk, day in told if day is not None and first <= day <= last}
 
 
 def _studies(page: Sequence[Study], calendar: Calendar) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def found(shelf: TrialShelf, **told: str) -> list[str]:
         {"InstanceNumber": "3"},
         {"SOPClassUID": "1.2.3"},
         {"Modality": "PT"},
-        {"PatientID": "*"},
+        {"StudyDate": "19000101-"},
         {"SeriesNumber": "2"},
     ],
 )
