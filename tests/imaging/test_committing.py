@@ -7,7 +7,7 @@ from audit.context import acting
 from imaging import archive, quarantine
 from imaging.dicom_node import Reception
 from imaging.models import IncomingFile, Instance, Submission
-from imaging.services import committing, desk, doors, submissions
+from imaging.services import committing, desk, doors, sending
 from imaging.services.committing import Memory, Named, Reason
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import baseline_of, ct_slice, drive, send, to_bytes
@@ -99,7 +99,7 @@ def test_what_is_filed_is_read_back_from_the_archive_under_its_first_name(cast: 
 
 @pytest.mark.req("R-COMMIT-02")
 def test_a_refused_file_is_kept_and_so_is_one_that_is_no_dicom_passed_over(cast: Cast) -> None:
-    delivery = submissions.send_whole(
+    delivery = sending.send_whole(
         by=actor_for(cast.alba), time_point=baseline_of(cast), files=[b"no image", to_bytes(ct_slice(0, seed=SEED))]
     )
     IncomingFile.objects.filter(submission=delivery, number=1).update(state=IncomingFile.State.REFUSED)

@@ -11,7 +11,7 @@ from audit.context import acting, widened
 from audit.models import AuditEvent
 from config.demo.people import ORGANISATION
 from imaging.models import IncomingFile, Instance, Study, Tool
-from imaging.services import doors, submissions, tools
+from imaging.services import doors, sending, tools
 from imaging.services.doors import Binding
 from tests.cast import (
     TODAY,
@@ -92,7 +92,7 @@ def enrol(*, seed: str) -> str:
     subject = register(staff, site, site.trial.consent_forms.get())
     files = ct_series(SLICES, seed=seed, patient_id=f"QX{seed}", name=f"{seed}^Zweistein")
     point = subject.time_points.get(scheduled__code="BL")
-    submissions.send_whole(by=actor_for(staff), time_point=point, files=files)
+    sending.send_whole(by=actor_for(staff), time_point=point, files=files)
     return subject.code
 
 
