@@ -43,10 +43,12 @@ suite-postgresql: .venv/test.ok
 	$(BIN)/python -m tests.postgresql
 
 # Two thousand damaged objects and all hostile ones through the de-identification, each within 15 s and 512 MiB; then
-# eight writers and the sealer against each other, for as long as MINUTES says: nothing may stay unsealed.
+# eight writers and the sealer against each other, for as long as MINUTES says: nothing may stay unsealed; then node, web
+# and worker are killed KILLS times under load, and every acknowledged object is asked for.
 soak: .venv/test.ok
 	$(BIN)/python -m benchmarks.mutated
 	$(BIN)/python -m benchmarks.audit soak $(or $(MINUTES),10)
+	$(BIN)/python -m benchmarks.kills $(or $(KILLS),300)
 
 # A million sealed events, checked by both verifiers, with their seconds.
 million: .venv/test.ok

@@ -10,16 +10,11 @@ from audit.secrets import SecretUnsafe
 # Which role of the database a command takes; every other one is the application.
 _DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "sealer"}
 
-# What looks at no picture goes without numpy and the decoders, which pydicom imports wherever it finds them: 40 MB.
-_WITHOUT = {"dicom_node": ("numpy", "PIL", "gdcm", "openjpeg", "jpeg_ls", "pylibjpeg")}
-
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if part := _DATABASE_AS.get("".join(sys.argv[1:2])):
         os.environ.setdefault("CORELAB_DATABASE_AS", part)
-    # None stands for a module that is not there.
-    sys.modules.update(dict.fromkeys(_WITHOUT.get("".join(sys.argv[1:2]), ())))  # type: ignore[arg-type]
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
     with acting(_operator(sys.argv[1:2])):

@@ -34,6 +34,8 @@ _PEOPLE = frozenset(
         "access-review",
         "access-as-of",
         "token-list",
+        "tool-list",
+        "tool-revoke",
         "token-revoke",
     }
 )

@@ -7,9 +7,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from deid.burned.boxes import Box
-from imaging.models import PixelReview, QCDecision
+from imaging.models import PixelReview, QCDecision, Tool
 from imaging.services.conflicts import Choice
-from trials.models import TimePoint
+from trials.forms import Day
+from trials.models import TimePoint, User
+from trials.services.trials import AE_TITLE
 
 
 class SendForm(forms.Form):
@@ -131,8 +133,8 @@ class ConflictForm(forms.Form):
     )
 
 
-class DoorForm(forms.Form):
-    """What a site's DICOM sender must show."""
+class BindingForm(forms.Form):
+    """What a name that calls the DICOM node is bound to."""
 
     certificate = forms.CharField(
         label=_("TLS client certificate"),
@@ -148,4 +150,33 @@ class DoorForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+    host = forms.GenericIPAddressField(label=_("Address it listens at"), required=False)
+    port = forms.IntegerField(label=_("Port it listens at"), min_value=1, max_value=65_535, required=False)
+
+
+class DoorForm(BindingForm):
+    """What a site's DICOM sender must show, and where it takes reports of storage commitment."""
+
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class ToolForm(BindingForm):
+    """A DICOM tool of the core laboratory; `holders` are those in whose name it may call."""
+
+    label = forms.CharField(
+        label=_("Tool"), max_length=80, help_text=_("Such as: viewer of room 4. No names of people.")
+    )
+    ae_title = forms.CharField(label=_("DICOM AE title"), max_length=16, validators=[AE_TITLE])
+    holder = forms.ModelChoiceField(
+        User.objects.none(), label=_("In whose name"), help_text=_("It sees what this person may see, and no more.")
+    )
+    purpose = forms.ChoiceField(label=_("What it does"), choices=Tool.Purpose.choices)
+    ends_on = Day(label=_("Last day"), help_text=_("At most a year from today."))
+    reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+    field_order = ("label", "ae_title", "holder", "purpose", "networks", "certificate", "host", "port", "ends_on")
+
+    def __init__(self, *args: Any, holders: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["holder"]
+        field.queryset = holders
+        field.label_from_instance = lambda user: user.get_full_name() or user.get_username()

@@ -1,10 +1,11 @@
 """Reading deliveries and the clean archive: what pages and upper floors ask for."""
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from imaging.archive import load
-from imaging.models import Instance, QCCheck, QCDecision, Query, Series, Submission
-from trials.models import TimePoint, Trial
+from imaging.models import Instance, QCCheck, QCDecision, Query, Series, Submission, Tool
+from trials.models import TimePoint, Trial, TrialSite
 
 # Row and column direction, and the first voxel (PS3.3 C.7.6.2).
 _COSINES, _COORDINATES = 6, 3
@@ -69,3 +70,10 @@ def open_queries(trial: Trial) -> QuerySet[Query]:
     return Query.objects.filter(time_point__subject__trial_site__trial=trial, state=Query.State.OPEN).select_related(
         "time_point__subject", "time_point__scheduled"
     )
+
+
+def tools_in_force() -> QuerySet[Tool]:
+    """The DICOM tools that may call now. Where a site's sender has the same name, nobody knows who calls."""
+    rows = Tool.objects.filter(revoked_at__isnull=True, ends_on__gte=timezone.localdate(), holder__is_active=True)
+    is_sender = Exists(TrialSite.objects.filter(ae_title=OuterRef("ae_title")))
+    return rows.exclude(is_sender).select_related("trial", "holder")

@@ -21,7 +21,7 @@ from audit.context import acting
 from endpoints.models import Assignment
 from endpoints.services import assignments, reads
 from endpoints.services.blinded import BlindShelf
-from imaging.models import PixelReview, QCDecision, Query, Seclusion, Series, Submission
+from imaging.models import PixelReview, QCDecision, Query, Seclusion, Series, Submission, Tool
 from privacy.models import Breach, Certificate, Erasure, Permit, Processor, Request, Tombstone, Transfer
 from privacy.services.pseudonyms import new_wrapped_key
 from reports import services as reports
@@ -195,6 +195,8 @@ TABLE = {
     "query-answer": Row(post="A", takes="query", of_site=True),
     "series": Row(get="CAQMKI", takes="series", of_site=True),
     "series-frame": Row(get="CAQMKI", takes="frame", of_site=True),
+    "tool-list": Row(get="CK", post="CK", takes="trial"),
+    "tool-revoke": Row(get="CK", post="CK", takes="tool"),
     "token-list": Row(get="CABK", post="CABK", takes="trial"),
     "token-revoke": Row(get="CAK", post="CAK", takes="token", of_site=True),
     "dicomweb:studies": Row(get="CABQMKI", takes="web_studies"),
@@ -334,10 +336,19 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "paper": {"pk": time_point.subject.consents.get(kind=Consent.Kind.GIVEN).pk},
             "seclusion": {"pk": _seclusion(time_point.subject).pk},
             "token": code | {"pk": _token(time_point.subject).pk},
+            "tool": code | {"pk": _tool(trial, coordinator).pk},
             **_web(trial, series, assignment),
             **_histories(trial, time_point, submission, series, assignment, report, membership),
             **_rights(time_point.subject),
         }
+    )
+
+
+def _tool(trial: Trial, holder: Any) -> Tool:
+    now = timezone.now()
+    told: dict[str, Any] = {"label": "viewer", "purpose": "read", "networks": ["192.0.2.0/24"], "reason": "agreed"}
+    return Tool.objects.create(
+        trial=trial, holder=holder, ae_title=f"TOOL_{trial.pk}", granted_at=now, ends_on=now.date(), **told
     )
 
 

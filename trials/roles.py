@@ -73,6 +73,8 @@ class Act(StrEnum):
     ERASURE_DECIDE = "erasure.decide"
     BREACH_HANDLE = "breach.handle"
     SENDING_GRANT = "sending.grant"
+    TOOL_GRANT = "tool.grant"
+    TOOL_USE = "tool.use"
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
@@ -135,6 +137,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.QC_DECIDE: Reach.TRIAL,
         Act.PIXEL_REVIEW: Reach.TRIAL,
         Act.TRAIL_OWN: Reach.TRIAL,
+        Act.TOOL_USE: Reach.TRIAL,
     },
     # A reader meets a case through an assignment and nothing else: no site, no subject, no other reader.
     Role.READER: {Act.READ_VIEW: Reach.OWN, Act.READ_PERFORM: Reach.OWN},

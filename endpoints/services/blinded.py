@@ -129,6 +129,7 @@ class BlindShelf:
     def _held(self, place: _Place) -> Held:
         require_there(place.instance)
         return Held(
+            sop_class=place.instance.sop_class_uid,
             study=place.guise.study_uid,
             series=place.guise.series_uid,
             instance=place.guise.instance_uid,

@@ -1,15 +1,19 @@
-"""The C-STORE door: known senders only, and success is answered only once the bytes are sealed and recorded."""
+"""The DICOM door: known senders store, the core lab's own tools ask and take.
+
+A C-STORE is answered with success only once the bytes are sealed and recorded.
+"""
 
 import logging
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
-from imaging.dicom_node import limits, tls, upper
+from imaging.dicom_node import asking, commitment, identifiers, limits, retrieving, tls, upper
 from imaging.dicom_node.committer import Committer
 from imaging.dicom_node.reception import SUCCESS, Desk
 
@@ -60,7 +64,12 @@ def make_ae() -> CorelabAE:
     ae.network_timeout = 60
     ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
-        ae.add_supported_context(str(context.abstract_syntax), AllTransferSyntaxes)
+        # Both roles: in a C-GET it is the node that stores.
+        ae.add_supported_context(str(context.abstract_syntax), AllTransferSyntaxes, scu_role=True, scp_role=True)
+    for name in (*identifiers.FIND, *identifiers.GET, *identifiers.MOVE, commitment.MODEL):
+        ae.add_supported_context(name)
+    retrieving.take_over()
+    commitment.take_over()
     return ae
 
 
@@ -72,10 +81,14 @@ def handle_end(event: Any) -> None:
     except Exception:
         # The sweep closes it later; what was acknowledged is sealed and recorded.
         log.exception("a delivery could not be closed")
+    finally:
+        # What a tool asked for was looked up in this thread.
+        connection.close()
 
 
 HANDLERS: list[Any] = [
     (evt.EVT_C_ECHO, lambda _event: SUCCESS),
+    (evt.EVT_C_FIND, asking.handle_find),
     (evt.EVT_RELEASED, handle_end),
     (evt.EVT_ABORTED, handle_end),
 ]

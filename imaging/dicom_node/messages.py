@@ -13,8 +13,8 @@ _PDV = struct.Struct(">LBB")
 _COUNTED = 2
 _IS_COMMAND, _IS_LAST = 1, 2
 LONGEST_COMMAND = 65_536
-# Data sets that are not stored: none of the services we offer has one.
-LONGEST_FOREIGN_DATA_SET = 1024 * 1024
+# Data sets that are not stored: what a tool asks for, and the 20,000 objects that a sender may want committed at once.
+LONGEST_FOREIGN_DATA_SET = 4 * 1024 * 1024
 P_DATA = 0x04
 _PDU_HEAD = struct.Struct(">BBL")
 

@@ -11,13 +11,24 @@ SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 
 
 def context() -> ssl.SSLContext | None:
-    """Return what the installation's certificate asks for; None where it has none. Raises ImproperlyConfigured."""
+    """Return what the installation's certificate asks of callers; None without one. Raises ImproperlyConfigured."""
+    return _context(ssl.PROTOCOL_TLS_SERVER)
+
+
+def calling_context() -> ssl.SSLContext | None:
+    """Return how the node itself calls; None where it has no certificate. Raises ImproperlyConfigured."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _context(protocol: int) -> ssl.SSLContext | None:
     if not settings.DICOM_TLS_CERTIFICATE:
         return None
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made = ssl.SSLContext(protocol)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     made.set_ciphers(SUITES)
+    # A peer is known by its certificate itself, not by a name in it.
+    made.check_hostname = False
     made.verify_mode = ssl.CERT_REQUIRED
     try:
         made.load_cert_chain(settings.DICOM_TLS_CERTIFICATE, settings.DICOM_TLS_KEY or None)

@@ -12,6 +12,7 @@ from imaging.dicomweb.resources import Resource
 class Held:
     """One object under the names it has on this shelf; `read` gives its bytes, `syntax` is that of its pixels."""
 
+    sop_class: str
     study: str
     series: str
     instance: str

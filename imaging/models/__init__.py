@@ -8,6 +8,7 @@ from imaging.models.quotas import Quota
 from imaging.models.seclusion import SecludedInstance, Seclusion, SeclusionDecision
 from imaging.models.stow import StowDelivery
 from imaging.models.submissions import IncomingFile, Submission
+from imaging.models.tools import Tool
 
 __all__ = [
     "CleaningCertificate",
@@ -30,4 +31,5 @@ __all__ = [
     "StowDelivery",
     "Study",
     "Submission",
+    "Tool",
 ]

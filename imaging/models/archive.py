@@ -81,6 +81,11 @@ class Instance(models.Model):
 
     class Meta:
         ordering = ["series_id", "number", "id"]
+        # Searches count images by series, and are answered from these alone.
+        indexes = [
+            models.Index(fields=["number", "series"], name="instance_by_number"),
+            models.Index(fields=["sop_class_uid", "series"], name="instance_by_class"),
+        ]
 
     def __str__(self) -> str:
         return self.uid

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from audit.actor import Actor, machine
 from audit.context import acting, because, require_reason
 from audit.services import record
-from imaging.models import Door
+from imaging.models import Door, Tool
+from imaging.selectors import tools_in_force
 from trials import access
 from trials.models import ConsentFormApproval, Trial, TrialSite
 from trials.roles import Act
@@ -37,36 +38,65 @@ class Caller:
 
 
 def known_ae_titles(caller: Caller) -> list[str]:
-    """Return the names this caller may go by: those of open sites whose certificate and networks are the caller's."""
+    """Return the names this caller may go by: those of open sites and of the core lab's tools."""
     sites = _open_sites().exclude(ae_title="").select_related("dicom_door")
-    return [site.ae_title for site in sites if _is_bound(getattr(site, "dicom_door", None), caller)]
+    senders = [site.ae_title for site in sites if is_bound(getattr(site, "dicom_door", None), caller)]
+    return senders + [tool.ae_title for tool in tools_in_force() if is_bound(tool, caller)]
 
 
-def _is_bound(door: Door | None, caller: Caller) -> bool:
+def is_bound(door: Door | Tool | None, caller: Caller) -> bool:
+    """Whether the caller's certificate and address are those that the name is bound to; None binds nothing."""
     if door is None:
         return True
     if door.certificate_sha256 and door.certificate_sha256 != caller.certificate_sha256:
         return False
+    return not door.networks or is_within(caller.address, door.networks)
+
+
+def is_within(told: str, networks: Sequence[str]) -> bool:
+    """Whether an address lies in one of the networks."""
     # An IPv4 caller on an IPv6 socket comes with a prefix.
-    address = ipaddress.ip_address(caller.address.removeprefix("::ffff:"))
-    return not door.networks or any(address in ipaddress.ip_network(network) for network in door.networks)
+    address = ipaddress.ip_address(told.removeprefix("::ffff:"))
+    return any(address in ipaddress.ip_network(network) for network in networks)
 
 
-def bind(*, by: Actor, trial_site: TrialSite, certificate: str, networks: Sequence[str], reason: str) -> Door:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """What a name is bound to, as people typed it: a certificate, networks, and where it listens ("" and None: not)."""
+
+    certificate: str = ""
+    networks: Sequence[str] = ()
+    host: str = ""
+    port: int | None = None
+
+    def read(self) -> dict[str, Any]:
+        """Return it as it is kept. Raises ValidationError `certificate`, `network`, `listens`."""
+        networks = [_network(each) for each in self.networks]
+        listens = bool(self.host), self.port is not None
+        if any(listens) and (not all(listens) or (networks and not is_within(self.host, networks))):
+            words = _("Tell both the address and the port it listens at; the address lies in one of its networks.")
+            raise ValidationError({"host": ValidationError(words, code="listens")})
+        return {
+            "certificate_sha256": _fingerprint(self.certificate),
+            "networks": networks,
+            "host": self.host or None,
+            "port": self.port,
+        }
+
+
+def bind(*, by: Actor, trial_site: TrialSite, binding: Binding, reason: str) -> Door:
     """Bind a site's AE title to a certificate (PEM, or its SHA-256 in hex) and to networks; empty binds nothing.
 
-    For who may correct the site. Raises ValidationError `no-reason`, `certificate`, `network`.
+    For who may correct the site. Raises ValidationError `no-reason`, `certificate`, `network`, `listens`.
     """
     by = access.require(by, Act.TRIAL_EDIT, trial_site.trial)
     require_reason(reason)
-    told: dict[str, Any] = {
-        "certificate_sha256": _fingerprint(certificate),
-        "networks": [_network(each) for each in networks],
-    }
+    told = binding.read()
     with transaction.atomic(), acting(by), because(reason):
         door, _made = Door.objects.select_for_update().get_or_create(trial_site=trial_site)
         before = {name: getattr(door, name) for name in told}
-        door.certificate_sha256, door.networks = told["certificate_sha256"], told["networks"]
+        for name, value in told.items():
+            setattr(door, name, value)
         door.save()
         code = trial_site.trial.code
         record(by=by, act="door.bound", obj=trial_site, trial_code=code, before=before, after=told, reason=reason)

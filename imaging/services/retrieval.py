@@ -31,11 +31,9 @@ _QUIET = dt.timedelta(minutes=15)
 _FLOODS = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
 _SUBJECT = "time_point__subject__trial_site__trial"
 _ROWS: dict[Kind, QuerySet[Any]] = {
-    Kind.STUDIES: Study.objects.select_related(_SUBJECT, "time_point__scheduled"),
-    Kind.SERIES: Series.objects.select_related(f"study__{_SUBJECT}", "study__time_point__scheduled"),
-    Kind.INSTANCES: Instance.objects.select_related(
-        f"series__study__{_SUBJECT}", "series__study__time_point__scheduled"
-    ),
+    Kind.STUDIES: Study.objects.all(),
+    Kind.SERIES: Series.objects.all(),
+    Kind.INSTANCES: Instance.objects.all(),
 }
 _TRIALS = {
     Kind.STUDIES: _SUBJECT.removesuffix("__trial"),
@@ -50,10 +48,11 @@ class TrialShelf:
 
     by: Actor
     trial: Trial
+    gates: tuple[Gate, ...] = (Gate.READ,)
 
     def search(self, resource: Resource, question: Question) -> Found:
         """Return the page asked for, of the rows the actor may see."""
-        return searches.search(self.trial, self._visible(question.level), resource, question)
+        return searches.search(self.trial, self._visible, resource, question)
 
     def _visible(self, level: Kind) -> QuerySet[Any]:
         rows = _ROWS[level].filter(**{f"{_TRIALS[level]}__trial": self.trial})
@@ -61,24 +60,37 @@ class TrialShelf:
 
     def objects(self, resource: Resource) -> Sequence[Held]:
         """Return the objects named. Raises Http404, PermissionDenied without consent, ObjectMissing."""
-        named = {"series__study__uid": resource.study}
-        named |= {"series__uid": resource.series} if resource.series else {}
-        named |= {"uid": resource.instance} if resource.instance else {}
-        found = list(self._visible(Kind.INSTANCES).filter(**named).order_by("series__number", "series_id", "number"))
+        found = list(self._named(resource).order_by("series__number", "series_id", "number"))
         if not found:
             raise Http404
         self._require_consent(found[0])
         return [self._held(one) for one in found]
 
+    def _named(self, resource: Resource) -> QuerySet[Instance]:
+        named = {"series__study__uid": resource.study}
+        named |= {"series__uid": resource.series} if resource.series else {}
+        named |= {"uid": resource.instance} if resource.instance else {}
+        rows: QuerySet[Instance] = self._visible(Kind.INSTANCES).filter(**named)
+        return rows.select_related(f"series__study__{_SUBJECT}")
+
+    def require_open(self, resource: Resource) -> None:
+        """Ask again, in the middle of a long answer. Raises Http404, PermissionDenied without consent."""
+        found = self._named(resource).order_by().first()
+        if found is None:
+            raise Http404
+        self._require_consent(found)
+
     def _require_consent(self, instance: Instance) -> None:
         try:
-            consent.require(instance.series.study.time_point.subject, Gate.READ)
+            for gate in self.gates:
+                consent.require(instance.series.study.time_point.subject, gate)
         except ValidationError as refusal:
             raise PermissionDenied(" ".join(refusal.messages)) from None
 
     def _held(self, instance: Instance) -> Held:
         require_there(instance)
         return Held(
+            sop_class=instance.sop_class_uid,
             study=instance.series.study.uid,
             series=instance.series.uid,
             instance=instance.uid,

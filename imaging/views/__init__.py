@@ -13,6 +13,7 @@ from imaging.views.doors import site_door
 from imaging.views.pixels import pixel_decide, pixel_frame, pixel_list, pixel_review
 from imaging.views.quality import qc_decide, query_answer, time_point
 from imaging.views.scans import series, series_frame
+from imaging.views.tools import tool_list, tool_revoke
 
 __all__ = [
     "archive_state",
@@ -35,4 +36,6 @@ __all__ = [
     "submission_receipt",
     "submission_state",
     "time_point",
+    "tool_list",
+    "tool_revoke",
 ]

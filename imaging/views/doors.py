@@ -1,5 +1,8 @@
 """Binding a site's DICOM sender to its certificate and its networks."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -30,11 +33,12 @@ def site_door(request: ActorRequest, code: str, pk: int) -> HttpResponse:
     return show_form(request, form=form, page=_page(site))
 
 
-def _standing(site: TrialSite) -> dict[str, str]:
+def _standing(site: TrialSite) -> dict[str, Any]:
     door = Door.objects.filter(trial_site=site).first()
     if door is None:
         return {}
-    return {"certificate": door.certificate_sha256, "networks": "\n".join(door.networks)}
+    networks = "\n".join(door.networks)
+    return {"certificate": door.certificate_sha256, "networks": networks, "host": door.host, "port": door.port}
 
 
 def _bind(request: ActorRequest, site: TrialSite, form: DoorForm) -> Door:
@@ -42,9 +46,18 @@ def _bind(request: ActorRequest, site: TrialSite, form: DoorForm) -> Door:
     return doors.bind(
         by=request.actor,
         trial_site=site,
+        binding=binding_of(told),
+        reason=told["reason"],
+    )
+
+
+def binding_of(told: Mapping[str, Any]) -> doors.Binding:
+    """What the fields of a form say that a name is bound to."""
+    return doors.Binding(
         certificate=told["certificate"],
         networks=told["networks"].split(),
-        reason=told["reason"],
+        host=told["host"],
+        port=told["port"],
     )
 
 

@@ -98,7 +98,8 @@ def test_what_came_in_lands_in_the_trial_and_site_of_its_title_and_is_seen_by_th
 def test_a_title_is_believed_only_from_its_networks_and_by_its_certificate(cast: Cast) -> None:
     networks, fingerprint = ["192.0.2.0/24", "2001:db8::/32"], "ab" * 32
     by = actor_for(cast.coordinator)
-    doors.bind(by=by, trial_site=cast.site_a, certificate=fingerprint.upper(), networks=networks, reason="agreed")
+    binding = doors.Binding(certificate=fingerprint.upper(), networks=networks)
+    doors.bind(by=by, trial_site=cast.site_a, binding=binding, reason="agreed")
     bound = {
         ("192.0.2.7", fingerprint): True,
         ("::ffff:192.0.2.7", fingerprint): True,
@@ -111,12 +112,14 @@ def test_a_title_is_believed_only_from_its_networks_and_by_its_certificate(cast:
         titles = doors.known_ae_titles(doors.Caller(address=address, certificate_sha256=shown))
         assert ("ALBA_PACS" in titles) is is_known
         assert "BRISA_PACS" in titles
-    for wrong in ({"certificate": "nonsense"}, {"networks": ["192.0.2.1/24"]}, {"reason": " "}):
-        told: dict[str, Any] = {"certificate": "", "networks": [], "reason": "agreed"} | wrong
+    for wrong in ({"certificate": "nonsense"}, {"networks": ["192.0.2.1/24"]}, {"host": "192.0.2.9"}, {"port": 104}):
+        told: dict[str, Any] = wrong
         with pytest.raises(ValidationError):
-            doors.bind(by=by, trial_site=cast.site_a, **told)
+            doors.bind(by=by, trial_site=cast.site_a, binding=doors.Binding(**told), reason="agreed")
+    with pytest.raises(ValidationError):
+        doors.bind(by=by, trial_site=cast.site_a, binding=doors.Binding(), reason=" ")
     with pytest.raises(PermissionDenied):
-        doors.bind(by=actor_for(cast.alba), trial_site=cast.site_a, certificate="", networks=[], reason="mine")
+        doors.bind(by=actor_for(cast.alba), trial_site=cast.site_a, binding=doors.Binding(), reason="mine")
 
 
 @pytest.mark.req("R-ARC-17")

@@ -11,6 +11,7 @@ from reports.models import Report
 from tests.cast import TODAY, Cast, person, register
 from tests.signpage import sign
 from trials.models import Charter, Membership, Subject, TimePoint, Trial, User
+from trials.views import tracker
 
 pytestmark = pytest.mark.django_db
 NEW_TRIAL = {"code": "FJORD", "title": "The FJORD trial", "protocol_number": "F-1", "sponsor_name": "Northlight"}
@@ -202,6 +203,23 @@ def test_site_staff_see_their_own_part_of_the_tracker_and_the_sponsor_none(cast:
     assert cast.subject_b.code not in page
     client.force_login(cast.sponsor)
     assert client.get("/trials/TUNDRA/").context["grid"] is None
+
+
+@pytest.mark.req("R-INDEX-02")
+def test_a_page_of_the_tracker_shows_some_subjects_and_counts_all(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "PAGE", 1)
+    client.force_login(cast.coordinator)
+    address = f"/trials/{cast.trial.code}/"
+    first, second, beyond = (client.get(address, {"page": number}).text for number in ("1", "2", "99"))
+    assert cast.subject_a.code in first
+    assert cast.subject_b.code not in first
+    assert cast.subject_b.code in second
+    assert cast.subject_b.code in beyond
+    assert all("Subjects: <strong>2</strong>" in page for page in (first, second))
+    assert "Further subjects" in first
+    assert "Earlier subjects" in second
 
 
 @pytest.mark.req("R-UI-01")

@@ -39,16 +39,39 @@ class Orthanc:
 @contextmanager
 def running(home: Path, servers: Mapping[str, Any]) -> Iterator[Orthanc]:
     """Run one that knows these DICOMweb servers, each an address with headers."""
+    told = {
+        "DicomServerEnabled": False,
+        "Plugins": [PLUGIN],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": servers},
+    }
+    with _running(home, told) as orthanc:
+        yield orthanc
+
+
+@contextmanager
+def speaking(home: Path, *, ae_title: str, port: int, peer: int) -> Iterator[Orthanc]:
+    """Run one that speaks DICOM under this name at this port, and knows our node as `corelab`."""
+    told = {
+        "DicomServerEnabled": True,
+        "DicomAet": ae_title,
+        "DicomPort": port,
+        "DicomAlwaysAllowStore": True,
+        "DicomModalities": {"corelab": ["CORELAB", "127.0.0.1", peer]},
+    }
+    with _running(home, told) as orthanc:
+        yield orthanc
+
+
+@contextmanager
+def _running(home: Path, told: Mapping[str, Any]) -> Iterator[Orthanc]:
     program, port = need_program("Orthanc", "orthanc"), free_port()
     settings = {
         "Name": "Peer",
         "StorageDirectory": str(home / "db"),
         "IndexDirectory": str(home / "db"),
         "HttpPort": port,
-        "DicomServerEnabled": False,
         "RemoteAccessAllowed": False,
-        "Plugins": [PLUGIN],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": servers},
+        **told,
     }
     path = home / "orthanc.json"
     path.write_text(json.dumps(settings))

@@ -5,19 +5,23 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pynetdicom import AE
+from pynetdicom import AE, build_context
 
 from imaging import dicom_node
 from imaging.dicom_node import limits, tls
+from imaging.dicom_node.calling import Unreachable, line
+from imaging.models import Tool
 from imaging.services import doors
 from imaging.services.doors import Caller
+from tests.imaging.scans import ct_slice
 from tests.services import need_program
+from tests.stack import free_port, wait_until
 
 KNOWN = "NORTE_PACS"
 YESTERDAY, LONG_AGO = "20200102000000Z", "20200101000000Z"
@@ -177,3 +181,31 @@ def test_a_node_that_cannot_speak_tls_as_it_was_told_does_not_start(settings: An
     settings.DICOM_TLS_CERTIFICATE = str(tmp_path / "none.pem")
     with pytest.raises(ImproperlyConfigured, match="was not started"):
         tls.context()
+
+
+@pytest.mark.req("R-QR-05")
+def test_the_node_calls_over_tls_and_sends_nothing_to_another_certificate_than_the_registered_one(
+    port: int, ours: Authority, sender: tuple[Path, Path], tmp_path: Path
+) -> None:
+    there = free_port()
+    words = ["+tls", str(sender[1]), str(sender[0]), "+cf", str(ours.certificate), "-od", str(tmp_path), str(there)]
+    shelf = subprocess.Popen([need_program("storescp", "dcmtk"), *words], stderr=subprocess.DEVNULL)
+    bound = openssl("x509", "-in", str(sender[0]), "-noout", "-fingerprint", "-sha256", where=ours.folder)
+    right = bound.partition("=")[2].strip().replace(":", "").lower()
+    contexts = [build_context("1.2.840.10008.5.1.4.1.1.2")]
+    try:
+        wait_until(lambda: listens(there), seconds=30)
+        for certificate in (right, "ab" * 32):
+            to = Tool(host="127.0.0.1", port=there, certificate_sha256=certificate)
+            with suppress(Unreachable), line(to, ae_title="SHELF", contexts=contexts) as association:
+                assert association.send_c_store(ct_slice(1, seed=certificate)).Status == 0
+        assert len(list(tmp_path.iterdir())) == 1
+    finally:
+        shelf.terminate()
+        shelf.wait(timeout=30)
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False

@@ -42,6 +42,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
         "may_see_people": Act.MEMBER_VIEW in acts,
         "may_look_back": Act.ACCESS_VIEW in acts,
         "may_manage_tokens": Act.SENDING_GRANT in acts,
+        "may_register_tools": Act.TOOL_GRANT in acts,
         "names_sites": Act.SITE_NAME in acts,
         "seats": [_seat(one, today) for one in people.select_related("user", "trial_site__site")],
     }

@@ -1,10 +1,11 @@
 """The tracker: subjects by time points, site by site, each cell a word and never a colour alone."""
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,7 +13,12 @@ from audit.actor import Actor
 from trials import access
 from trials.models import Subject, TimePoint, Trial, TrialSite
 
+if TYPE_CHECKING:
+    from django.core.paginator import Page
+
 State = TimePoint.State
+# Subjects on one page: a trial may have thousands.
+PAGE = 100
 # Badge variants of the stylesheet; the word beside it says the same.
 _BADGES = {State.RECEIVED: "info", State.QUERIED: "warn", State.ACCEPTED: "ok", State.REFUSED: "bad"}
 
@@ -66,11 +72,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`codes` are the columns: the planned time points by day."""
+    """`codes` are the columns: the planned time points by day; `page` is that of the subjects shown."""
 
     codes: tuple[str, ...]
     blocks: tuple[Block, ...]
     summary: Summary
+    page: "Page[Subject]"
 
 
 def visit_of(time_point: TimePoint, *, today: dt.date) -> Visit:
@@ -111,29 +118,26 @@ def _word(state: State) -> str:
     }[state]
 
 
-def visits(actor: Actor, trial: Trial) -> list[Visit]:
-    """Return what the actor may see of the trial's time points, earliest first."""
-    rows = access.visible(actor, TimePoint.objects.filter(subject__trial_site__trial=trial))
-    return judge(rows.order_by("due_on", "pk"))
-
-
 def judge(rows: QuerySet[TimePoint]) -> list[Visit]:
     today = timezone.localdate()
     full = rows.select_related("scheduled", "subject__trial_site__site", "subject__trial_site__trial")
     return [visit_of(row, today=today) for row in full]
 
 
-def grid(actor: Actor, trial: Trial) -> Grid:
-    """Return subjects by time points per site, as far as the actor may see them."""
-    seen = visits(actor, trial)
+def grid(actor: Actor, trial: Trial, *, page: str = "") -> Grid:
+    """Return subjects by time points per site, as far as the actor may see them: a page of them, counted over all."""
     subjects = access.visible(actor, Subject.objects.filter(trial_site__trial=trial))
-    rows = list(subjects.select_related("trial_site__site").order_by("trial_site__number", "code"))
-    codes = _columns(seen)
-    return Grid(codes=codes, blocks=_blocks(rows, seen, codes), summary=_summary(rows, seen))
+    points = access.visible(actor, TimePoint.objects.filter(subject__trial_site__trial=trial))
+    ordered = subjects.select_related("trial_site__site").order_by("trial_site__number", "code")
+    shown = Paginator(ordered, PAGE).get_page(page)
+    rows = list(shown)
+    seen = judge(points.filter(subject__in=[row.pk for row in rows]))
+    codes = _columns(points)
+    return Grid(codes=codes, blocks=_blocks(rows, seen, codes), summary=_summary(shown, points), page=shown)
 
 
-def _columns(seen: Iterable[Visit]) -> tuple[str, ...]:
-    days = {visit.time_point.scheduled.code: visit.time_point.scheduled.day for visit in seen}
+def _columns(points: QuerySet[TimePoint]) -> tuple[str, ...]:
+    days = dict(points.order_by().values_list("scheduled__code", "scheduled__day").distinct())
     return tuple(sorted(days, key=lambda code: days[code]))
 
 
@@ -153,11 +157,16 @@ def _blocks(subjects: list[Subject], seen: list[Visit], codes: tuple[str, ...]) 
     )
 
 
-def _summary(subjects: list[Subject], seen: list[Visit]) -> Summary:
+def _summary(shown: "Page[Subject]", points: QuerySet[TimePoint]) -> Summary:
+    """Count over all subjects; only what is still expected is judged by its days, and nothing of it is shown."""
+    counts = dict(points.order_by().values_list("state").annotate(Count("pk")))
+    today = timezone.localdate()
+    expected = points.filter(state=State.EXPECTED).order_by().select_related("scheduled", "subject")
+    standings = [visit_of(row, today=today).standing for row in expected]
     return Summary(
-        subjects=len(subjects),
-        overdue=sum(visit.standing.overdue_days > 0 for visit in seen),
-        due=sum(visit.standing.is_due for visit in seen),
-        waiting=sum(visit.time_point.state == State.RECEIVED for visit in seen),
-        accepted=sum(visit.time_point.state == State.ACCEPTED for visit in seen),
+        subjects=shown.paginator.count,
+        overdue=sum(standing.overdue_days > 0 for standing in standings),
+        due=sum(standing.is_due for standing in standings),
+        waiting=counts.get(State.RECEIVED, 0),
+        accepted=counts.get(State.ACCEPTED, 0),
     )

@@ -74,7 +74,7 @@ def overview(request: ActorRequest, code: str) -> HttpResponse:
         "may_edit": may_edit,
         "may_send": Act.SUBMISSION_SEND in acts,
         "charter": trial.charters.filter(state=Charter.State.APPROVED).first(),
-        "grid": grid(request.actor, trial) if Act.SUBJECT_VIEW in acts else None,
+        "grid": grid(request.actor, trial, page=request.GET.get("page", "")) if Act.SUBJECT_VIEW in acts else None,
         "steps": _steps(trial) if may_edit else [],
         "names_sites": Act.SITE_NAME in acts,
         "review_due": _review_due(trial) if Act.ACCESS_REVIEW in acts else None,

@@ -1,0 +1,63 @@
+"""Calling others: tools that images are moved to, and senders that wait for a report. Nobody else is called."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+from django.conf import settings
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+
+from imaging.dicom_node import limits, tls
+
+
+class Unreachable(Exception):
+    """Nobody is there, or not the one who was registered."""
+
+
+class Listening(Protocol):
+    """Where somebody listens, and by which certificate they are known."""
+
+    host: str | None
+    port: int | None
+    certificate_sha256: str
+
+
+@contextmanager
+def line(
+    to: Listening, *, ae_title: str, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
+) -> Iterator[Association]:
+    """Hold an association with a registered peer, over TLS where the node has a certificate. Raises Unreachable."""
+    context = tls.calling_context()
+    if to.host is None or to.port is None or (to.certificate_sha256 and context is None):
+        raise Unreachable
+    ae = AE(ae_title=settings.DICOM_AE_TITLE)
+    ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = limits.PDU_SECONDS
+    association = ae.associate(
+        to.host,
+        to.port,
+        contexts=list(contexts),
+        ae_title=ae_title,
+        ext_neg=list(roles),
+        tls_args=(context, to.host) if context else None,
+    )
+    try:
+        if not association.is_established or not _is_the_one(association, to.certificate_sha256):
+            raise Unreachable
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+        elif association.dul.socket is not None:
+            with suppress(OSError):
+                association.dul.socket.close()
+
+
+def _is_the_one(association: Association, certificate: str) -> bool:
+    """Whether the peer shows the certificate that it was registered with, before anything is sent to it."""
+    line = association.dul.socket
+    is_known = line is not None and (not certificate or tls.certificate_of(line.socket) == certificate)
+    if not is_known:
+        association.abort()
+    return is_known
