@@ -25,8 +25,7 @@ from trials.services import corrections
 from trials.services.consent import is_restricted, standing_of
 from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
-M = TypeVar("M", bound=Model)
-C = TypeVar("C", Trial, TrialSite, Subject)
+M, C = TypeVar("M", bound=Model), TypeVar("C", Trial, TrialSite, Subject)
 # What tells which hospital a site is: its sender's title is mostly the hospital's name.
 _NAMING = frozenset({"hospital", "ae_title"})
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
@@ -200,6 +199,7 @@ class SiteCorrection(Correction):
 
 class SubjectCorrection(Correction):
     day_zero = serializers.DateField(required=False)
+    site = serializers.CharField(required=False)  # taken to be answered: no subject moves
 
 
 def _shown(names: set[str]) -> list[str]:

@@ -73,6 +73,30 @@ class Act(StrEnum):
     ERASURE_DECIDE = "erasure.decide"
     BREACH_HANDLE = "breach.handle"
     SENDING_GRANT = "sending.grant"
+    DATA_CLOSE = "data.close"
+    DATA_OPEN = "data.open"
+    ARM_VIEW = "arm.view"
+    ARM_RECORD = "arm.record"
+    UNBLINDING_VIEW = "unblinding.view"
+    UNBLINDING_RECORD = "unblinding.record"
+    UNBLINDING_DECIDE = "unblinding.decide"
+
+
+# What makes or changes data that are analysed: refused from the closing of a trial's data on (C09). What the law
+# lets a person demand (consent taken back, restriction, erasure), and who may what, is none of it.
+EDITS = frozenset(
+    {
+        Act.TRIAL_EDIT,
+        Act.CHARTER_APPROVE,
+        Act.SUBJECT_REGISTER,
+        Act.SUBMISSION_SEND,
+        Act.SUBMISSION_ASSIGN,
+        Act.CONFLICT_DECIDE,
+        Act.QC_DECIDE,
+        Act.PIXEL_REVIEW,
+        Act.READ_ASSIGN,
+    }
+)
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
@@ -102,6 +126,9 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.REQUEST_HANDLE,
             Act.ERASURE_DECIDE,
             Act.BREACH_HANDLE,
+            # The arm is for who is unblinded by duty, and for nobody who touches data (design 3e).
+            Act.ARM_VIEW,
+            Act.ARM_RECORD,
         }
     },
     Role.SITE_STAFF: {
@@ -155,11 +182,21 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.AUDIT_VIEW,
             Act.HISTORY_VIEW,
             Act.TRAIL_REVIEW,
+            Act.UNBLINDING_VIEW,
         ),
         Reach.TRIAL,
     ),
     Role.SPONSOR: dict.fromkeys(
-        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.DESTRUCTION_DECIDE), Reach.TRIAL
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.DESTRUCTION_DECIDE,
+            # Answers for edits being closed before the analysis (E6 3.16.1(r)), so may agree to their opening.
+            Act.DATA_OPEN,
+        ),
+        Reach.TRIAL,
     ),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
@@ -198,6 +235,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.ACCESS_VIEW,
             Act.ACCESS_REVIEW,
             Act.AUDIT_VIEW,
+            Act.DATA_OPEN,
         ),
         Reach.TRIAL,
     ),
@@ -220,12 +258,22 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.AUDIT_VIEW,
             Act.HISTORY_VIEW,
             Act.LEDGER_VIEW,
+            Act.UNBLINDING_VIEW,
         ),
         Reach.TRIAL,
     ),
-    # Unblinded: what reads came to, never images, subjects or the people who read.
+    # Unblinded: the arm, and what reads came to; never images, records of subjects or the people who read.
     Role.STATISTICIAN: dict.fromkeys(
-        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.TRAIL_OWN), Reach.TRIAL
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.TRAIL_OWN,
+            Act.ARM_VIEW,
+            Act.ARM_RECORD,
+        ),
+        Reach.TRIAL,
     ),
 }
 

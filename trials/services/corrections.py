@@ -51,9 +51,10 @@ class SiteChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectChange:
-    """The true day zero."""
+    """The true day zero; `site` is taken only to be refused in words."""
 
     day_zero: dt.date | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +167,26 @@ def _refuse_ae_title(row: TrialSite, title: str) -> None:
         raise ValidationError({"ae_title": refusal}) from None
 
 
+# The database holds a subject to its site too: rows far below it are fenced by that site (trials.fences.anchors).
+STAYS_AT_SITE = _(
+    "A subject stays with the site that registered it: its consent stands on a form approved there, and its images "
+    "bear that site's number. Somebody who moves to another hospital gives consent there on that hospital's form and "
+    "is registered there under a code of its own; both sites note both codes in their own lists."
+)
+
+
 @transaction.atomic
 def correct_subject(*, by: Actor, subject: Subject, change: SubjectChange, reason: str, seen: str = "") -> Subject:
     """Correct day zero, and with it the day on which each time point is due.
 
     Whoever may register subjects of the site answers for the day. Raises ValidationError as `correct_trial`, and
-    `no-consent`, `day-zero`, `planned-day`, or `images-filed`: verdicts, reads and reports stand on study days that
-    were counted from the old day when the images were filed.
+    `site-fixed`, `no-consent`, `day-zero`, `planned-day`, or `images-filed`: verdicts, reads and reports stand on
+    study days that were counted from the old day when the images were filed.
     """
     by = access.require(by, Act.SUBJECT_REGISTER, subject)
     require_reason(reason)
+    if change.site is not None:
+        raise ValidationError(STAYS_AT_SITE, code="site-fixed")
     # As filing does: the subject first, its time points after.
     rows = Subject.objects.select_for_update(of=("self",)).select_related("trial_site__trial", "trial_site__site")
     row = rows.get(pk=subject.pk)

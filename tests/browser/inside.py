@@ -1,0 +1,69 @@
+"""A real browser before the test's own transaction: Playwright hands each request to Django's test client.
+
+For pages whose state is hard to bring about in the shared running product; scripts, styles and policy are the real ones.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.staticfiles import finders
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+from tests.browser.conftest import Person
+from trials.models import User
+
+ADDRESS = "http://testserver"
+_KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "woff2": "font/woff2"}
+
+
+class Inside(Person):
+    """Somebody signed in at a browser whose answers come from the test's own database."""
+
+    def __init__(self, context: BrowserContext, user: User) -> None:
+        self.client = Client()
+        self.client.force_login(user)
+        context.route("**/*", self._answer)
+        super().__init__(context, ADDRESS)
+
+    def _answer(self, route: Route) -> None:
+        asked, parts = route.request, urlsplit(route.request.url)
+        if parts.path.startswith("/static/"):
+            self._give_static(route, parts.path.removeprefix("/static/"))
+            return
+        kind = asked.headers.get("content-type", "application/octet-stream")
+        answer: Any = self.client.generic(
+            asked.method,
+            f"{parts.path}?{parts.query}",
+            asked.post_data_buffer or b"",
+            content_type=kind,
+            follow=True,
+            headers={name: value for name, value in asked.headers.items() if name in {"accept", "hx-request"}},
+        )
+        route.fulfill(status=answer.status_code, headers=dict(answer.items()), body=answer.content)
+
+    @staticmethod
+    def _give_static(route: Route, name: str) -> None:
+        path = finders.find(name)
+        if path is None:
+            route.fulfill(status=404)
+            return
+        route.fulfill(path=path, content_type=_KINDS.get(name.rpartition(".")[2], "application/octet-stream"))
+
+    def see(self, path: str) -> Page:
+        """Open a page; let axe look in both themes, and let nothing be wider than the window."""
+        page = self.go(path)
+        self.check()
+        return page
+
+    def check(self) -> None:
+        self.look()
+        page = self.page
+        wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{page.url}: {wide} px too wide"
+
+
+def enter(browser: Browser, user: User, *, width: int) -> Inside:
+    """A browser of this width in the hands of somebody signed in; whoever calls closes its context."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    return Inside(context, user)
