@@ -57,7 +57,7 @@ TABS = (
         _("Deliveries"),
         Act.SUBMISSION_VIEW,
         "submission-list",
-        frozenset({"send", "pixel-list", "archive-state"}),
+        frozenset({"send", "pixel-list", "archive-state", "quota-list"}),
     ),
     Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Unblinding"), Act.UNBLINDING_VIEW, "unblinding-list", frozenset({"unblinding-add", "unblinding-decide"})),

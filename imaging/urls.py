@@ -1,13 +1,14 @@
 from django.urls import path
 
 from imaging import api, views
-from imaging.views import dicomweb, stow
+from imaging.views import dicomweb, quotas, stow
 
 urlpatterns = [
     path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
     path("trials/<slug:code>/send/", views.send, name="send"),
     path("trials/<slug:code>/sites/<int:pk>/door/", views.site_door, name="site-door"),
     path("trials/<slug:code>/archive/", views.archive_state, name="archive-state"),
+    path("trials/<slug:code>/room/", quotas.show, name="quota-list"),
     path("deliveries/<uuid:pk>/conflicts/", views.conflict_list, name="conflict-list"),
     path("deliveries/<uuid:pk>/", views.submission, name="submission"),
     path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),

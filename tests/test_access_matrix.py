@@ -188,6 +188,7 @@ TABLE = {
     "api-time-points": Row(get="CABQMDKI", takes="trial"),
     "submission-list": Row(get="CABQDKI", takes="trial"),
     "archive-state": Row(get="CABQMIK", takes="trial"),
+    "quota-list": Row(get="CK", post="CK", takes="trial"),
     "conflict-list": Row(get="CAQDKI", post="CK", takes="submission", of_site=True),
     "send": Row(get="AB", post="AB", takes="trial"),
     "submission": Row(get="CAQDKI", takes="submission", of_site=True),

@@ -22,7 +22,7 @@ from trials.fences import narrowing
 from trials.fences.anchors import SITE, TRIAL
 from trials.models import Membership, Subject, Trial
 from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjectPermission
-from trials.roles import EDITS, Act, Reach, Road, Role, Scope, reach_of
+from trials.roles import Act, Reach, Road, Role, Scope, reach_of
 
 M = TypeVar("M", bound=Model)
 
@@ -115,7 +115,7 @@ def _lookup(path: str) -> str:
 def may(actor: Actor, act: Act, obj: Model) -> Role | None:
     """The role in which the actor may do `act` on `obj` now, or None."""
     role = _holds(actor, act, obj)
-    return None if role and act in EDITS and closures.is_closed(trial_of(obj)) else role
+    return None if role and act in closures.EDITS and closures.is_closed(trial_of(obj)) else role
 
 
 def _holds(actor: Actor, act: Act, obj: Model) -> Role | None:
@@ -133,7 +133,7 @@ def acts_in(actor: Actor, trial: Trial) -> frozenset[Act]:
     """Return every act that a role of the actor includes in the trial now, be it at one site only."""
     roles = {scope.role for scope in scopes(actor) if scope.trial_id == trial.pk}
     acts = frozenset(act for act in Act for role in roles if reach_of(role, act))
-    return acts - EDITS if acts & EDITS and closures.is_closed(trial.pk) else acts
+    return acts - closures.EDITS if acts & closures.EDITS and closures.is_closed(trial.pk) else acts
 
 
 def may_name_sites(actor: Actor, trial: Trial) -> bool:
@@ -184,7 +184,7 @@ def require_in(actor: Actor, act: Act, trial: Model) -> Actor:
 def _admitted(actor: Actor, role: Role, act: Act, obj: Model) -> Actor:
     """Stamp the role, and let the database's own trail know who acts from here on, and in which role."""
     stamped = actor.acting_as(role)
-    if act in EDITS and closures.is_closed(trial := trial_of(obj)):
+    if act in closures.EDITS and closures.is_closed(trial := trial_of(obj)):
         code = Trial.objects.get(pk=trial).code
         raise EditRefused({"by": stamped, "obj": obj, "trial_code": code, "after": {"act": str(act)}})
     admit(stamped)

@@ -7,8 +7,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trials.models import Closure, Trial, TrialSite
+from trials.roles import Act
 
 Kind = Closure.Kind
+
+# What makes or changes data that are analysed: refused from the closing of a trial's data on (C09). What the law
+# lets a person demand (consent taken back, restriction, erasure), and who may what, is none of it.
+EDITS = frozenset(
+    {
+        Act.TRIAL_EDIT,
+        Act.CHARTER_APPROVE,
+        Act.SUBJECT_REGISTER,
+        Act.SUBMISSION_SEND,
+        Act.SUBMISSION_ASSIGN,
+        Act.CONFLICT_DECIDE,
+        Act.QC_DECIDE,
+        Act.PIXEL_REVIEW,
+        Act.READ_ASSIGN,
+    }
+)
 
 SENTENCE = _(
     "The data of this trial are closed for edits, because they are being analysed. Whoever must change something asks "

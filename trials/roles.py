@@ -82,23 +82,6 @@ class Act(StrEnum):
     UNBLINDING_DECIDE = "unblinding.decide"
 
 
-# What makes or changes data that are analysed: refused from the closing of a trial's data on (C09). What the law
-# lets a person demand (consent taken back, restriction, erasure), and who may what, is none of it.
-EDITS = frozenset(
-    {
-        Act.TRIAL_EDIT,
-        Act.CHARTER_APPROVE,
-        Act.SUBJECT_REGISTER,
-        Act.SUBMISSION_SEND,
-        Act.SUBMISSION_ASSIGN,
-        Act.CONFLICT_DECIDE,
-        Act.QC_DECIDE,
-        Act.PIXEL_REVIEW,
-        Act.READ_ASSIGN,
-    }
-)
-
-
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
 
 TABLE: dict[Role, dict[Act, Reach]] = {

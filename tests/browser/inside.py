@@ -3,6 +3,7 @@
 For pages whose state is hard to bring about in the shared running product; scripts, styles and policy are the real ones.
 """
 
+from contextvars import copy_context
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from tests.browser.conftest import Person
 from trials.models import User
 
-ADDRESS = "http://testserver"
+ADDRESS = "http://localhost"
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "woff2": "font/woff2"}
 
 
@@ -21,8 +22,10 @@ class Inside(Person):
     """Somebody signed in at a browser whose answers come from the test's own database."""
 
     def __init__(self, context: BrowserContext, user: User) -> None:
-        self.client = Client()
+        self.client = Client(SERVER_NAME="localhost")
         self.client.force_login(user)
+        # Playwright answers in a context of its own, in which Django would open another connection to the database.
+        self._here = copy_context()
         context.route("**/*", self._answer)
         super().__init__(context, ADDRESS)
 
@@ -32,7 +35,8 @@ class Inside(Person):
             self._give_static(route, parts.path.removeprefix("/static/"))
             return
         kind = asked.headers.get("content-type", "application/octet-stream")
-        answer: Any = self.client.generic(
+        answer: Any = self._here.run(
+            self.client.generic,
             asked.method,
             f"{parts.path}?{parts.query}",
             asked.post_data_buffer or b"",

@@ -98,6 +98,19 @@ def test_arms_are_recorded_by_the_statistician(cast: Cast, somebody: Any, width:
 
 
 @WIDTHS
+def test_a_share_of_the_room_is_set_with_a_reason(cast: Cast, somebody: Any, width: int) -> None:
+    clara = somebody(cast.coordinator, width=width)
+    page = clara.see(f"{TRIAL}room/")
+    page.get_by_label("Whose share").select_option("01")
+    page.get_by_label("Gigabytes kept").fill("7")
+    page.get_by_label("Reason").fill("Site 01 sends follow-ups of two years.")
+    clara.press("Set the share")
+    expect(page.get_by_text("The share is set.")).to_be_visible()
+    expect(page.get_by_role("row", name="site 01")).to_contain_text("6.5 GB")
+    clara.check()
+
+
+@WIDTHS
 def test_more_time_is_taken_for_a_request(cast: Cast, somebody: Any, width: int) -> None:
     came = TODAY - dt.timedelta(days=3)
     by = actor_for(cast.officer)

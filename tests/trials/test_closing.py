@@ -25,8 +25,9 @@ from tests.people import STAGE
 from tests.signing import decide, prove
 from tests.signpage import sign
 from trials import access, closures
+from trials.closures import EDITS
 from trials.models import Closure, Restriction, Subject, User
-from trials.roles import EDITS, TABLE, Act, Role
+from trials.roles import TABLE, Act, Role
 from trials.services import charters, closing, restriction, subjects
 from trials.services.closing import Step
 
