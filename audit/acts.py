@@ -59,6 +59,7 @@ OF_TRIALS: dict[str, Any] = {
     "recall.noted": _("recall notice made"),
     "delivery.started": _("delivery started"),
     "delivery.received": _("delivery received"),
+    "delivery.matched": _("delivery matched to a time point"),
     "delivery.assigned": _("delivery assigned to a time point"),
     "delivery.opened": _("delivery opened"),
     "delivery.deidentified": _("delivery de-identified"),

@@ -1,5 +1,6 @@
 """De-identification of DICOM objects: a pure library, so that a site can run it before sending."""
 
+from deid.arrival import Arrival, announce, moved_by
 from deid.engine import Engine, clean
 from deid.heads import Head, read_head
 from deid.identity import IdentityTokens, group_persons, identify, person_of
@@ -12,6 +13,7 @@ from deid.version import engine_version
 
 __all__ = [
     "DEFAULT_OPTIONS",
+    "Arrival",
     "Cleaned",
     "ClinicalTrial",
     "Engine",
@@ -22,11 +24,13 @@ __all__ = [
     "Policy",
     "Rejected",
     "Rejection",
+    "announce",
     "clean",
     "engine_version",
     "group_persons",
     "identify",
     "map_uid",
+    "moved_by",
     "person_of",
     "read_head",
     "shift_days",

@@ -30,9 +30,9 @@ def read_facts(item: Item, *, transfer_syntax: str, is_contrasted: bool, has_pix
         study_instance_uid=text_of(item.get(0x0020000D)),
         frame_of_reference_uid=text_of(item.get(0x00200052)),
         modality=text_of(item.get(0x00080060)),
-        study_date=_date(item.get(0x00080020)),
-        series_date=_date(item.get(0x00080021)),
-        acquisition_date=_date(item.get(0x00080022)) or _date(item.get(0x0008002A)),
+        study_date=day_of(item.get(0x00080020)),
+        series_date=day_of(item.get(0x00080021)),
+        acquisition_date=day_of(item.get(0x00080022)) or day_of(item.get(0x0008002A)),
         series_number=_integer(item.get(0x00200011)),
         instance_number=_integer(item.get(0x00200013)),
         acquisition_number=_integer(item.get(0x00200012)),
@@ -98,7 +98,8 @@ def _integer(element: Element | None) -> int | None:
     return int(text) if text.lstrip("+-").isdigit() and text.isascii() else None
 
 
-def _date(element: Element | None) -> date | None:
+def day_of(element: Element | None) -> date | None:
+    """Return the day of a DA or DT value; None where none is told."""
     text = text_of(element)[:_DAY_LENGTH]
     if len(text) != _DAY_LENGTH or not text.isdigit():
         return None

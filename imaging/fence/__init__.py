@@ -3,6 +3,6 @@
 The functions here take the place of those of `deid` and `imaging.frames` they are named after.
 """
 
-from imaging.fence.calls import Fenced, Rules, clean, identify, look, render
+from imaging.fence.calls import Fenced, Rules, announce, clean, identify, look, render
 
-__all__ = ["Fenced", "Rules", "clean", "identify", "look", "render"]
+__all__ = ["Fenced", "Rules", "announce", "clean", "identify", "look", "render"]

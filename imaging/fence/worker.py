@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from pydicom import dcmread
 
 from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected
+from deid import announce as announce_object
 from deid import identify as identify_object
 from deid.burned.cleaning import Clerk, Waiting
 from deid.elements import PIXEL_TAGS
@@ -69,6 +70,10 @@ def _identify(data: bytes, told: dict[str, Any]) -> Answer:
     return {"tokens": to_plain(identify_object(data, **told))}, []
 
 
+def _announce(data: bytes, told: dict[str, Any]) -> Answer:
+    return {"arrival": to_plain(announce_object(data, **told))}, []
+
+
 def _digest_pixels(cleaned: Cleaned) -> str:
     pixels = next((cleaned.item[tag] for tag in PIXEL_TAGS if tag in cleaned.item), None)
     if pixels is None or (pixels.fragments is None and not pixels.value):
@@ -87,6 +92,7 @@ def _render(data: bytes, told: dict[str, Any]) -> Answer:
 
 
 OPERATIONS: dict[str, Callable[[bytes, dict[str, Any]], Answer]] = {
+    "announce": _announce,
     "clean": _clean,
     "identify": _identify,
     "look": _look,

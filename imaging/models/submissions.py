@@ -16,6 +16,7 @@ class Submission(models.Model):
 
     class State(models.TextChoices):
         RECEIVING = "receiving", _("being received")
+        SORTING = "sorting", _("received, is compared with subjects and visits")
         UNASSIGNED = "unassigned", _("waits for a person to name subject and time point")
         RECEIVED = "received", _("received, encrypted, waits to be opened")
         OPENED = "opened", _("opened, waits for de-identification")
@@ -86,7 +87,8 @@ class Submission(models.Model):
 class IncomingFile(models.Model):
     """One file of a submission; refused ones stay here, encrypted, until a person discards them.
 
-    `facts` are those of the cleaned object; nothing read from the original header is stored.
+    `facts` are those of the cleaned object, and before that, where nobody had named the subject, what `deid.announce`
+    told, keyed and with a moved date; nothing else that is read from the original header is stored.
     """
 
     class State(models.TextChoices):

@@ -1,7 +1,7 @@
 """Opening a delivery: archives into files, hashes, and whether all of it is one person, the right one."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -162,6 +162,11 @@ def _one_person(submission: Submission) -> IdentityTokens:
             ),
             code="several-persons",
         )
+    return agreed(named)
+
+
+def agreed(named: Collection[IdentityTokens]) -> IdentityTokens:
+    """Return the tokens that all files agree in; one that they spell in several ways is left out."""
     return IdentityTokens(
         patient_id=_only({tokens.patient_id for tokens in named}), person=_only({tokens.person for tokens in named})
     )

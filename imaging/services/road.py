@@ -13,7 +13,7 @@ from imaging.models import Submission
 
 State = Submission.State
 # The states in which a machine has work to do.
-WORKING = (State.RECEIVED, State.OPENED, State.CLEANED, State.FILED)
+WORKING = (State.SORTING, State.RECEIVED, State.OPENED, State.CLEANED, State.FILED)
 # Long enough for the slowest single file, short enough that a killed worker's delivery goes on soon.
 LEASE = dt.timedelta(seconds=45)
 # With the growing pauses of `back_off` these reach over a day: a full disk is mended by then, or a person is needed.

@@ -10,11 +10,12 @@ from audit.actor import Actor, machine
 from audit.context import acting, admit
 from audit.services import record
 from imaging.models import Submission
-from imaging.services import cleaning, filing, intake, quality, road
+from imaging.services import cleaning, filing, intake, quality, road, sorting
 from imaging.services.asking import require_filing
 
 State = Submission.State
 STAGES: dict[str, Callable[[Actor, Submission], None]] = {
+    State.SORTING: sorting.sort,
     State.RECEIVED: intake.open_files,
     State.OPENED: cleaning.clean,
     State.CLEANED: filing.file,

@@ -234,7 +234,7 @@ def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Sub
     if submission.time_point is not None:
         refuse_closed(submission.time_point)
     _refuse_incomplete(submission, files, size)
-    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
+    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.SORTING)
 
 
 def _refuse_incomplete(submission: Submission, files: int, size: int) -> None:
@@ -280,7 +280,7 @@ def close_association(*, by: Actor, submission: Submission) -> Submission:
     submission = road.lock(submission)
     if not submission.files.exists():
         return _close(by, submission, State.DISCARDED)
-    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.UNASSIGNED)
+    return _close(by, submission, State.RECEIVED if submission.time_point_id else State.SORTING)
 
 
 def _close(by: Actor, submission: Submission, to: Submission.State) -> Submission:

@@ -15,8 +15,9 @@ from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
 from imaging.models import Submission
 from imaging.selectors import submissions_of
-from imaging.services import conflicts, desk, submissions
+from imaging.services import conflicts, desk, sorting, submissions
 from imaging.views import custody
+from imaging.views.sorting import side_by_side
 from trials import access
 from trials.http import ActorRequest, status_of
 from trials.models import TimePoint, Trial
@@ -93,6 +94,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
     may_assign = access.may(request.actor, Act.SUBMISSION_ASSIGN, delivery)
     may_discard = access.may(request.actor, Act.SUBMISSION_DISCARD, delivery)
     told = progress.describe(delivery)
+    waits = may_assign and delivery.state == Submission.State.UNASSIGNED
     kept = delivery.state in (
         Submission.State.UNASSIGNED,
         Submission.State.QUARANTINED,
@@ -104,7 +106,8 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "trial": delivery.trial_site.trial,
         "progress": told,
         "is_certified": delivery.certificates.exists(),
-        "assign_form": _assign_form(request, delivery) if may_assign and delivery.state == "unassigned" else None,
+        "assign_form": _assign_form(request, delivery) if waits else None,
+        "compared": side_by_side(sorting.compared(delivery, _open_visits(request, delivery))) if waits else {},
         "has_conflicts": conflicts.open_conflicts().filter(file__submission=delivery).exists(),
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
         "may_review": access.may(request.actor, Act.PIXEL_REVIEW, delivery),
@@ -112,9 +115,13 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
 
 
 def _assign_form(request: ActorRequest, delivery: Submission) -> AssignForm:
-    rows = TimePoint.objects.filter(subject__trial_site=delivery.trial_site).exclude(state=TimePoint.State.ACCEPTED)
-    visits = access.visible(request.actor, rows).select_related("subject", "scheduled").order_by("due_on")
+    visits = _open_visits(request, delivery).select_related("subject", "scheduled").order_by("due_on")
     return AssignForm(request.POST or None, time_points=visits)
+
+
+def _open_visits(request: ActorRequest, delivery: Submission) -> QuerySet[TimePoint]:
+    rows = TimePoint.objects.filter(subject__trial_site=delivery.trial_site).exclude(state=TimePoint.State.ACCEPTED)
+    return access.visible(request.actor, rows)
 
 
 @require_GET

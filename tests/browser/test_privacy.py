@@ -75,10 +75,10 @@ def somebody_left(stack: Stack) -> str:
 
 @pytest.mark.req("R-PRIV-16")
 def test_two_people_erase_a_subject_and_take_the_certificate(someone: Any, stack: Stack) -> None:
-    david = someone("david")
+    david, code = someone("david"), somebody_left(stack)
     page = david.go(f"{TRIAL}erasures/new/")
     see(david, "erase")
-    page.get_by_label("Subject").select_option(somebody_left(stack))
+    page.get_by_label("Subject").select_option(code)
     page.get_by_label("the link to the person: identity, tokens, originals").check()
     page.get_by_label("Reason").fill("asked by letter")
     david.press("Show what is signed")

@@ -111,3 +111,17 @@ def test_a_missing_number_or_name_leaves_the_other_to_answer() -> None:
     numberless = tokens_of(name="ZWEISTEIN^ALBA", birth_date="19470211", sex="F", number="")
     assert (nameless.patient_id, nameless.person) == (whole.patient_id, "")
     assert (numberless.patient_id, numberless.person) == ("", whole.person)
+
+
+@pytest.mark.req("R-SORT-04")
+def test_what_a_file_announces_is_keyed_moved_and_without_words() -> None:
+    dataset = builders.ct()
+    dataset.StudyDate, dataset.Modality = "20260203", "GARCIA"
+    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
+    moved = dt.timedelta(days=deid.moved_by(KEY, "one"))
+    assert (told.moved_date, told.modality) == (dt.date(2026, 2, 3) + moved, "")
+    assert told.study == deid.map_uid(KEY, dataset.StudyInstanceUID)
+    assert deid.announce(planting.encode(dataset), key=KEY, delivery="two").moved_date != told.moved_date
+    dataset.Modality, dataset.StudyDate = "CT", "yesterday"
+    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
+    assert (told.modality, told.moved_date) == ("CT", None)

@@ -26,7 +26,7 @@ def test_after_its_delivery_was_discarded_an_association_goes_on_with_a_new_one(
     assert Submission.objects.get(pk=first.pk).state == Submission.State.DISCARDED
     reception.close()
     second.refresh_from_db()
-    assert second.state == Submission.State.UNASSIGNED
+    assert second.state == Submission.State.SORTING
 
 
 @pytest.mark.django_db

@@ -84,7 +84,7 @@ def test_without_a_name_each_study_waits_for_a_person(cast: Cast) -> None:
     with acting(STAGE):
         Submission.objects.update(active_at=timezone.now() - dt.timedelta(minutes=2))
     housekeeping.close_silent()
-    assert {row.submission.state for row in StowDelivery.objects.all()} == {State.UNASSIGNED}
+    assert {row.submission.state for row in StowDelivery.objects.all()} == {State.SORTING}
 
 
 @pytest.mark.req("R-WEB-04")
@@ -92,7 +92,7 @@ def test_a_closed_delivery_takes_no_more_and_another_begins(cast: Cast) -> None:
     sender = sender_of(cast)
     sender.send(ct_series(1), path="/dicomweb/studies?complete=1")
     assert sender.send(ct_series(2)[1:]).status_code == 202
-    assert sorted(row.submission.state for row in StowDelivery.objects.all()) == [State.RECEIVING, State.UNASSIGNED]
+    assert sorted(row.submission.state for row in StowDelivery.objects.all()) == [State.RECEIVING, State.SORTING]
 
 
 @pytest.mark.req("R-WEB-03")

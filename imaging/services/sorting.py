@@ -1,0 +1,166 @@
+"""A delivery that came without a name: what its files tell is noted, keyed, and compared with subjects and visits."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from audit.actor import Actor
+from audit.services import record
+from deid import Arrival, IdentityTokens, Rejected, group_persons, map_uid, moved_by
+from imaging import fence, quarantine
+from imaging.fence.plainly import from_plain, to_plain
+from imaging.matching import Scan, Visit, choose, order
+from imaging.models import IncomingFile, Study, Submission
+from imaging.qc import IdentityMatch, TimePointWindow
+from imaging.services import road
+from imaging.services.intake import agreed, compare
+from imaging.services.submissions import refuse_closed
+from imaging.vault import QuarantineDamaged
+from trials.keys import trial_key
+from trials.models import Subject, TimePoint
+
+State = Submission.State
+_NOTED = "arrival"
+# As many as a person compares; every other visit stands in the list below.
+SHOWN = 12
+
+
+def sort(by: Actor, submission: Submission) -> None:
+    """Stage SORTING: on to the road where exactly one visit fits, to a person where not."""
+    _note(submission)
+    arrivals = _arrivals(submission)
+    mine = TimePoint.objects.filter(subject__in=_known_as(submission, arrivals))
+    visit = choose(_scans(submission, arrivals), _visits(submission, arrivals, mine))
+    time_point = _open_one(visit) if visit else None
+    with transaction.atomic():
+        Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
+        road.move(submission, expected=State.SORTING, to=State.RECEIVED if time_point else State.UNASSIGNED)
+        if time_point:
+            told = {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
+            trial_code = submission.trial_site.trial.code
+            record(by=by, act="delivery.matched", obj=submission, trial_code=trial_code, after=told)
+
+
+def _open_one(visit: Visit) -> TimePoint | None:
+    time_point = TimePoint.objects.select_related("subject__trial_site__trial", "scheduled").get(pk=visit.key)
+    try:
+        refuse_closed(time_point)
+    except ValidationError:
+        # A person is told why when she names it herself.
+        return None
+    return time_point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a person sees side by side: the scans that came, and the likeliest visits, at most SHOWN."""
+
+    scans: list[Scan]
+    visits: list[Visit]
+
+    @property
+    def persons(self) -> int:
+        return len({scan.person for scan in self.scans})
+
+
+def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
+    """Compare a delivery that waits for a name with the visits of `among`; nothing where no file could be read."""
+    arrivals = _arrivals(submission)
+    scans = _scans(submission, arrivals)
+    likely = order(_visits(submission, arrivals, among), scans[0])[:SHOWN] if scans else []
+    return Comparison(scans=scans, visits=likely)
+
+
+def _note(submission: Submission) -> None:
+    key, noted = trial_key(submission.trial_site.trial), []
+    for file in submission.files.filter(state=IncomingFile.State.RECEIVED):
+        file.submission = submission
+        # What cannot be read is refused with its reason once the delivery is opened.
+        try:
+            arrival = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
+        except (Rejected, QuarantineDamaged):
+            continue
+        file.facts = {_NOTED: to_plain(arrival)}
+        noted.append(file)
+        road.renew(submission)
+    IncomingFile.objects.bulk_update(noted, ["facts"], batch_size=500)
+
+
+def _arrivals(submission: Submission) -> list[Arrival]:
+    facts = submission.files.filter(facts__has_key=_NOTED).values_list("facts", flat=True)
+    return [from_plain(Arrival, told[_NOTED]) for told in facts]
+
+
+def _scans(submission: Submission, named: Collection[Arrival]) -> list[Scan]:
+    persons = group_persons({arrival.tokens for arrival in named})
+    groups: dict[tuple[int, str, dt.date | None], list[Arrival]] = defaultdict(list)
+    for arrival in named:
+        groups[_person(arrival.tokens, persons), arrival.study, arrival.moved_date].append(arrival)
+    days = dt.timedelta(days=moved_by(trial_key(submission.trial_site.trial), str(submission.pk)))
+    return [
+        Scan(
+            study=study,
+            person=person,
+            taken_on=moved and moved - days,
+            files=len(group),
+            series=len({arrival.series for arrival in group}),
+            modalities=tuple(sorted({arrival.modality for arrival in group} - {""})),
+        )
+        for (person, study, moved), group in sorted(groups.items(), key=lambda item: str(item[0]))
+    ]
+
+
+def _person(tokens: IdentityTokens, persons: list[set[str]]) -> int:
+    own = {tokens.patient_id, tokens.person} - {""}
+    return next((number for number, group in enumerate(persons, start=1) if own & group), 0)
+
+
+def _known_as(submission: Submission, arrivals: Iterable[Arrival]) -> QuerySet[Subject]:
+    """The site's subjects of whom some token came before."""
+    told = agreed({arrival.tokens for arrival in arrivals})
+    same = Q(pk__in=())
+    if told.patient_id:
+        same |= Q(patient_id_token=told.patient_id)
+    if told.person:
+        same |= Q(person_token=told.person)
+    return Subject.objects.filter(same, trial_site=submission.trial_site_id).select_related("trial_site")
+
+
+def _visits(submission: Submission, arrivals: Iterable[Arrival], among: QuerySet[TimePoint]) -> list[Visit]:
+    tokens = agreed({arrival.tokens for arrival in arrivals})
+    known = {subject.pk: compare(subject, tokens) for subject in _known_as(submission, arrivals)}
+    rows = list(among.select_related("subject", "scheduled"))
+    studies = _studies(trial_key(submission.trial_site.trial), rows)
+    return [_visit(row, known.get(row.subject_id) or _stranger(row.subject), studies[row.pk]) for row in rows]
+
+
+def _stranger(subject: Subject) -> IdentityMatch:
+    has_scans = subject.patient_id_token or subject.person_token
+    return IdentityMatch.DIFFERS if has_scans else IdentityMatch.FIRST
+
+
+def _studies(key: bytes, rows: list[TimePoint]) -> dict[int, set[str]]:
+    """The studies filed for each visit as `announce` names them; a trial that keeps UIDs files them as sent."""
+    filed: dict[int, set[str]] = defaultdict(set)
+    for visit, uid in Study.objects.filter(time_point__in=rows).values_list("time_point", "uid"):
+        filed[visit] |= {uid, map_uid(key, uid)}
+    return filed
+
+
+def _visit(row: TimePoint, identity: IdentityMatch, studies: set[str]) -> Visit:
+    planned = row.scheduled
+    return Visit(
+        key=row.pk,
+        subject=row.subject.code,
+        name=planned.name,
+        identity=identity,
+        day_zero=row.subject.day_zero,
+        window=TimePointWindow(target_day=planned.day, before=planned.window_before, after=planned.window_after),
+        studies=frozenset(studies),
+        takes=row.state != TimePoint.State.ACCEPTED,
+    )
