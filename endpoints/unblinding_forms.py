@@ -39,7 +39,7 @@ class _Words(forms.CharField):
 
 class UnblindingForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=Unblinding.Kind.choices)
-    happened_on = Day(label=_("Happened on"))
+    happened_on = Day(label=_("Happened on"), initial=timezone.localdate)
     who = forms.CharField(label=_("Who learned of it, and from whom"), max_length=500)
     known = _Words(
         label=_("What kind of thing became known"),
@@ -53,7 +53,7 @@ class UnblindingForm(forms.Form):
     action = _Words(label=_("Action taken"))
 
     def __init__(self, *args: Any, readers: Iterable[User], **kwargs: Any) -> None:
-        super().__init__(*args, initial={"happened_on": timezone.localdate()}, **kwargs)
+        super().__init__(*args, **kwargs)
         offered = cast("forms.MultipleChoiceField", self.fields["readers"])
         offered.choices = [(user.get_username(), str(user)) for user in readers]
 

@@ -16,7 +16,7 @@ _TRIAL = ""
 class ShareForm(forms.Form):
     whose = forms.ChoiceField(label=__("Whose share"), required=False)
     gigabytes = forms.IntegerField(label=__("Gigabytes kept"), required=False, min_value=0, max_value=_MOST)
-    files = forms.IntegerField(label=__("Files kept"), required=False, min_value=0, max_value=_MOST)
+    number_of_files = forms.IntegerField(label=__("Files kept"), required=False, min_value=0, max_value=_MOST)
     deliveries = forms.IntegerField(label=__("Deliveries under way"), required=False, min_value=0, max_value=_MOST)
     reason = forms.CharField(label=__("Reason"), max_length=500)
 
@@ -37,4 +37,6 @@ class ShareForm(forms.Form):
         """Return the limit; what was left empty falls back to the rule for all."""
         told = self.cleaned_data
         size = told["gigabytes"]
-        return Room(size=None if size is None else size * GIGABYTE, files=told["files"], deliveries=told["deliveries"])
+        return Room(
+            size=None if size is None else size * GIGABYTE, files=told["number_of_files"], deliveries=told["deliveries"]
+        )

@@ -25,7 +25,8 @@ from trials.services import corrections
 from trials.services.consent import is_restricted, standing_of
 from trials.services.corrections import SiteChange, SubjectChange, TrialChange
 
-M, C = TypeVar("M", bound=Model), TypeVar("C", Trial, TrialSite, Subject)
+M = TypeVar("M", bound=Model)
+C = TypeVar("C", Trial, TrialSite, Subject)
 # What tells which hospital a site is: its sender's title is mostly the hospital's name.
 _NAMING = frozenset({"hospital", "ae_title"})
 # How the answer is cut into pages; every other parameter must be one of the list's filters.
@@ -125,8 +126,7 @@ class Records(generics.ListAPIView[M]):
 
     @property
     def asker(self) -> ActorRequest:
-        # DRF's request hands on what it does not know to the one that carries the actor.
-        return cast("ActorRequest", self.request)
+        return cast("ActorRequest", self.request)  # it hands on what it does not know to the one with the actor
 
     def narrowed(self, rows: QuerySet[M]) -> QuerySet[M]:
         told = self.filter_class(data=self.request.query_params)

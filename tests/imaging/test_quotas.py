@@ -244,7 +244,7 @@ def test_the_coordinator_sees_how_full_each_share_is_and_sets_one_with_a_reason(
     page = client.get(address).content.decode()
     assert "site 01" in page
     assert "the whole trial" in page
-    told = {"whose": "02", "gigabytes": "3", "files": "", "deliveries": "2"}
+    told = {"whose": "02", "gigabytes": "3", "number_of_files": "", "deliveries": "2"}
     assert client.post(address, told).status_code == 400
     assert not Quota.objects.exists()
     assert client.post(address, told | {"reason": "a small site"}).headers["Location"] == address

@@ -19,7 +19,7 @@ from endpoints.services.lesions import NewLesion
 from imaging.models import QCDecision, Submission
 from imaging.services import doors, submissions
 from reports import services as reports
-from tests.cast import TODAY, Cast, actor_for, new_consent, withdraw
+from tests.cast import TODAY, Cast, actor_for, add_site, found_trial, new_consent, withdraw
 from tests.imaging.scans import ct_series, drive, send
 from tests.people import STAGE
 from tests.signing import decide, prove
@@ -28,7 +28,7 @@ from trials import access, closures
 from trials.closures import EDITS
 from trials.models import Closure, Restriction, Subject, User
 from trials.roles import TABLE, Act, Role
-from trials.services import charters, closing, restriction, subjects
+from trials.services import charters, closing, corrections, restriction, subjects
 from trials.services.closing import Step
 
 pytestmark = pytest.mark.django_db
@@ -238,3 +238,19 @@ def test_by_page_data_are_closed_asked_for_and_opened_and_an_inspector_sees_it(c
 @pytest.mark.req("R-LOCK-01")
 def test_only_the_coordinator_closes() -> None:
     assert {role for role in Role if Act.DATA_CLOSE in TABLE[role]} == {Role.COORDINATOR}
+
+
+@pytest.mark.req("R-LOCK-02")
+def test_a_hospital_of_closed_data_is_not_renamed_by_way_of_another_trial(cast: Cast) -> None:
+    User.objects.filter(pk=cast.coordinator.pk).update(may_create_trials=True)
+    other = add_site(
+        found_trial(cast.coordinator, code="FJORD"), cast.coordinator, code="alba", number="09", ae_title=""
+    )
+    close(cast)
+    with pytest.raises(PermissionDenied, match="closed"):
+        corrections.correct_site(
+            by=actor_for(cast.coordinator),
+            trial_site=other,
+            change=corrections.SiteChange(hospital="New Hospital"),
+            reason="renamed",
+        )

@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.context import because, require_reason, widened
 from audit.services import record
 from audit.signing import sha256_of
-from trials import access
+from trials import access, closures
 from trials.models import Site, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
@@ -125,10 +125,12 @@ def correct_site(*, by: Actor, trial_site: TrialSite, change: SiteChange, reason
 
 
 def may_correct_hospital(by: Actor, site: Site) -> bool:
-    """Whether every trial of the hospital is the actor's to edit."""
+    """Whether every trial of the hospital is the actor's to edit, and none has closed data."""
     with widened("a trial that the actor does not see counts as well"):
         trials = Trial.objects.filter(sites__site=site)
-        return not trials.exclude(pk__in=access.within(by, Trial.objects.all(), act=Act.TRIAL_EDIT)).exists()
+        if trials.exclude(pk__in=access.within(by, Trial.objects.all(), act=Act.TRIAL_EDIT)).exists():
+            return False
+        return not any(closures.is_closed(trial.pk) for trial in trials)
 
 
 def _correct_hospital(by: Actor, row: TrialSite, difference: _Difference, reason: str) -> QuerySet[TrialSite]:
@@ -137,8 +139,9 @@ def _correct_hospital(by: Actor, row: TrialSite, difference: _Difference, reason
     if not may_correct_hospital(by, site):
         raise PermissionDenied(
             _(
-                "This hospital also takes part in a trial that you do not coordinate, so its name and time zone stay "
-                "as they are. Nothing was changed. Somebody who coordinates all its trials can correct them."
+                "This hospital also takes part in a trial that you do not coordinate, or whose data are closed, so its "
+                "name and time zone stay as they are. Nothing was changed. Somebody who coordinates all its trials "
+                "can correct them while they are open."
             )
         )
     if difference.after.get("time_zone", site.time_zone) not in TIME_ZONES:

@@ -82,14 +82,14 @@ def step(request: ActorRequest, code: str, kind: str) -> HttpResponse:
 
 
 def _page(trial: Trial, kind: Closure.Kind) -> FormPage:
-    heading, intro, _after = _WORDS[kind]
+    heading, intro, _after = map(str, _WORDS[kind])
     asked = closing.waiting(trial) if kind == Kind.OPENED else None
     if asked is not None:
         told = _("%(name)s asks for %(hours)s hours: %(reason)s")
         intro = f"{intro} {told % {'name': asked.by_name, 'hours': asked.hours, 'reason': asked.reason}}"
     return FormPage(
-        heading=str(heading),
-        intro=str(intro),
+        heading=heading,
+        intro=intro,
         submit=_("Go on to the signature"),
         back=reverse("closing", args=[trial.code]),
         trial=trial,
@@ -97,11 +97,11 @@ def _page(trial: Trial, kind: Closure.Kind) -> FormPage:
 
 
 def _ceremony(request: ActorRequest, trial: Trial, told: Step) -> Ceremony:
-    heading, intro, _after = _WORDS[told.kind]
+    heading, intro, _after = map(str, _WORDS[told.kind])
     carried = {"reason": told.reason, "cut_off": told.cut_off, "hours": told.hours}
     return Ceremony(
-        heading=str(heading),
-        what=str(intro),
+        heading=heading,
+        what=intro,
         submit=_("Sign"),
         back=reverse("closing", args=[trial.code]),
         offered=lambda: closing.offer_step(by=request.actor, trial=trial, step=told),
