@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -108,7 +107,7 @@ def test_by_page_the_officer_takes_more_time_and_everybody_sees_why(cast: Cast, 
 def test_every_refusal_of_a_right_of_the_person_leaves_an_event_without_what_was_typed(cast: Cast) -> None:
     by, typed = actor_for(cast.officer), "Zweistein 1947"
     now = dt.datetime.now(dt.UTC)
-    refused: dict[str, Callable[[], object]] = {
+    refused: dict[str, Any] = {
         "receive": lambda: requests.receive(
             by=by, subject=cast.subject_a, kind=Request.Kind.ACCESS, received_on=TODAY + dt.timedelta(days=2)
         ),
