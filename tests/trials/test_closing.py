@@ -233,6 +233,7 @@ def test_by_page_data_are_closed_asked_for_and_opened_and_an_inspector_sees_it(c
     page = client.get(ADDRESS).content.decode()
     assert all(word in page for word in ("database lock", "one day is wrong", "agreed"))
     assert "Close the data" not in page
+    assert "database lock" in client.get(f"/history/trial/{cast.trial.pk}/").content.decode()
 
 
 @pytest.mark.req("R-LOCK-01")
@@ -242,7 +243,6 @@ def test_only_the_coordinator_closes() -> None:
 
 @pytest.mark.req("R-LOCK-02")
 def test_a_hospital_of_closed_data_is_not_renamed_by_way_of_another_trial(cast: Cast) -> None:
-    User.objects.filter(pk=cast.coordinator.pk).update(may_create_trials=True)
     other = add_site(
         found_trial(cast.coordinator, code="FJORD"), cast.coordinator, code="alba", number="09", ae_title=""
     )
