@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from django.contrib.staticfiles import finders
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 
 from tests.browser.conftest import Person
+from tests.people import PASSWORD
 from trials.models import User
 
 ADDRESS = "http://localhost"
@@ -34,17 +35,16 @@ class Inside(Person):
         if parts.path.startswith("/static/"):
             self._give_static(route, parts.path.removeprefix("/static/"))
             return
-        kind = asked.headers.get("content-type", "application/octet-stream")
-        answer: Any = self._here.run(
-            self.client.generic,
-            asked.method,
-            f"{parts.path}?{parts.query}",
-            asked.post_data_buffer or b"",
-            content_type=kind,
-            follow=True,
-            headers={name: value for name, value in asked.headers.items() if name in {"accept", "hx-request"}},
-        )
+        answer = self._here.run(self._ask, asked.method, f"{parts.path}?{parts.query}", asked)
+        # Playwright does not hand over what a redirect asks for.
+        while "Location" in answer.headers:
+            answer = self._here.run(self.client.get, answer.headers["Location"])
         route.fulfill(status=answer.status_code, headers=dict(answer.items()), body=answer.content)
+
+    def _ask(self, method: str, path: str, asked: Request) -> Any:
+        kind = asked.headers.get("content-type", "application/octet-stream")
+        kept = {name: value for name, value in asked.headers.items() if name in {"accept", "hx-request"}}
+        return self.client.generic(method, path, asked.post_data_buffer or b"", content_type=kind, headers=kept)
 
     @staticmethod
     def _give_static(route: Route, name: str) -> None:
@@ -53,6 +53,10 @@ class Inside(Person):
             route.fulfill(status=404)
             return
         route.fulfill(path=path, content_type=_KINDS.get(name.rpartition(".")[2], "application/octet-stream"))
+
+    def sign(self, button: str, *, password: str = PASSWORD) -> None:
+        """Sign as the cast does."""
+        super().sign(button, password=password)
 
     def see(self, path: str) -> Page:
         """Open a page; let axe look in both themes, and let nothing be wider than the window."""
