@@ -17,7 +17,7 @@ from config.demo.subjects import SUBJECTS, Visit
 from endpoints.models import Segmentation
 from endpoints.services import segmentations
 from imaging.models import Instance, QCDecision, Submission
-from imaging.services import quality, road, stages, submissions
+from imaging.services import quality, road, sending, stages
 from reports import services as reports
 from reports.sealing import seal_released
 from trials.models import Subject, TimePoint, Trial
@@ -98,7 +98,7 @@ def _send_object(trial: Trial, name: str, site: str, staff: str) -> None:
 
 
 def _deliver(time_point: TimePoint, staff: str, files: list[bytes]) -> None:
-    submission = submissions.send_whole(by=stage.actor(staff), time_point=time_point, files=files)
+    submission = sending.send_whole(by=stage.actor(staff), time_point=time_point, files=files)
     _drive(str(submission.pk))
 
 

@@ -8,7 +8,7 @@ from audit.actor import Actor
 from audit.services import record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import road
+from imaging.services import road, sorting
 from imaging.services.submissions import refuse_closed
 from trials import access
 from trials.models import TimePoint
@@ -28,6 +28,7 @@ def assign(*, by: Actor, submission: Submission, time_point: TimePoint) -> Submi
     refuse_closed(time_point)
     Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
     road.move(submission, expected=State.UNASSIGNED, to=State.RECEIVED)
+    sorting.forget(submission)
     record(
         by=by,
         act="delivery.assigned",
@@ -53,6 +54,7 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
         road.move(submission, expected=Submission.State(submission.state), to=State.DISCARDED)
     gone = submission.files.exclude(state=IncomingFile.State.FILED).update(state=IncomingFile.State.DISCARDED)
     Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
+    sorting.forget(submission)
     record(
         by=by,
         act="delivery.discarded",

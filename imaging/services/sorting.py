@@ -41,9 +41,15 @@ def sort(by: Actor, submission: Submission) -> None:
         Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
         road.move(submission, expected=State.SORTING, to=State.RECEIVED if time_point else State.UNASSIGNED)
         if time_point:
+            forget(submission)
             told = {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
             trial_code = submission.trial_site.trial.code
             record(by=by, act="delivery.matched", obj=submission, trial_code=trial_code, after=told)
+
+
+def forget(submission: Submission) -> None:
+    """Drop what was noted for comparing: once a person or the rule has spoken, and where the delivery is discarded."""
+    submission.files.filter(facts__has_key=_NOTED).update(facts={})
 
 
 def _open_one(visit: Visit) -> TimePoint | None:

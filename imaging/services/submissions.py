@@ -257,16 +257,6 @@ def _refuse_incomplete(submission: Submission, files: int, size: int) -> None:
         )
 
 
-def send_whole(*, by: Actor, time_point: TimePoint, files: Sequence[bytes]) -> Submission:
-    """Start, receive and complete in one go: for a form without JavaScript and for the demo."""
-    if not files:
-        raise ValidationError(_("There was no file to send."), code="empty")
-    submission = start(by=by, time_point=time_point, size=sum(map(len, files)), files=len(files))
-    for number, data in enumerate(files):
-        receive(by=by, submission=submission, pieces=cut(number=number, data=data))
-    return complete(by=by, submission=submission, files=len(files), size=sum(map(len, files)))
-
-
 def cut(*, number: int, data: bytes) -> list[Piece]:
     """A whole file as the pieces in which it is sealed; an empty file is one empty piece."""
     starts = range(0, len(data), PART_SIZE) if data else (0,)

@@ -15,7 +15,7 @@ from imaging import progress
 from imaging.forms import AssignForm, ReasonForm, SendForm
 from imaging.models import Submission
 from imaging.selectors import submissions_of
-from imaging.services import conflicts, desk, sorting, submissions
+from imaging.services import conflicts, desk, sending, sorting
 from imaging.views import custody
 from imaging.views.sorting import side_by_side
 from trials import access
@@ -83,7 +83,7 @@ def send(request: ActorRequest, code: str) -> HttpResponse:
 def _send_plainly(request: ActorRequest, trial: Trial, form: SendForm) -> HttpResponse:
     uploads = [upload.read() for upload in request.FILES.getlist("files")]
     try:
-        delivery = submissions.send_whole(by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads)
+        delivery = sending.send_whole(by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads)
     except ValidationError as error:
         form.add_error(None, error)
         return render(request, "send.html", {"trial": trial, "form": form}, status=status_of(error))

@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 from audit.actor import machine
 from imaging.fence import Rules
 from imaging.models import IncomingFile, Submission
-from imaging.services import cleaning, road, stages, submissions
+from imaging.services import cleaning, road, sending, stages
 from tests.cast import Cast, actor_for
 from trials.keys import trial_key
 from trials.models import TimePoint, User
@@ -64,7 +64,7 @@ def baseline_of(cast: Cast) -> TimePoint:
 
 
 def send(staff: User, time_point: TimePoint, files: list[bytes]) -> Submission:
-    return submissions.send_whole(by=actor_for(staff), time_point=time_point, files=files)
+    return sending.send_whole(by=actor_for(staff), time_point=time_point, files=files)
 
 
 def clean_by_hand(cast: Cast, file: IncomingFile) -> None:

@@ -16,7 +16,7 @@ from audit.context import acting
 from audit.models import AuditEvent
 from imaging import dicom_node
 from imaging.models import Quota, Submission
-from imaging.services import desk, quotas, submissions
+from imaging.services import desk, quotas, sending, submissions
 from imaging.services.quotas import Level, Room, Share
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import baseline_of, ct_series
@@ -109,7 +109,7 @@ def test_a_full_person_stops_nobody_else_of_the_site_and_a_full_trial_stops_all_
     assert node.take(b"by machine") == dicom_node.SUCCESS
     limit(cast, Room(size=10))
     with pytest.raises(ValidationError, match="The room of this trial is full"):
-        submissions.send_whole(by=actor_for(cast.brisa), time_point=visit_of_b(cast), files=[b"one byte"])
+        sending.send_whole(by=actor_for(cast.brisa), time_point=visit_of_b(cast), files=[b"one byte"])
     assert not Submission.objects.filter(trial_site=cast.site_b).exists(), "nothing half sent is left behind"
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,8 +10,8 @@ from django.test import Client
 from audit.actor import machine
 from audit.models import AuditEvent
 from imaging.models import IncomingFile, Submission
-from imaging.services import submissions
-from tests.cast import Cast, withdraw
+from imaging.services import desk, submissions
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, ct_slice, drive, send, to_bytes
 from trials.models import TimePoint
 
@@ -18,7 +19,7 @@ State = Submission.State
 NODE = machine("dicom-node", source="dicom", request_id="1", on_behalf_of="ALBA_PACS")
 
 
-def series(day: dt.date, *, seed: str, slices: int = 4, **told: str) -> list[bytes]:
+def series(day: dt.date, *, seed: str, slices: int = 4, **told: Any) -> list[bytes]:
     made = []
     for number in range(slices):
         dataset = ct_slice(number, seed=seed, **told)
@@ -79,7 +80,7 @@ def test_images_of_a_filed_study_that_come_later_go_to_its_visit(known: Cast) ->
     ("plus", "told"), [(20, {}), (0, {"name": "DREISTEIN^KLARA", "patient_id": "QX11223344"}), (0, {"patient_id": "Z"})]
 )
 def test_a_stranger_a_day_outside_and_a_doubtful_number_wait_for_a_person(
-    known: Cast, plus: int, told: dict[str, str]
+    known: Cast, plus: int, told: dict[str, Any]
 ) -> None:
     delivery = arrive(known, series(day_of(known, "FU1", plus=plus), seed="follow", **told))
     assert (delivery.state, delivery.time_point) == (State.UNASSIGNED, None)
@@ -126,6 +127,16 @@ def test_what_is_noted_before_a_subject_is_known_holds_no_header_and_no_true_dat
     text = str(noted)
     assert not [word for word in (*PLANTED, "20260203", "2026-02-03", "1.2.826") if word in text]
     assert "No file of this delivery" not in page_of(cast, delivery)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-SORT-04")
+def test_nothing_noted_is_kept_once_a_subject_is_named_or_the_delivery_is_discarded(cast: Cast) -> None:
+    files = [*series(dt.date(2026, 2, 3), seed="new"), b"not an image"]
+    named, gone = arrive(cast, files), arrive(cast, files)
+    desk.assign(by=actor_for(cast.coordinator), submission=named, time_point=visit(cast, "BL"))
+    desk.discard(by=actor_for(cast.coordinator), submission=gone, reason="sent twice")
+    assert not IncomingFile.objects.filter(facts__has_key="arrival").exists()
 
 
 @pytest.mark.django_db
