@@ -39,8 +39,14 @@ _PEOPLE = frozenset(
         "token-revoke",
     }
 )
+_OVERVIEW = frozenset({"trial-correct", "closing", "closing-close", "closing-ask", "closing-open"})
 TABS = (
-    Tab(_("Overview"), Act.TRIAL_VIEW, "trial", frozenset({"trial-correct"})),
+    Tab(
+        _("Overview"),
+        Act.TRIAL_VIEW,
+        "trial",
+        _OVERVIEW,
+    ),
     Tab(
         _("Subjects"),
         Act.SUBJECT_VIEW,
@@ -53,9 +59,11 @@ TABS = (
         _("Deliveries"),
         Act.SUBMISSION_VIEW,
         "submission-list",
-        frozenset({"send", "pixel-list", "archive-state"}),
+        frozenset({"send", "pixel-list", "archive-state", "quota-list"}),
     ),
     Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
+    Tab(_("Unblinding"), Act.UNBLINDING_VIEW, "unblinding-list", frozenset({"unblinding-add", "unblinding-decide"})),
+    Tab(_("Arms"), Act.ARM_VIEW, "arm-list"),
     Tab(_("Results"), Act.RESULT_VIEW, "results"),
     Tab(_("Reports"), Act.REPORT_VIEW, "report-list"),
     Tab(_("Out of analysis"), Act.DESTRUCTION_DECIDE, "seclusion-list", frozenset({"seclusion"})),
@@ -69,6 +77,7 @@ TABS = (
                 "ledger",
                 "request-list",
                 "request",
+                "request-extend",
                 "erasure-list",
                 "erasure-decide",
                 "trial-destroy",

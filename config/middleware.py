@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from audit.actor import Actor
 from audit.context import acting
 from config import receiving
+from config.problems import tell_refusal
 
 Next = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
@@ -68,6 +69,11 @@ class ActorMiddleware:
             return self.get_response(request)
         with acting(actor):
             return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        """Leave an event of a refusal; Django then shows its page."""
+        actor: Actor | None = request.actor  # type: ignore[attr-defined]  # as above
+        tell_refusal(error, actor=actor, method=str(request.method), page=request.resolver_match)
 
 
 def request_id_of(request: HttpRequest) -> str:

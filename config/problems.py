@@ -5,16 +5,25 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import Http404
+from django.urls import ResolverMatch
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from audit.actor import ACCOUNT, Actor
+from audit.services import Thing, record
+from trials.access import EditRefused
 from trials.http import status_of
+
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the answer to an error that the API expects; None leaves the others to the 500 page."""
+    request = context["request"]
+    tell_refusal(error, actor=getattr(request, "actor", None), method=str(request.method), page=_page(request))
     known = _as_api_error(error)
     if known is None:
         return None
@@ -27,6 +36,32 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         "request_id": request_id,
     }
     return Response(body, status=known.status_code, headers=_headers(known), content_type="application/problem+json")
+
+
+def tell_refusal(error: Exception, *, actor: Actor | None, method: str, page: ResolverMatch | None) -> None:
+    """Write that a person was refused what they asked to be done; the transaction of the act is gone by now.
+
+    An edit of closed data is told whatever way it was tried (C09); a right that is lacking, where something was to be
+    done and not only looked at.
+    """
+    if isinstance(error, EditRefused):
+        _tell(act="edit.refused", **error.attempt)
+    elif isinstance(error, PermissionDenied) and actor is not None and page is not None and method not in _LOOKING:
+        by = actor.acting_as(actor.role or ACCOUNT)
+        name = str(page.url_name)
+        # Whoever may not see the trial was told 404 before this.
+        trial_code = str(page.kwargs.get("code", "")) if page.route.startswith("trials/<slug:code>/") else ""
+        _tell(by=by, act="access.refused", obj=Thing(kind="page", key=name, name=name), trial_code=trial_code)
+
+
+def _tell(**told: Any) -> None:
+    with transaction.atomic():
+        record(**told)
+
+
+def _page(request: Any) -> ResolverMatch | None:
+    page: ResolverMatch | None = getattr(request, "resolver_match", None)
+    return page
 
 
 def _as_api_error(error: Exception) -> exceptions.APIException | None:

@@ -34,6 +34,7 @@ from reports.models import Download, Report, SealedDocument
 from trials import access
 from trials.models import (
     Charter,
+    Closure,
     CollectionAllowance,
     Consent,
     ConsentForm,
@@ -105,6 +106,7 @@ _MAIN = (
         parts=(
             Part(model=TrialSite, via="trial"),
             Part(model=Membership, via="trial"),
+            Part(model=Closure, via="trial"),
             Part(model=ConsentForm, via="trial", parts=(Part(model=ConsentFormApproval, via="form"),)),
         ),
     ),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from endpoints.views import assignments, cases, dicomweb, findings, frames
+from endpoints.views import assignments, cases, dicomweb, findings, frames, unblindings
 
 urlpatterns = [
     path("reads/", cases.worklist, name="worklist"),
@@ -17,4 +17,7 @@ urlpatterns = [
     path("trials/<slug:code>/reads/", assignments.show, name="assignment-list"),
     path("trials/<slug:code>/reads/assign/", assignments.assign, name="assign"),
     path("trials/<slug:code>/reads/assign-all/", assignments.assign_all, name="assign-all"),
+    path("trials/<slug:code>/unblindings/", unblindings.show, name="unblinding-list"),
+    path("trials/<slug:code>/unblindings/new/", unblindings.add, name="unblinding-add"),
+    path("unblindings/cases/<int:pk>/", unblindings.decide, name="unblinding-decide"),
 ]

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from imaging import api, views
-from imaging.views import dicomweb, stow
+from imaging.views import dicomweb, quotas, stow
 
 urlpatterns = [
     path("trials/<slug:code>/deliveries/", views.submission_list, name="submission-list"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("trials/<slug:code>/tools/", views.tool_list, name="tool-list"),
     path("trials/<slug:code>/tools/<int:pk>/revoke/", views.tool_revoke, name="tool-revoke"),
     path("trials/<slug:code>/archive/", views.archive_state, name="archive-state"),
+    path("trials/<slug:code>/room/", quotas.show, name="quota-list"),
     path("deliveries/<uuid:pk>/conflicts/", views.conflict_list, name="conflict-list"),
     path("deliveries/<uuid:pk>/", views.submission, name="submission"),
     path("deliveries/<uuid:pk>/state/", views.submission_state, name="submission-state"),

@@ -23,6 +23,11 @@ def answer_due(received_on: dt.date) -> dt.date:
     return months_after(received_on, 1)
 
 
+def extended_due(received_on: dt.date, months: int) -> dt.date:
+    """Return the last day after an extension by `months`, 1 or 2 (GDPR 12(3)): one period, counted from the receipt."""
+    return months_after(received_on, 1 + months)
+
+
 def kept_until(ended_on: dt.date, years: int) -> dt.date:
     """Return the last day on which records must be kept (CTR 58: at least 25 years after the end of the trial)."""
     return months_after(ended_on, years * _YEAR)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as __
 
 from privacy.models import BreachEntry, Erasure, LegalBasis, Register, Request
 from privacy.services.register import FIELDS
+from privacy.services.requests import FURTHER_MONTHS
 from trials.codes import normalise
 from trials.forms import Day
 from trials.models import Disclosure, Retention, Subject, Trial
@@ -63,6 +64,14 @@ class RequestForm(_OfTrial):
 class AnswerForm(forms.Form):
     state = forms.ChoiceField(label=__("Outcome"), choices=_ANSWERS)
     words = Words(label=__("What the subject was told"))
+
+
+class ExtensionForm(forms.Form):
+    months = forms.TypedChoiceField(
+        label=__("Further months"), coerce=int, choices=[(months, str(months)) for months in FURTHER_MONTHS]
+    )
+    told_on = Day(label=__("The person was told, with the reason, on"))
+    reason = Words(label=__("Why a month is not enough"))
 
 
 class ErasureForm(_OfTrial):

@@ -12,6 +12,7 @@ urlpatterns = [
     path(f"{_ROOT}/ledger/", ledger.show, name="ledger"),
     path(f"{_ROOT}/requests/", requests.show_all, name="request-list"),
     path(f"{_ROOT}/requests/<int:pk>/", requests.show, name="request"),
+    path(f"{_ROOT}/requests/<int:pk>/more-time/", requests.extend, name="request-extend"),
     path(f"{_ROOT}/requests/<int:pk>/package/", requests.hand_out, name="request-package"),
     path(f"{_ROOT}/erasures/", erasures.show_all, name="erasure-list"),
     path(f"{_ROOT}/erasures/new/", erasures.decide, name="erasure-decide"),

@@ -18,7 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from audit.context import acting
-from endpoints.models import Assignment
+from endpoints.models import Assignment, UnblindedCase, Unblinding
+from endpoints.models.unblindings import key_of
 from endpoints.services import assignments, reads
 from endpoints.services.blinded import BlindShelf
 from imaging.models import PixelReview, QCDecision, Query, Seclusion, Series, Submission, Tool
@@ -29,7 +30,7 @@ from tests.cast import Cast, actor_for, add_form, add_site, found_trial, person,
 from tests.imaging.scans import ct_series, drive, send
 from tests.people import STAGE
 from tests.signing import decide, release
-from trials.models import Consent, SiteToken, Subject, TimePoint, Trial
+from trials.models import Consent, SiteToken, Subject, TimePoint, Trial, User
 from trials.roles import Role
 from trials.services import charters, trials
 
@@ -92,6 +93,15 @@ TABLE = {
     "trial": Row(get="CABQSMDKNIT", takes="trial"),
     "trial-open": Row(post="CK", takes="trial"),
     "trial-correct": Row(get="CK", post="CK", takes="trial"),
+    "closing": Row(get="CABQSMDKNIT", takes="trial"),
+    "closing-close": Row(get="CK", post="CK", takes="trial"),
+    "closing-ask": Row(get="CK", post="CK", takes="trial"),
+    "closing-open": Row(get="CKNS", post="CKNS", takes="trial"),
+    # Whoever touches data never meets an arm; an inspector asks the statistician.
+    "arm-list": Row(get="T", post="T", takes="trial"),
+    "unblinding-list": Row(get="CMKI", takes="trial"),
+    "unblinding-add": Row(get="CK", post="CK", takes="trial"),
+    "unblinding-decide": Row(get="CK", post="CK", takes="unblinded_case"),
     "charter": Row(get="CABQSMDKNIT", takes="trial"),
     "charter-settings": Row(post="CK", takes="charter"),
     "charter-time-point-add": Row(post="CK", takes="charter"),
@@ -145,6 +155,7 @@ TABLE = {
     "ledger": Row(get="CDKI", takes="trial"),
     "request-list": Row(get="CDKI", post="D", takes="trial"),
     "request": Row(get="CDKI", post="D", takes="request"),
+    "request-extend": Row(get="D", post="D", takes="request"),
     "request-package": Row(post="D", takes="request"),
     "erasure-list": Row(get="CDKI", takes="trial"),
     "erasure-decide": Row(get="D", post="D", takes="trial"),
@@ -177,6 +188,7 @@ TABLE = {
     "api-time-points": Row(get="CABQMDKI", takes="trial"),
     "submission-list": Row(get="CABQDKI", takes="trial"),
     "archive-state": Row(get="CABQMIK", takes="trial"),
+    "quota-list": Row(get="CK", post="CK", takes="trial"),
     "conflict-list": Row(get="CAQDKI", post="CK", takes="submission", of_site=True),
     "send": Row(get="AB", post="AB", takes="trial"),
     "submission": Row(get="CAQDKI", takes="submission", of_site=True),
@@ -293,6 +305,30 @@ class Objects:
     arguments: dict[str, dict[str, Any]]
 
 
+def unblinded_case(trial: Trial, subject: Subject, reader: User) -> UnblindedCase:
+    """A reader who learned something of a subject, and may read on."""
+    entry = Unblinding.objects.create(
+        pk=key_of(trial_id=trial.pk, number=1),
+        trial=trial,
+        number=1,
+        kind=Unblinding.Kind.ACCIDENTAL,
+        happened_on=timezone.localdate(),
+        who="told on the telephone",
+        known="the site",
+        impact="none",
+        action="reader instructed",
+        at=timezone.now(),
+    )
+    return UnblindedCase.objects.create(
+        unblinding=entry,
+        subject=subject,
+        reader=reader,
+        decision=UnblindedCase.Decision.GO_ON,
+        reason="no read is touched",
+        decided_at=timezone.now(),
+    )
+
+
 def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coordinator: Any) -> Objects:
     time_point = submission.time_point
     assert time_point is not None
@@ -308,6 +344,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
     planned = draft.time_points.first()
     series = Series.objects.get(study__time_point=time_point)
     membership = trial.memberships.get(user=reader)
+    unblinded = unblinded_case(trial, time_point.subject, reader)
     picture = PixelReview.objects.create(file=submission.files.earliest("number"), since=timezone.now())
     code = {"code": trial.code}
     assert planned is not None
@@ -323,6 +360,7 @@ def _objects(trial: Trial, cast: Cast, submission: Submission, reader: Any, coor
             "api_subject": code | {"subject": time_point.subject.code},
             "submission": {"pk": submission.pk},
             "delivered_object": {"pk": submission.pk, "number": submission.files.filter(state="filed")[0].number},
+            "unblinded_case": {"pk": unblinded.pk},
             "picture": {"pk": picture.pk},
             "picture_frame": {"pk": picture.pk, "index": 1},
             "time_point": {"pk": time_point.pk},

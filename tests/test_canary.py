@@ -1,6 +1,6 @@
 """Planted words that a role must not learn, looked for in every answer that the role can get by any channel (S18, I04).
 
-Site, subject, dates, the other reader and the names of files are planted; the product has no field for an arm.
+Site, subject, dates, the other reader, the arm, an unblinding and the names of files are planted.
 """
 
 import re
@@ -13,9 +13,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.context import acting
-from endpoints.models import Read
+from endpoints.models import Read, Unblinding
+from endpoints.models.unblindings import key_of
 from endpoints.services import assignments, reads
 from endpoints.views import cases
 from imaging.models import Submission
@@ -23,12 +25,16 @@ from tests.cast import Cast, actor_for
 from tests.people import STAGE
 from tests.test_access_matrix import OWN_PAGES, TABLE, Objects, _objects
 from trials.models import Site, Subject, TimePoint, TrialSite, User
+from trials.services import arms
+from trials.services.arms import Given
 
 HOSPITAL, CODE, NUMBER, SENDER = "Canarino Infirmary", "kanarisite", "KQ77X", "KANARI_AE"
 OTHER_FIRST, OTHER_LAST, COMMENT = "Kanarra", "Otherreader", "KANARI-COMMENT"
+ARM, KNOWN = "KANARI-ARM", "KANARI-KNOWN"
 FILE, YEAR = "KANARI-FILE", 1997
 SITE_NAMES = {HOSPITAL, SENDER}
 OTHER_READER = {OTHER_FIRST, OTHER_LAST, COMMENT}
+UNBLINDING = {ARM, KNOWN}
 # No page of a reader tells a date, written as 1997-03-04 or as 04 Mar 1997. As patterns: the bare number is met by
 # chance, in the length of a page or in the identifier of an act.
 DATES = {rf"{YEAR}-\d\d-\d\d", rf"\d [A-Z][a-z]+ {YEAR}"}
@@ -46,14 +52,14 @@ def of(who: str, *words: set[str]) -> Blind:
     return Blind(who, frozenset({FILE}).union(*words))
 
 
-SEALED = ({CODE, NUMBER}, SITE_NAMES, OTHER_READER, DATES)
+SEALED = ({CODE, NUMBER}, SITE_NAMES, OTHER_READER, DATES, UNBLINDING)
 BLIND = [
     of("reader", *SEALED),
     of("adjudicator", *SEALED),
     # These know sites by number and code, and results or scans, but never the hospital.
-    of("analyst", SITE_NAMES, OTHER_READER),
-    of("sponsor", SITE_NAMES),
-    of("statistician", SITE_NAMES),
+    of("analyst", SITE_NAMES, OTHER_READER, UNBLINDING),
+    of("sponsor", SITE_NAMES, UNBLINDING),
+    of("statistician", SITE_NAMES, {KNOWN}),
 ]
 
 
@@ -70,6 +76,25 @@ def antedate(cast: Cast) -> None:
         Subject.objects.filter(pk=cast.subject_a.pk).update(day_zero=cast.subject_a.day_zero.replace(year=YEAR, day=4))
         for point in TimePoint.objects.filter(subject=cast.subject_a):
             TimePoint.objects.filter(pk=point.pk).update(due_on=point.due_on.replace(year=YEAR, day=5))
+
+
+def unblind(cast: Cast) -> None:
+    given = [Given(subject=cast.subject_a.code, arm=ARM)]
+    arms.write_down(by=actor_for(cast.statistician), trial=cast.trial, given=given, reason="")
+    with acting(STAGE, reason="planted"):
+        # The register only grows; the stage's own entry is of a number before it.
+        Unblinding.objects.create(
+            pk=key_of(trial_id=cast.trial.pk, number=2),
+            trial=cast.trial,
+            number=2,
+            kind=Unblinding.Kind.EMERGENCY,
+            happened_on=cast.subject_a.day_zero,
+            who="the site",
+            known=KNOWN,
+            impact="none",
+            action="none",
+            at=timezone.now(),
+        )
 
 
 def read_twice(cast: Cast, time_point: TimePoint) -> None:
@@ -97,6 +122,7 @@ def stage(cast: Cast, filed: Submission) -> Objects:
     assert point is not None
     read_twice(cast, point)
     send_named_file(cast)
+    unblind(cast)
     antedate(cast)
     return made
 
@@ -154,13 +180,12 @@ def test_the_words_are_really_there_for_those_who_may_know(cast: Cast, stage: Ob
     read = Read.objects.get(assignment__reader=cast.second_reader)
     everything = "".join(answer for _, answer in answers(client, stage))
     everything += told(client.get(reverse("history", kwargs={"kind": "read", "key": read.pk})))
-    missing = {HOSPITAL, CODE, NUMBER, SENDER, OTHER_FIRST, OTHER_LAST, COMMENT, *DATES} - {
-        word
-        for word in (HOSPITAL, CODE, NUMBER, SENDER, OTHER_FIRST, OTHER_LAST, COMMENT, *DATES)
-        if re.search(word, everything)
-    }
-    assert not missing
+    planted = {HOSPITAL, CODE, NUMBER, SENDER, OTHER_FIRST, OTHER_LAST, COMMENT, KNOWN, *DATES}
+    assert not {word for word in planted if not re.search(word, everything)}
     assert FILE not in everything
+    assert ARM not in everything
+    client.force_login(cast.statistician)
+    assert ARM in told(client.get(reverse("arm-list", kwargs=stage.arguments["trial"])))
 
 
 @pytest.mark.req("R-ROLE-09")

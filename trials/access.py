@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.context import acting, admit
+from trials import closures
 from trials.fences import narrowing
 from trials.fences.anchors import SITE, TRIAL
 from trials.models import Membership, Subject, Trial
@@ -24,6 +25,14 @@ from trials.models.trials import TrialGroupObjectPermission, TrialSiteGroupObjec
 from trials.roles import Act, Reach, Road, Role, Scope, reach_of
 
 M = TypeVar("M", bound=Model)
+
+
+class EditRefused(PermissionDenied):
+    """An edit of closed data by somebody who otherwise had the right; the door writes `attempt` into the trail."""
+
+    def __init__(self, attempt: dict[str, Any]) -> None:
+        super().__init__(closures.SENTENCE)
+        self.attempt = attempt
 
 
 def road_of(model: type[Model]) -> Road:
@@ -104,7 +113,13 @@ def _lookup(path: str) -> str:
 
 
 def may(actor: Actor, act: Act, obj: Model) -> Role | None:
-    """The role in which the actor may do `act` on `obj`, or None."""
+    """The role in which the actor may do `act` on `obj` now, or None."""
+    role = _holds(actor, act, obj)
+    return None if role and act in closures.EDITS and closures.is_closed(trial_of(obj)) else role
+
+
+def _holds(actor: Actor, act: Act, obj: Model) -> Role | None:
+    """The role whose right includes the act, be the data closed or not."""
     road = road_of(type(obj))
     # A person sees the road to a row that is theirs; a road that cannot be seen is no right.
     with acting(actor), suppress(ObjectDoesNotExist):
@@ -115,9 +130,10 @@ def may(actor: Actor, act: Act, obj: Model) -> Role | None:
 
 
 def acts_in(actor: Actor, trial: Trial) -> frozenset[Act]:
-    """Return every act that a role of the actor includes in the trial, be it at one site only."""
+    """Return every act that a role of the actor includes in the trial now, be it at one site only."""
     roles = {scope.role for scope in scopes(actor) if scope.trial_id == trial.pk}
-    return frozenset(act for act in Act for role in roles if reach_of(role, act))
+    acts = frozenset(act for act in Act for role in roles if reach_of(role, act))
+    return acts - closures.EDITS if acts & closures.EDITS and closures.is_closed(trial.pk) else acts
 
 
 def may_name_sites(actor: Actor, trial: Trial) -> bool:
@@ -157,19 +173,28 @@ def trial_for(actor: Actor, code: str, act: Act) -> Trial:
 def require_in(actor: Actor, act: Act, trial: Model) -> Actor:
     """The actor, stamped, where it may do `act` somewhere in the trial; which rows, `within` and `visible` tell.
 
-    Raises PermissionDenied: the page of a list is refused to a role that never has such rows.
+    Raises PermissionDenied: the page of a list is refused to a role that never has such rows; EditRefused as `require`.
     """
     for scope in scopes(actor):
         if scope.trial_id == trial.pk and reach_of(scope.role, act) is not None:
-            return _admitted(actor, scope.role)
+            return _admitted(actor, scope.role, act, trial)
     raise PermissionDenied(_("Your role in this trial does not include this."))
 
 
-def _admitted(actor: Actor, role: Role) -> Actor:
+def _admitted(actor: Actor, role: Role, act: Act, obj: Model) -> Actor:
     """Stamp the role, and let the database's own trail know who acts from here on, and in which role."""
     stamped = actor.acting_as(role)
+    if act in closures.EDITS and closures.is_closed(trial := trial_of(obj)):
+        code = Trial.objects.get(pk=trial).code
+        raise EditRefused({"by": stamped, "obj": obj, "trial_code": code, "after": {"act": str(act)}})
     admit(stamped)
     return stamped
+
+
+def trial_of(obj: Model) -> int:
+    """Return the key of the trial a record belongs to."""
+    key: int = _follow(obj, road_of(type(obj)).trial)
+    return key
 
 
 def _reaches(road: Road, scope: Scope, act: Act, obj: Model, actor: Actor) -> bool:
@@ -196,10 +221,10 @@ def require(actor: Actor, act: Act, obj: Model) -> Actor:
     """The actor, stamped with the role in which it may do `act` on `obj`.
 
     Raises Http404 where the object is foreign, so that guessing ids tells nothing, and PermissionDenied
-    where it is visible and only the right is lacking (C05).
+    where it is visible and only the right is lacking (C05); EditRefused where only the closed data forbid it (C09).
     """
-    if role := may(actor, act, obj):
-        return _admitted(actor, role)
+    if role := _holds(actor, act, obj):
+        return _admitted(actor, role, act, obj)
     if may(actor, road_of(type(obj)).view, obj):
         raise PermissionDenied(_("Your role in this trial does not include this."))
     raise Http404

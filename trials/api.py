@@ -126,8 +126,7 @@ class Records(generics.ListAPIView[M]):
 
     @property
     def asker(self) -> ActorRequest:
-        # DRF's request hands on what it does not know to the one that carries the actor.
-        return cast("ActorRequest", self.request)
+        return cast("ActorRequest", self.request)  # it hands on what it does not know to the one with the actor
 
     def narrowed(self, rows: QuerySet[M]) -> QuerySet[M]:
         told = self.filter_class(data=self.request.query_params)
@@ -200,6 +199,7 @@ class SiteCorrection(Correction):
 
 class SubjectCorrection(Correction):
     day_zero = serializers.DateField(required=False)
+    site = serializers.CharField(required=False)  # taken to be answered: no subject moves
 
 
 def _shown(names: set[str]) -> list[str]:

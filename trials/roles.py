@@ -75,13 +75,19 @@ class Act(StrEnum):
     SENDING_GRANT = "sending.grant"
     TOOL_GRANT = "tool.grant"
     TOOL_USE = "tool.use"
+    DATA_CLOSE = "data.close"
+    DATA_OPEN = "data.open"
+    ARM_VIEW = "arm.view"
+    ARM_RECORD = "arm.record"
+    UNBLINDING_VIEW = "unblinding.view"
+    UNBLINDING_RECORD = "unblinding.record"
+    UNBLINDING_DECIDE = "unblinding.decide"
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
 
 TABLE: dict[Role, dict[Act, Reach]] = {
-    # The coordinator runs the trial's data, but neither sends, judges, reads, masks nor says who may what: those hands
-    # stay apart (C01).
+    # Runs the trial's data, but neither sends, judges, reads, masks nor says who may what: those hands stay apart (C01).
     Role.COORDINATOR: {
         act: reach
         for act, reach in _EVERYWHERE.items()
@@ -104,6 +110,9 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.REQUEST_HANDLE,
             Act.ERASURE_DECIDE,
             Act.BREACH_HANDLE,
+            # The arm is for who is unblinded by duty, and for nobody who touches data (design 3e).
+            Act.ARM_VIEW,
+            Act.ARM_RECORD,
         }
     },
     Role.SITE_STAFF: {
@@ -158,11 +167,21 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.AUDIT_VIEW,
             Act.HISTORY_VIEW,
             Act.TRAIL_REVIEW,
+            Act.UNBLINDING_VIEW,
         ),
         Reach.TRIAL,
     ),
     Role.SPONSOR: dict.fromkeys(
-        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.DESTRUCTION_DECIDE), Reach.TRIAL
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.DESTRUCTION_DECIDE,
+            # Answers for edits being closed before the analysis (E6 3.16.1(r)), so may agree to their opening.
+            Act.DATA_OPEN,
+        ),
+        Reach.TRIAL,
     ),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
@@ -201,6 +220,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.ACCESS_VIEW,
             Act.ACCESS_REVIEW,
             Act.AUDIT_VIEW,
+            Act.DATA_OPEN,
         ),
         Reach.TRIAL,
     ),
@@ -223,12 +243,22 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.AUDIT_VIEW,
             Act.HISTORY_VIEW,
             Act.LEDGER_VIEW,
+            Act.UNBLINDING_VIEW,
         ),
         Reach.TRIAL,
     ),
-    # Unblinded: what reads came to, never images, subjects or the people who read.
+    # Unblinded: the arm, and what reads came to; never images, records of subjects or the people who read.
     Role.STATISTICIAN: dict.fromkeys(
-        (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW, Act.TRAIL_OWN), Reach.TRIAL
+        (
+            Act.TRIAL_VIEW,
+            Act.CHARTER_VIEW,
+            Act.RESULT_VIEW,
+            Act.REPORT_VIEW,
+            Act.TRAIL_OWN,
+            Act.ARM_VIEW,
+            Act.ARM_RECORD,
+        ),
+        Reach.TRIAL,
     ),
 }
 

@@ -1,5 +1,6 @@
 from endpoints.models.reads import Assignment, Lesion, Measurement, Read
 from endpoints.models.results import EndpointResult, RadiomicsRun, Response, Segmentation, SegmentationRun
+from endpoints.models.unblindings import UnblindedCase, Unblinding
 from endpoints.models.voids import ReadVoid
 
 __all__ = [
@@ -13,4 +14,6 @@ __all__ = [
     "Response",
     "Segmentation",
     "SegmentationRun",
+    "UnblindedCase",
+    "Unblinding",
 ]

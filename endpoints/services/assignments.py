@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.services import record
 from endpoints.models import Assignment
+from endpoints.services.cases import is_shut
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint, Trial, User
@@ -20,8 +21,8 @@ from trials.services.recipients import read_code
 def assign(*, by: Actor, time_point: TimePoint, reader: User) -> Assignment:
     """Give one accepted time point to a reader, who will see a case code and a position only.
 
-    Raises ValidationError: `not-accepted`, `not-a-reader`, `no-consent`, `assigned`, or `order` where an earlier
-    scan should come first or a later one was opened already.
+    Raises ValidationError: `not-accepted`, `not-a-reader`, `no-consent`, `unblinded`, `assigned`, or `order` where an
+    earlier scan should come first or a later one was opened already.
     """
     by = access.require(by, Act.READ_ASSIGN, time_point)
     subject = time_point.subject
@@ -76,6 +77,8 @@ def _unread(trial: Trial) -> list[TimePoint]:
 
 def _is_assignable(time_point: TimePoint, reader: User) -> bool:
     others = Assignment.objects.filter(time_point__subject=time_point.subject).exclude(reader=reader)
+    if is_shut(subject=time_point.subject, reader_id=reader.pk):
+        return False
     if others.exists() or not consent.allows(time_point.subject, Gate.ASSIGN):
         return False
     try:
@@ -98,6 +101,11 @@ def _refuse_misfit(time_point: TimePoint, reader: User) -> None:
         )
     if reader not in readers_of(time_point.subject.trial_site.trial):
         raise ValidationError(_("This person is not a reader in this trial today."), code="not-a-reader")
+    if is_shut(subject=time_point.subject, reader_id=reader.pk):
+        raise ValidationError(
+            _("This reader was unblinded for this subject, and nobody has decided that it reads on (see Unblinding)."),
+            code="unblinded",
+        )
     if Assignment.objects.filter(time_point=time_point, reader=reader).exists():
         raise ValidationError(_("This reader already has this time point."), code="assigned")
 

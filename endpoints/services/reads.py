@@ -18,6 +18,7 @@ from endpoints.selectors.cases import earlier, findings, lesions_of
 from endpoints.services import derivation
 from endpoints.services.baseline import edit_checks
 from endpoints.services.cases import require_draft, require_own, trial_code
+from trials import closures
 
 MEANINGS = (Meaning.AUTHORSHIP, Meaning.RESPONSIBILITY)
 
@@ -26,7 +27,7 @@ MEANINGS = (Meaning.AUTHORSHIP, Meaning.RESPONSIBILITY)
 def open_read(*, by: Actor, assignment: Assignment) -> Read:
     """Return the reader's draft of a case, begun on first opening.
 
-    Raises ValidationError: `no-consent`, `stopped`, or `order` while an earlier scan of the case is not locked.
+    Raises ValidationError: `no-consent`, `stopped`, `closed`, or `order` while an earlier scan is not locked.
     """
     by = require_own(by, assignment)
     if assignment.state == Assignment.State.STOPPED:
@@ -35,6 +36,8 @@ def open_read(*, by: Actor, assignment: Assignment) -> Read:
         raise ValidationError(
             _("Read and lock the earlier scan of this case first: scans are read in order."), code="order"
         )
+    if not Read.objects.filter(assignment=assignment).exists():
+        closures.refuse_closed(assignment.time_point.subject.trial_site.trial_id)
     read, made = Read.objects.get_or_create(assignment=assignment, defaults={"started_at": timezone.now()})
     if made:
         record(by=by, act="read.opened", obj=read, trial_code=trial_code(assignment))

@@ -19,14 +19,15 @@ from audit.context import acting, because, require_reason
 from audit.services import record
 from imaging.models import Door, Tool
 from imaging.selectors import tools_in_force
-from trials import access
+from trials import access, closures
 from trials.models import ConsentFormApproval, Trial, TrialSite
 from trials.roles import Act
 
 
 def sender(ae_title: str) -> TrialSite | None:
-    """Return the open site of an open trial that sends under this AE title, if any."""
-    return _open_sites().exclude(ae_title="").select_related("trial").filter(ae_title=ae_title).first()
+    """Return the open site of an open trial, its data not closed, that sends under this AE title, if any."""
+    site = _open_sites().exclude(ae_title="").select_related("trial").filter(ae_title=ae_title).first()
+    return site if site is not None and closures.takes_data(site) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _network(told: str) -> str:
 
 def is_open(trial_site: TrialSite) -> bool:
     """Whether machines of this site may send now."""
-    return _open_sites().filter(pk=trial_site.pk).exists()
+    return _open_sites().filter(pk=trial_site.pk).exists() and closures.takes_data(trial_site)
 
 
 def _open_sites() -> QuerySet[TrialSite]:

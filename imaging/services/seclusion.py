@@ -15,7 +15,7 @@ from audit.services import record
 from imaging import archive, quarantine
 from imaging.models import Instance, SecludedInstance, Seclusion, SeclusionDecision
 from imaging.vault import PART_SIZE
-from trials import access
+from trials import access, refusals
 from trials.models import Subject
 from trials.roles import Act
 
@@ -84,6 +84,7 @@ def _seal(row: Seclusion, data: bytes, number: int) -> Iterator[int]:
         yield sealed.size
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def decide_destruction(*, by: Actor, seclusion: Seclusion, reason: str) -> Seclusion:
     """Want the images destroyed; where the other side does already, they are, and their hashes stay.

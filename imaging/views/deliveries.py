@@ -52,6 +52,7 @@ def submission_list(request: ActorRequest, code: str) -> HttpResponse:
             "waiting": waiting,
             "deliveries": rows.exclude(pk__in=waiting)[:200],
             "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
+            "may_set_room": Act.TRIAL_EDIT in access.acts_in(request.actor, trial),
             "has_trouble": custody.has_trouble(request.actor, trial),
         },
     )

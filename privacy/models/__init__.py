@@ -4,7 +4,7 @@ from privacy.models.breaches import Breach, BreachEntry
 from privacy.models.erasures import Certificate, Erasure, Tombstone
 from privacy.models.permits import Permit
 from privacy.models.register import LegalBasis, Processor, Register, Transfer
-from privacy.models.requests import Request
+from privacy.models.requests import Request, RequestExtension
 
 __all__ = [
     "Breach",
@@ -16,6 +16,7 @@ __all__ = [
     "Processor",
     "Register",
     "Request",
+    "RequestExtension",
     "Tombstone",
     "Transfer",
 ]

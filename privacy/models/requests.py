@@ -55,3 +55,30 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.get_kind_display()}"
+
+
+class RequestExtension(models.Model):
+    """More time for one request, once: why, and the day on which the person was told so (GDPR 12(3))."""
+
+    request = models.OneToOneField(Request, on_delete=models.PROTECT, related_name="extension")
+    months = models.PositiveSmallIntegerField(_("further months"))
+    reason = models.TextField(_("reason"))
+    told_on = models.DateField(_("the person was told on"))
+    due_before = models.DateField(_("due before"))
+    due_on = models.DateField(_("due now"))
+    by = models.CharField(_("recorded by"), max_length=150)
+    at = models.DateTimeField(_("recorded at"))
+
+    road: ClassVar[Road] = Road(view=Act.LEDGER_VIEW, trial="request__subject__trial_site__trial")
+
+    class Meta:
+        ordering = ["request_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(months__gte=1, months__lte=2, told_on__lte=models.F("due_before")),
+                name="request_extension_is_legal",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request}: +{self.months}"

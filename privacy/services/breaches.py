@@ -12,7 +12,7 @@ from audit.actor import Actor
 from audit.services import record
 from privacy.models import Breach, BreachEntry
 from privacy.selectors import clock_of, is_closed
-from trials import access
+from trials import access, refusals
 from trials.models import Subject, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
@@ -21,6 +21,7 @@ from trials.services.ledger import listed
 Kind = BreachEntry.Kind
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def open_breach(*, by: Actor, trial: Trial, title: str, known_at: dt.datetime, codes: Iterable[str]) -> Breach:
     """Open the file of a breach; the clock runs since `known_at`. Without codes every subject counts as affected.
@@ -55,6 +56,7 @@ def _affected(trial: Trial, codes: tuple[str, ...]) -> list[str]:
     return sorted(set(codes) or known)
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def note(*, by: Actor, breach: Breach, kind: BreachEntry.Kind, happened_at: dt.datetime, text: str) -> BreachEntry:
     """Add a step.

@@ -20,7 +20,7 @@ from privacy.selectors import is_retention_over
 from privacy.services import tombstones
 from privacy.services.destruction import destroy, inventory
 from privacy.standing import has_valid_consent, is_collected_from
-from trials import access
+from trials import access, refusals
 from trials.models import Subject, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
@@ -59,6 +59,7 @@ def stays(level: str, ground: str) -> list[dict[str, str]]:
     return [{"what": what, "ground": by_law} for what, by_law in kept]
 
 
+@refusals.told("privacy.refused")
 def offer_decision(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish) -> Offer:
     """Return what a decision would sign. Raises ValidationError as `decide` does before that."""
     by = access.require(by, Act.ERASURE_DECIDE, trial)
@@ -66,6 +67,7 @@ def offer_decision(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wi
     return offer(by=by, obj=subject or trial, contents=_decision(trial, subject, wish), meanings=MEANINGS)
 
 
+@refusals.told("privacy.refused")
 @signing
 def decide(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish, proof: Proof) -> Erasure:
     """Decide on an erasure; nothing is destroyed before another person confirms.
@@ -166,6 +168,7 @@ def _may_lose_images(subject: Subject, ground: str) -> bool:
     return ground in (Ground.LEGAL_DUTY, Ground.RETENTION_OVER)
 
 
+@refusals.told("privacy.refused")
 def offer_confirmation(*, by: Actor, erasure: Erasure) -> Offer:
     """Return what a confirmation would sign. Raises ValidationError as `confirm` does before that."""
     by = access.require(by, CONFIRM, erasure)
@@ -173,6 +176,7 @@ def offer_confirmation(*, by: Actor, erasure: Erasure) -> Offer:
     return offer(by=by, obj=erasure, contents=_confirmation(erasure), meanings=MEANINGS)
 
 
+@refusals.told("privacy.refused")
 @signing
 def confirm(*, by: Actor, erasure: Erasure, proof: Proof) -> Tombstone:
     """Confirm an erasure and carry it out.
@@ -273,6 +277,7 @@ def bury(trial: Trial, contents: dict[str, Any]) -> Tombstone:
     )
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def drop(*, by: Actor, erasure: Erasure, reason: str) -> Erasure:
     """Take a decision back before it is carried out. Raises ValidationError: `no-reason`, `wrong-state`."""

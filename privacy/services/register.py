@@ -13,7 +13,7 @@ from audit.actor import Actor
 from audit.context import because, require_reason
 from audit.services import record
 from privacy.models import LegalBasis, Processor, Register, Transfer
-from trials import access
+from trials import access, refusals
 from trials.models import Trial
 from trials.roles import Act
 
@@ -42,6 +42,7 @@ class _Difference:
     reason: str = ""
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def change(*, by: Actor, trial: Trial, told: Mapping[str, Any], reason: str) -> Register:
     """Write the duty fields. Raises ValidationError: `no-reason` where a saved value changes, `same`."""
@@ -61,6 +62,7 @@ def change(*, by: Actor, trial: Trial, told: Mapping[str, Any], reason: str) -> 
     return row
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def add_processor(*, by: Actor, trial: Trial, name: str, task: str, contract: str, place: str) -> Processor:
     """Raise ValidationError where a field is empty or the trial has a processor of this name."""
@@ -69,6 +71,7 @@ def add_processor(*, by: Actor, trial: Trial, name: str, task: str, contract: st
     return row
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def add_transfer(*, by: Actor, trial: Trial, recipient: str, country: str, safeguard: str) -> Transfer:
     """Raise ValidationError where a field is empty or the trial has this transfer already."""
@@ -83,6 +86,7 @@ def _add(by: Actor, row: Processor | Transfer) -> None:
     _tell(by, row, row.trial, _Difference(before={}, after={"added": str(row)}))
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def end(*, by: Actor, row: Processor | Transfer, reason: str) -> None:
     """Take a processor or transfer out of the register; the trail keeps it. Raises ValidationError (`no-reason`)."""
@@ -93,6 +97,7 @@ def end(*, by: Actor, row: Processor | Transfer, reason: str) -> None:
         row.delete()
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def set_basis(*, by: Actor, trial: Trial, purpose: str, article_6: str, article_9: str, reason: str) -> LegalBasis:
     """Name the ground of processing for a purpose. Raises ValidationError: `no-reason` for a change, `same`."""

@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.context import because, require_reason
 from audit.services import record
-from trials import access
+from trials import access, refusals
 from trials.models import Retention, Trial
 from trials.roles import Act
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def set_clock(
     *, by: Actor, trial: Trial, years: int, rule: str, ended_on: dt.date | None, reason: str = ""

@@ -20,7 +20,7 @@ from endpoints.selectors.results import SubjectRow, TimePointRow, rows_of
 from privacy.models import Permit
 from privacy.selectors import secondary_subjects
 from privacy.services import pseudonyms
-from trials import access
+from trials import access, refusals
 from trials.models import ConsentForm, Disclosure, Subject, Trial
 from trials.roles import Act
 from trials.services.ledger import Leaving, disclose
@@ -52,6 +52,7 @@ class Export:
         return out.getvalue()
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def add_permit(*, by: Actor, trial: Trial, number: str, recipient: str, purpose: str, valid_until: dt.date) -> Permit:
     """Record a permit, with a key of its own. Raises ValidationError: `over`, and where the number is known already."""
@@ -73,6 +74,7 @@ def add_permit(*, by: Actor, trial: Trial, number: str, recipient: str, purpose:
     return permit
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def export(*, by: Actor, permit: Permit) -> Export:
     """Hand out coded results; who may be told of is asked in this very transaction.

@@ -20,7 +20,7 @@ from imaging.services.road import WORKING
 from privacy.models import Erasure
 from privacy.services.destruction import destroy
 from privacy.services.recipients import Recipient, earlier_recipients, reports_about
-from trials import access
+from trials import access, refusals
 from trials.agreement import EFFECTS, GATES, Effect, Gate, Level
 from trials.models import Consent, Subject, TimePoint
 from trials.roles import Act
@@ -55,6 +55,7 @@ class Preview:
         return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
 
 
+@refusals.told("privacy.refused")
 def preview(*, by: Actor, subject: Subject, new: NewWithdrawal) -> Preview:
     """Tell what the withdrawal will do, in counts and names. Raises ValidationError as `withdraw`."""
     access.require(by, Act.CONSENT_RECORD, subject)
@@ -70,6 +71,7 @@ def _tells_recipients(new: NewWithdrawal) -> bool:
     return new.level is not None and new.level >= Level.W4
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def withdraw(*, by: Actor, subject: Subject, new: NewWithdrawal, seen: str) -> Consent:
     """Withdraw on all floors at once; `seen` is that of the preview that was confirmed.

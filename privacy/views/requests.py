@@ -6,13 +6,14 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from privacy import selectors
-from privacy.models import Request
-from privacy.rights_forms import AnswerForm, RequestForm
+from privacy.models import Request, RequestExtension
+from privacy.rights_forms import AnswerForm, ExtensionForm, RequestForm
 from privacy.services import access_packages, requests
 from privacy.views.frame import Page, handed_out
 from privacy.views.frame import show as show_page
@@ -21,7 +22,7 @@ from trials.http import ActorRequest
 from trials.models import Trial
 from trials.roles import Act
 from trials.selectors import recipients_of
-from trials.views.pages import attempt
+from trials.views.pages import FormPage, attempt, show_form, typed
 from trials.views.trail import paged
 
 PAGE = 50
@@ -81,6 +82,7 @@ def show(request: ActorRequest, code: str, pk: int) -> HttpResponse:
         asked.refresh_from_db()
     context = {
         "asked": asked,
+        "extension": RequestExtension.objects.filter(request=asked).first(),
         "days": selectors.days_left(asked),
         "form": form,
         "recipients": recipients_of(asked.subject),
@@ -91,6 +93,29 @@ def show(request: ActorRequest, code: str, pk: int) -> HttpResponse:
 
 def _answer(form: AnswerForm) -> dict[str, Any]:
     return {"state": Request.State(form.cleaned_data["state"]), "words": form.cleaned_data["words"]}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def extend(request: ActorRequest, code: str, pk: int) -> HttpResponse:
+    """Take more time for a request, once (GDPR 12(3))."""
+    asked = _request(request, code, pk)
+    access.require(request.actor, Act.REQUEST_HANDLE, asked)
+    form = ExtensionForm(typed(request), initial={"told_on": timezone.localdate()})
+    made = attempt(form, lambda: requests.extend(by=request.actor, request=asked, **form.cleaned_data))
+    if made:
+        messages.success(request, _("The request is now due on %(day)s.") % {"day": made.due_on})
+        return redirect("request", code, pk)
+    page = FormPage(
+        heading=_("More time for this request"),
+        intro=_(
+            "Where requests are many or complex, one or two further months may be taken, once (GDPR 12(3)). Tell the "
+            "person so, with the reason, before the first month ends; then record it here."
+        ),
+        submit=_("Extend"),
+        back=reverse("request", args=[code, pk]),
+        trial=asked.subject.trial_site.trial,
+    )
+    return show_form(request, form=form, page=page)
 
 
 @require_POST

@@ -5,11 +5,12 @@ from django.conf import settings
 
 from audit.context import acting
 from imaging import archive, quarantine
-from imaging.dicom_node import Reception
+from imaging.dicom_node.reception import SUCCESS
 from imaging.models import IncomingFile, Instance, Submission
 from imaging.services import committing, desk, doors, sending
 from imaging.services.committing import Memory, Named, Reason
 from tests.cast import Cast, actor_for
+from tests.imaging.reception import opened, store
 from tests.imaging.scans import baseline_of, ct_slice, drive, send, to_bytes
 from trials.models import TrialSite
 
@@ -20,11 +21,10 @@ SEED = "promise"
 
 def sent(count: int = 3) -> Submission:
     """Objects that the site's sender stored; its line stands yet."""
-    reception = Reception("ALBA_PACS")
+    reception = opened("ALBA_PACS")
     for number in range(count):
-        reception.take(to_bytes(ct_slice(number, seed=SEED)))
-    assert reception.submission is not None
-    return reception.submission
+        assert store(reception, to_bytes(ct_slice(number, seed=SEED))) == SUCCESS
+    return Submission.objects.get()
 
 
 def named(*numbers: int, sop_class: str = CT) -> list[Named]:

@@ -227,3 +227,21 @@ def test_what_a_foreign_delivery_is_told_does_not_depend_on_any_share(cast: Cast
     told = {"time_point": visit_of_b(cast).pk}
     assert client.post("/api/deliveries/", told, content_type="application/json").status_code == 404
     assert post_piece(client, str(uuid4()), 0, 1)[0] == 404
+
+
+@pytest.mark.req("R-SEC-21")
+def test_the_coordinator_sees_how_full_each_share_is_and_sets_one_with_a_reason(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    address = "/trials/TUNDRA/room/"
+    page = client.get(address).content.decode()
+    assert "site 01" in page
+    assert "the whole trial" in page
+    told = {"whose": "02", "gigabytes": "3", "number_of_files": "", "deliveries": "2"}
+    assert client.post(address, told).status_code == 400
+    assert not Quota.objects.exists()
+    assert client.post(address, told | {"reason": "a small site"}).headers["Location"] == address
+    quota = Quota.objects.get()
+    assert (quota.trial_site, quota.size, quota.files, quota.deliveries) == (cast.site_b, 3 * 10**9, None, 2)
+    assert AuditEvent.objects.get(act="quota.set").reason == "a small site"
+    assert "2.8\xa0GB" in client.get(address).content.decode()
+    assert client.post(address, told | {"whose": "99", "reason": "x"}).status_code == 400

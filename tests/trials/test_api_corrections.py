@@ -41,12 +41,12 @@ def saved(cast: Cast) -> tuple[Any, ...]:
         *Site.objects.filter(pk=cast.site_a.site_id).values_list("code", "name", "time_zone"),
         *Subject.objects.filter(pk=cast.subject_a.pk).values_list("code", "day_zero", "state", "trial_site"),
         *cast.subject_a.time_points.values_list("due_on", "state"),
-        AuditEvent.objects.count(),
+        AuditEvent.objects.exclude(act="access.refused").count(),
     )
 
 
 def refused(client: Client, cast: Cast, address: str, body: Any, *, status: int = 400) -> str:
-    """The sentence of a refusal, which changed no row and left no event."""
+    """The sentence of a refusal, which changed no row and left no event but that of a lacking right."""
     before = saved(cast)
     answer = patch(client, address, body)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
@@ -223,3 +223,17 @@ _JSON = st.recursive(
 def test_no_body_without_a_reason_changes_anything(cast: Cast, client: Client, body: Any, reason: Any) -> None:
     client.force_login(cast.coordinator)
     assert refused(client, cast, TRIAL, body | {"reason": reason})
+
+
+@pytest.mark.req("R-COR-11")
+def test_a_subject_stays_with_its_site_and_whoever_would_move_it_is_told_why(cast: Cast, client: Client) -> None:
+    client.force_login(cast.coordinator)
+    address = f"/api/trials/TUNDRA/subjects/{cast.subject_a.code}/"
+    told = {"site": "02", "reason": "moved house"}
+    answer = client.patch(address, told, content_type="application/json")
+    assert answer.status_code == 400
+    assert "stays with the site" in answer.json()["detail"]
+    page = client.get(f"/subjects/{cast.subject_a.code}/correct/").content.decode()
+    assert "stays with the site that registered it" in page
+    cast.subject_a.refresh_from_db()
+    assert cast.subject_a.trial_site == cast.site_a

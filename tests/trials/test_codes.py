@@ -1,8 +1,16 @@
+import datetime as dt
+
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.models import AuditEvent
+from tests.cast import TODAY, Cast, actor_for, new_consent
 from trials.codes import ALPHABET, is_valid, new_code, normalise
+from trials.models import Subject
+from trials.services import subjects
 
 places = st.lists(st.integers(0, 7), min_size=1, max_size=2, unique=True)
 
@@ -30,3 +38,40 @@ def test_small_letters_and_lookalikes_are_understood() -> None:
     code = new_code()
     typed = code.lower().replace("-", " ").replace("0", "o").replace("1", "l")
     assert normalise(typed) == code
+
+
+def registered(cast: Cast) -> Subject:
+    return subjects.register(
+        by=actor_for(cast.alba), trial_site=cast.site_a, day_zero=TODAY, consent=new_consent(cast.form)
+    )
+
+
+@pytest.mark.req("R-SUB-07")
+@pytest.mark.django_db
+def test_a_code_that_is_taken_is_drawn_again_and_nothing_else_is_lost(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of the other site: whoever registers does not see the subject that has the code.
+    drawn = iter([cast.subject_b.code, cast.subject_a.code, "0000-0000"])
+    monkeypatch.setattr(subjects, "new_code", lambda: next(drawn))
+    made = registered(cast)
+    assert made.code == "0000-0000"
+    assert made.consents.count() == 1
+    assert made.time_points.count() == 3
+    assert AuditEvent.objects.filter(act="subject.registered", object_id=str(made.pk)).count() == 1
+
+
+@pytest.mark.req("R-SUB-07")
+@pytest.mark.django_db
+def test_codes_are_not_drawn_for_ever(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subjects, "new_code", lambda: cast.subject_b.code)
+    with pytest.raises(ValidationError, match="No free code"):
+        registered(cast)
+    assert Subject.objects.filter(trial_site=cast.site_a).count() == 1
+
+
+@pytest.mark.req("R-SUB-07")
+@pytest.mark.django_db
+def test_another_fault_of_the_row_is_not_taken_for_a_taken_code(cast: Cast) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        subjects._create(cast.site_a, dt.date(1900, 1, 1))

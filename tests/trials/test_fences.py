@@ -77,6 +77,7 @@ WIDENED = {
     "audit/signing.py": {"a form is signed once, whoever brings it"},
     "audit/services.py": {"whoever acts may tell of it", "the door counts before it knows anybody"},
     "config/management/commands/seed_demo.py": {"the demo goes into an empty database"},
+    "endpoints/services/cases.py": {"an unblinding is asked whole, whoever asks"},
     "identity/services/unlocking.py": {
         "that a foreign window was tried is told of its subject, before it is refused",
     },
@@ -94,6 +95,7 @@ WIDENED = {
         "some values are one row's in all trials",
     },
     "trials/services/ledger.py": {"what leaves is written down, whoever takes it"},
+    "trials/services/subjects.py": {"a code is one subject's in all trials"},
     "trials/services/trials.py": {"a trial is founded", "an AE title is one site's in all trials"},
 }
 

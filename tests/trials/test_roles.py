@@ -49,7 +49,8 @@ def test_administration_is_apart_from_data_and_granting_is_the_administrators_al
 def test_an_inspector_looks_at_everything_and_changes_nothing() -> None:
     assert set(TABLE[Role.INSPECTOR]) <= LOOKING
     views = {act for act in LOOKING if act.endswith(".view")}
-    assert views <= set(TABLE[Role.INSPECTOR])
+    # The arm is shown to an inspector on request, by who holds it (design 3e).
+    assert views - {Act.ARM_VIEW} <= set(TABLE[Role.INSPECTOR])
     assert set(TABLE[Role.INSPECTOR].values()) == {Reach.TRIAL}
 
 
@@ -63,7 +64,8 @@ def test_blinded_roles_reach_their_own_cases_and_nothing_else() -> None:
 @pytest.mark.req("R-ROLE-01")
 def test_a_statistician_meets_results_and_never_a_scan_a_subject_or_a_read() -> None:
     acts = {act.partition(".")[0] for act in TABLE[Role.STATISTICIAN]}
-    assert acts == {"trial", "charter", "result", "report", "trail"}
+    assert acts == {"trial", "charter", "result", "report", "trail", "arm"}
+    assert {role for role in Role if Act.ARM_VIEW in TABLE[role]} == {Role.STATISTICIAN}
     assert Act.AUDIT_VIEW not in TABLE[Role.STATISTICIAN]
 
 

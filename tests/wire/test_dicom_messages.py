@@ -163,7 +163,7 @@ def test_what_is_not_to_be_stored_goes_on_to_the_library_and_may_not_be_long() -
     assert taking.forwarded == [b"\3" + other, b"\2identifier"]
     taking.messages.take(Fragment(CONTEXT, True, True, memoryview(other)))
     with pytest.raises(MalformedMessageError):
-        taking.take([Fragment(CONTEXT, False, False, memoryview(bytes(100_000)))] * 20)
+        taking.take([Fragment(CONTEXT, False, False, memoryview(bytes(100_000)))] * 50)
 
 
 @pytest.mark.req("R-NODE-09")

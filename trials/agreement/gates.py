@@ -49,18 +49,21 @@ class Why(StrEnum):
     WITHDRAWN = "withdrawn"
     NEVER_VALID = "never_valid"
     RESTRICTED = "restricted"
+    DATA_CLOSED = "data_closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What a gate needs: a module that is valid; `is_use` where a restriction (GDPR 18) stops it.
 
-    `is_new_scan` where a version that blocks until it is signed stops it.
+    `is_new_scan` where a version that blocks until it is signed stops it; `is_edit` where it makes or changes data
+    that are analysed, which ends when the trial's data are closed (C09).
     """
 
     module: Module
     is_use: bool = True
     is_new_scan: bool = False
+    is_edit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +73,12 @@ class Answer:
 
 
 GATES: dict[Gate, Rule] = {
-    Gate.RECEIVE: Rule(module=Module.IMAGING, is_use=False, is_new_scan=True),
+    Gate.RECEIVE: Rule(module=Module.IMAGING, is_use=False, is_new_scan=True, is_edit=True),
     # What came before the new version was asked for is stored; only the next scan waits.
-    Gate.FILE: Rule(module=Module.IMAGING, is_use=False),
-    Gate.ASSIGN: Rule(module=Module.IMAGING),
+    Gate.FILE: Rule(module=Module.IMAGING, is_use=False, is_edit=True),
+    Gate.ASSIGN: Rule(module=Module.IMAGING, is_edit=True),
     Gate.READ: Rule(module=Module.IMAGING),
-    Gate.COMPUTE: Rule(module=Module.COMPUTING),
+    Gate.COMPUTE: Rule(module=Module.COMPUTING, is_edit=True),
     Gate.EXPORT: Rule(module=Module.SPONSOR_EXPORT),
     Gate.SECONDARY: Rule(module=Module.SECONDARY),
 }
@@ -101,7 +104,12 @@ _NEEDED = {Effect.FOLLOW_UP: Allowed.FOLLOW_UP, Effect.EARLIER: Allowed.EARLIER}
 
 
 def judge(
-    standing: Standing, gate: Gate, *, is_restricted: bool, allowed: AbstractSet[Allowed] = frozenset()
+    standing: Standing,
+    gate: Gate,
+    *,
+    is_restricted: bool,
+    is_closed: bool = False,
+    allowed: AbstractSet[Allowed] = frozenset(),
 ) -> Answer:
     """Answer whether the act may happen now, and why not. What is not plainly open is closed."""
     rule, effect = GATES[gate], _effect(standing, gate)
@@ -109,8 +117,8 @@ def judge(
         return _no(Why.NEVER_VALID if standing.level is Level.W6 else Why.WITHDRAWN)
     if not _is_covered(standing, rule.module):
         return _no(Why.WITHDRAWN if standing.state_of(rule.module) is State.WITHDRAWN else Why.NOT_VALID)
-    if is_restricted and rule.is_use:
-        return _no(Why.RESTRICTED)
+    if (is_restricted and rule.is_use) or (is_closed and rule.is_edit):
+        return _no(Why.RESTRICTED if is_restricted and rule.is_use else Why.DATA_CLOSED)
     if effect in _NEEDED and _NEEDED[effect] not in allowed:
         return _no(Why(effect.value))
     if rule.is_new_scan and standing.must_reconsent:

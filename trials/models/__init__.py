@@ -1,4 +1,6 @@
+from trials.models.arms import SubjectArm
 from trials.models.charters import Charter, ImagingRequirement, ScheduledTimePoint
+from trials.models.closures import Closure
 from trials.models.consents import CollectionAllowance, Consent, ConsentForm, ConsentFormApproval, Restriction
 from trials.models.doors import AccountSession, ProviderLink
 from trials.models.ledger import Disclosure
@@ -15,6 +17,7 @@ __all__ = [
     "AccessReview",
     "AccountSession",
     "Charter",
+    "Closure",
     "CollectionAllowance",
     "Consent",
     "ConsentForm",
@@ -32,6 +35,7 @@ __all__ = [
     "SiteToken",
     "Sponsor",
     "Subject",
+    "SubjectArm",
     "TimePoint",
     "Trial",
     "TrialSite",

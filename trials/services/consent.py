@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.context import widened
+from trials import closures
 from trials.agreement import (
     Allowed,
     Answer,
@@ -62,7 +63,12 @@ _SENTENCES: dict[Why, Any] = {
         "Use of the data of subject %(code)s is restricted (GDPR 18): they are kept, nothing else. Nothing was done; "
         "ask the data protection officer."
     ),
+    Why.DATA_CLOSED: _(
+        "The data of this trial are closed for edits, so nothing was taken or done for subject %(code)s. Ask the "
+        "coordinator, who may have them opened again for a time."
+    ),
 }
+_CODES = {Why.RESTRICTED: "restricted", Why.DATA_CLOSED: "closed"}
 
 
 @widened("consent is asked whole, whoever asks")
@@ -70,7 +76,8 @@ def answer(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None)
     """Answer for this moment. `time_point` is the one whose scan is meant, at the doors (its allowances count)."""
     standing = standing_of(subject)
     allowed = _allowed(standing, time_point) if time_point is not None and standing.level else frozenset()
-    return judge(standing, gate, is_restricted=is_restricted(subject), allowed=allowed)
+    is_closed = closures.is_closed(subject.trial_site.trial_id)
+    return judge(standing, gate, is_restricted=is_restricted(subject), is_closed=is_closed, allowed=allowed)
 
 
 def allows(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> bool:
@@ -78,10 +85,10 @@ def allows(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None)
 
 
 def require(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> None:
-    """Raise ValidationError (`no-consent`, or `restricted`) with a sentence where the gate is closed now."""
+    """Raise ValidationError (`no-consent`, `restricted`, or `closed`) with a sentence where the gate is closed now."""
     told = answer(subject, gate, time_point=time_point)
     if not told.is_open:
-        code = "restricted" if told.why is Why.RESTRICTED else "no-consent"
+        code = _CODES.get(told.why, "no-consent")
         raise ValidationError(_SENTENCES[told.why], code=code, params={"code": subject.code})
 
 

@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.context import because, require_reason, widened
 from audit.services import record
 from audit.signing import sha256_of
-from trials import access
+from trials import access, closures
 from trials.models import Site, Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
@@ -51,9 +51,10 @@ class SiteChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectChange:
-    """The true day zero."""
+    """The true day zero; `site` is taken only to be refused in words."""
 
     day_zero: dt.date | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,12 @@ def correct_site(*, by: Actor, trial_site: TrialSite, change: SiteChange, reason
 
 
 def may_correct_hospital(by: Actor, site: Site) -> bool:
-    """Whether every trial of the hospital is the actor's to edit."""
+    """Whether every trial of the hospital is the actor's to edit, and none has closed data."""
     with widened("a trial that the actor does not see counts as well"):
         trials = Trial.objects.filter(sites__site=site)
-        return not trials.exclude(pk__in=access.within(by, Trial.objects.all(), act=Act.TRIAL_EDIT)).exists()
+        if trials.exclude(pk__in=access.within(by, Trial.objects.all(), act=Act.TRIAL_EDIT)).exists():
+            return False
+        return not any(closures.is_closed(trial.pk) for trial in trials)
 
 
 def _correct_hospital(by: Actor, row: TrialSite, difference: _Difference, reason: str) -> QuerySet[TrialSite]:
@@ -136,8 +139,9 @@ def _correct_hospital(by: Actor, row: TrialSite, difference: _Difference, reason
     if not may_correct_hospital(by, site):
         raise PermissionDenied(
             _(
-                "This hospital also takes part in a trial that you do not coordinate, so its name and time zone stay "
-                "as they are. Nothing was changed. Somebody who coordinates all its trials can correct them."
+                "This hospital also takes part in a trial that you do not coordinate, or whose data are closed, so its "
+                "name and time zone stay as they are. Nothing was changed. Somebody who coordinates all its trials "
+                "can correct them while they are open."
             )
         )
     if difference.after.get("time_zone", site.time_zone) not in TIME_ZONES:
@@ -166,16 +170,26 @@ def _refuse_ae_title(row: TrialSite, title: str) -> None:
         raise ValidationError({"ae_title": refusal}) from None
 
 
+# The database holds a subject to its site too: rows far below it are fenced by that site (trials.fences.anchors).
+STAYS_AT_SITE = _(
+    "A subject stays with the site that registered it: its consent stands on a form approved there, and its images "
+    "bear that site's number. Somebody who moves to another hospital gives consent there on that hospital's form and "
+    "is registered there under a code of its own; both sites note both codes in their own lists."
+)
+
+
 @transaction.atomic
 def correct_subject(*, by: Actor, subject: Subject, change: SubjectChange, reason: str, seen: str = "") -> Subject:
     """Correct day zero, and with it the day on which each time point is due.
 
     Whoever may register subjects of the site answers for the day. Raises ValidationError as `correct_trial`, and
-    `no-consent`, `day-zero`, `planned-day`, or `images-filed`: verdicts, reads and reports stand on study days that
-    were counted from the old day when the images were filed.
+    `site-fixed`, `no-consent`, `day-zero`, `planned-day`, or `images-filed`: verdicts, reads and reports stand on
+    study days that were counted from the old day when the images were filed.
     """
     by = access.require(by, Act.SUBJECT_REGISTER, subject)
     require_reason(reason)
+    if change.site is not None:
+        raise ValidationError(STAYS_AT_SITE, code="site-fixed")
     # As filing does: the subject first, its time points after.
     rows = Subject.objects.select_for_update(of=("self",)).select_related("trial_site__trial", "trial_site__site")
     row = rows.get(pk=subject.pk)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from trials import access
+from trials import access, refusals
 from trials.models import Restriction, Subject
 from trials.roles import Act
 from trials.services import consent
@@ -16,6 +16,7 @@ from trials.services.consents import hold
 Kind = Restriction.Kind
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def restrict(*, by: Actor, subject: Subject, ground: Restriction.Ground, reason: str) -> Restriction:
     """Restrict: nothing is assigned, read, computed or exported from the commit on. Storing goes on.
@@ -25,6 +26,7 @@ def restrict(*, by: Actor, subject: Subject, ground: Restriction.Ground, reason:
     return _add(by, subject, Restriction(kind=Kind.RESTRICTED, ground=ground, reason=reason))
 
 
+@refusals.told("privacy.refused")
 @transaction.atomic
 def lift(*, by: Actor, subject: Subject, reason: str) -> Restriction:
     """Let the data be used again; the person is told before (GDPR 18(3)). Raises ValidationError as `restrict`."""

@@ -18,8 +18,8 @@ from audit import selectors
 from audit.actor import Actor, machine
 from audit.context import acting, because, require_reason
 from audit.services import record
-from trials import access
-from trials.models import SiteToken, Trial, TrialSite
+from trials import access, closures
+from trials.models import SiteToken, TrialSite
 from trials.roles import Act
 
 LONGEST_DAYS = 366
@@ -109,7 +109,7 @@ def _note_use(token: SiteToken) -> None:
 
 def is_sending(trial_site: TrialSite) -> bool:
     """Whether scans are taken from the site at all."""
-    return trial_site.state == TrialSite.State.OPEN and trial_site.trial.state == Trial.State.OPEN
+    return closures.takes_data(trial_site)
 
 
 def actor_of(token: SiteToken, *, request_id: str) -> Actor:

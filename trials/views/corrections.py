@@ -96,7 +96,8 @@ def _subject_page(subject: Subject) -> FormPage:
         intro=_(
             "All planned days move with it. Once images of this subject are filed it stays, since their study days "
             "were counted from it."
-        ),
+        )
+        + f" {corrections.STAYS_AT_SITE}",
         submit=_("Save the correction"),
         back=reverse("subject", args=[subject.code]),
         trial=subject.trial_site.trial,

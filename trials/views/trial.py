@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from trials import access
+from trials import access, closures
 from trials.forms import TrialForm
 from trials.http import ActorRequest
 from trials.models import Charter, Trial
@@ -77,6 +77,7 @@ def overview(request: ActorRequest, code: str) -> HttpResponse:
         "grid": grid(request.actor, trial, page=request.GET.get("page", "")) if Act.SUBJECT_VIEW in acts else None,
         "steps": _steps(trial) if may_edit else [],
         "names_sites": Act.SITE_NAME in acts,
+        "is_closed": closures.is_closed(trial.pk),
         "review_due": _review_due(trial) if Act.ACCESS_REVIEW in acts else None,
     }
     return render(request, "trial.html", context)
