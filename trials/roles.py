@@ -87,7 +87,7 @@ class Act(StrEnum):
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
 
 TABLE: dict[Role, dict[Act, Reach]] = {
-    # Runs the trial's data, but neither sends, judges, reads, masks nor says who may what: those hands stay apart (C01).
+    # Runs the trial's data, but neither sends, judges, reads, masks nor grants roles: those hands stay apart (C01).
     Role.COORDINATOR: {
         act: reach
         for act, reach in _EVERYWHERE.items()
@@ -286,11 +286,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """How a model answers to Trial, TrialSite and owner: Django lookup paths ("" = no such path, "self" = itself).
+    """How a model answers to Trial, TrialSite and owner: Django lookup paths ("" = no such path, "self" = itself)."""
 
-    `view` is the act that lets a person see its rows at all.
-    """
-
+    # The act that lets a person see its rows at all.
     view: Act
     trial: str
     site: str = ""
