@@ -110,7 +110,7 @@ def test_no_right_that_changes_data_is_forgotten_among_the_edits() -> None:
         "read.perform",  # a reader may look at own locked reads; what it writes is refused by the services
         "consent.record", "consent.check", "subject.restrict", "destruction.decide", "submission.discard",
         "request.handle", "erasure.decide", "breach.handle", "identity.record", "identity.unlock",
-        "member.grant", "access.review", "sending.grant", "trail.review", "trail.mask",
+        "member.grant", "access.review", "sending.grant", "tool.grant", "tool.use", "trail.review", "trail.mask",
         "report.build", "secondary.export", "arm.record", "unblinding.record", "unblinding.decide",
         "data.close", "data.open",
     }  # fmt: skip
