@@ -21,7 +21,8 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 settings.register_profile("corelab", deadline=None)
 settings.load_profile("corelab")
 
-RUNNING = {"browser", "flows", "wire"}
+# Which rooms share a running product: two, so that two processes have one each and end together.
+RUNNING = {"browser": "browser", "flows": "machines", "wire": "machines"}
 _matrix = matrix.Matrix()
 
 
@@ -35,19 +36,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships its types without a marker
-    """One process holds the running product for all tests of it; what computes goes beside it, file by file."""
+    """A process holds the running product for all tests of a share; what computes goes beside it, file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         room, _, rest = nodeid.removeprefix("tests/").partition("/")
-        return "running" if rest and room in RUNNING else nodeid.partition("::")[0]
+        return RUNNING[room] if rest and room in RUNNING else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    # In the order of collection, which is below.
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What takes longest comes first, so that no process waits for another at the end.
+    items.sort(key=_turn)
     if not config.getoption("--only-database"):
         return
     chosen = [item for item in items if _uses_database(item)]
@@ -63,6 +68,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--matrix")
     if path and not hasattr(session.config, "workerinput"):
         _matrix.write(path)
+
+
+def _turn(item: pytest.Item) -> int:
+    room, _, rest = item.nodeid.removeprefix("tests/").partition("/")
+    return 2 if rest and room not in RUNNING else 1 if not rest else 0
 
 
 def _uses_database(item: pytest.Item) -> bool:

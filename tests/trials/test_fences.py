@@ -82,6 +82,7 @@ WIDENED = {
         "that a foreign window was tried is told of its subject, before it is refused",
     },
     "imaging/services/erasure.py": {"equal bytes of another trial are stored once"},
+    "imaging/services/tools.py": {"an AE title is one caller's in all trials"},
     "imaging/services/quotas.py": {"the room of a trial is taken by all its sites"},
     "privacy/services/recipients.py": {"who received something is told to whoever takes consent back"},
     "privacy/services/reapplying.py": {"every erasure is in force, whoever asks or nobody"},
