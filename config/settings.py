@@ -17,7 +17,7 @@ from config.door import (  # noqa: F401  settings of ours by being here
     SIGN_IN_PENDING,
     provider_in,
 )
-from config.faces import DEFACER, DEFACER_GIB, DEFACER_MINUTES, defacer_root  # noqa: F401  settings
+from config.faces import DEFACER, DEFACER_GIB, DEFACER_MINUTES, defacer_root  # noqa: F401  settings of ours, read by name
 from config.logs import log_settings
 from identity import switch
 

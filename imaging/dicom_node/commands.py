@@ -9,6 +9,8 @@ from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_
 C_STORE_RQ, C_STORE_RSP = 0x0001, 0x8001
 _NO_DATA_SET = 0x0101
 _ELEMENT = struct.Struct("<HHL")
+# Of a value of VR US (PS3.5 6.2).
+_US_BYTES = 2
 _UID = re.compile(r"[0-9.]{1,64}")
 # Elements of group 0000.
 _LENGTH, _SOP_CLASS, _FIELD, _MESSAGE_ID, _ANSWERED_ID = 0x0000, 0x0002, 0x0100, 0x0110, 0x0120
@@ -64,7 +66,7 @@ def _elements(command: bytes | bytearray) -> dict[int, bytes]:
 
 def _number(found: dict[int, bytes], element: int) -> int:
     value = found.get(element, b"")
-    if len(value) != 2:  # noqa: PLR2004  US
+    if len(value) != _US_BYTES:
         raise ValueError("a command set lacks a number")
     return int.from_bytes(value, "little")
 

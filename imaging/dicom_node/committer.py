@@ -62,12 +62,19 @@ class Committer:
     def _run(self) -> None:
         while True:
             tasks = self._next()
-            self._renew_connection()
-            for task in tasks:
-                if task.act is not None:
-                    task.done.put(self._outcome(task.act))
-            if batch := [task for task in tasks if task.arrival is not None]:
-                self._record(batch)
+            try:
+                self._serve(tasks)
+            except Exception as failure:  # noqa: BLE001  without this thread nothing is taken any more
+                self._failed = True
+                _fail(tasks, failure)
+
+    def _serve(self, tasks: Sequence[_Task]) -> None:
+        self._renew_connection()
+        for task in tasks:
+            if task.act is not None:
+                task.done.put(self._outcome(task.act))
+        if batch := [task for task in tasks if task.arrival is not None]:
+            self._record(batch)
 
     def _outcome(self, act: Callable[[Register], Any]) -> Any:
         try:

@@ -85,7 +85,9 @@ def judge(*, trial_site: TrialSite, named: Sequence[Named], memory: Memory = _me
 def _filed(site: TrialSite, key: bytes, named: Sequence[Named]) -> dict[Named, Reason | None]:
     found: dict[Named, Reason | None] = {}
     for start in range(0, len(named), _CHUNK):
-        ours = {map_uid(key, one.instance): one for one in named[start : start + _CHUNK]}
+        chunk = named[start : start + _CHUNK]
+        # A trial that keeps UIDs files objects as they were sent.
+        ours = {uid: one for one in chunk for uid in (one.instance, map_uid(key, one.instance))}
         rows = Instance.objects.filter(uid__in=ours, series__study__time_point__subject__trial_site=site)
         for instance in rows.only("uid", "sop_class_uid", "sha256"):
             one = ours[instance.uid]

@@ -18,6 +18,7 @@ from imaging.matching import Scan, Visit, choose, order
 from imaging.models import IncomingFile, Study, Submission
 from imaging.qc import IdentityMatch, TimePointWindow
 from imaging.services import road
+from imaging.services.asking import go_on
 from imaging.services.intake import agreed, compare
 from imaging.services.submissions import refuse_closed
 from imaging.vault import QuarantineDamaged
@@ -85,7 +86,6 @@ def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
 def _note(submission: Submission) -> None:
     key, noted = trial_key(submission.trial_site.trial), []
     for file in submission.files.filter(state=IncomingFile.State.RECEIVED):
-        file.submission = submission
         # What cannot be read is refused with its reason once the delivery is opened.
         try:
             arrival = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
@@ -93,7 +93,7 @@ def _note(submission: Submission) -> None:
             continue
         file.facts = {_NOTED: to_plain(arrival)}
         noted.append(file)
-        road.renew(submission)
+        go_on(submission)
     IncomingFile.objects.bulk_update(noted, ["facts"], batch_size=500)
 
 
