@@ -4,6 +4,8 @@ import pytest
 from django.conf import settings
 
 from audit.context import acting
+from deid import Option
+from deid.choices import Choices
 from imaging import archive, quarantine
 from imaging.dicom_node.reception import SUCCESS
 from imaging.models import IncomingFile, Instance, Submission
@@ -12,6 +14,7 @@ from imaging.services.committing import Memory, Named, Reason
 from tests.cast import Cast, actor_for
 from tests.imaging.reception import opened, store
 from tests.imaging.scans import baseline_of, ct_slice, drive, send, to_bytes
+from tests.imaging.test_certificates import sign_profile
 from trials.models import TrialSite
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +98,14 @@ def test_what_is_filed_is_read_back_from_the_archive_under_its_first_name(cast: 
     path.chmod(0o600)
     path.write_bytes(path.read_bytes() + b"\0")
     assert judged(cast.site_a, 0, 1, 2) == [Reason.NO_SUCH_OBJECT, Reason.PROCESSING_FAILURE, None]
+
+
+@pytest.mark.req("R-COMMIT-03")
+def test_where_a_trial_keeps_uids_what_is_filed_is_found_under_its_own(cast: Cast) -> None:
+    sign_profile(cast, Choices(options=frozenset({Option.RETAIN_UIDS})))
+    drive(send(cast.alba, baseline_of(cast), [to_bytes(ct_slice(0, seed=SEED))]))
+    assert Instance.objects.get().uid == named(0)[0].instance
+    assert judged(cast.site_a, 0, 1) == [None, Reason.NO_SUCH_OBJECT]
 
 
 @pytest.mark.req("R-COMMIT-02")

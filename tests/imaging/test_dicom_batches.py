@@ -229,6 +229,16 @@ def _away(_register: Register) -> None:
     raise OperationalError("the database is away")
 
 
+@pytest.mark.req("R-NODE-07")
+def test_the_committer_outlives_a_line_that_cannot_even_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = iter([_away])
+    monkeypatch.setattr(committers, "renew_connection", lambda: next(lines, str)(Register()))
+    committer = Committer()
+    with pytest.raises(OperationalError):
+        committer.ask(lambda _register: "asked")
+    assert committer.ask(lambda _register: "asked") == "asked"
+
+
 @pytest.mark.req("R-NODE-04")
 def test_a_delivery_that_is_full_or_closed_counts_no_file(cast: Cast) -> None:
     alba = opened("ALBA_PACS")
