@@ -70,7 +70,7 @@ def _line(event: AuditEvent, names: Names) -> Line:
     return Line(
         event=event,
         act=acts.words(event.act),
-        role=event.role.replace("_", " "),
+        role=wording.named(event.role.replace("_", " ")),
         kind=wording.kind(label),
         thing=event.object_label or names.of(label, key),
         link=_link(label) if names.find(label, key) else "",

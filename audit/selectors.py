@@ -22,6 +22,7 @@ Signed: TypeAlias = Signature
 Things: TypeAlias = Mapping[str, Collection[str]]
 # At the trail's end, where a filter looks for people to offer: nobody asks a million records who they are.
 _RECENT = 5000
+_PARTS_OF_A_UUID = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def signatures(obj: Model) -> QuerySet[Signature]:
 class Wanted:
     """Which events of a trial are asked for; empty means any. Days are UTC and include both ends.
 
-    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons; of `without` apps,
-    nothing is told.
+    `layer` is act or row, `kind` the label of a model, `text` is looked for in names and reasons; of kinds that
+    begin like one of `without`, and of acts that begin like one of `unsaid`, nothing is told.
     """
 
     layer: str = ""
@@ -67,6 +68,7 @@ class Wanted:
     until: dt.date | None = None
     text: str = ""
     without: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value}
@@ -80,8 +82,10 @@ class Wanted:
             condition &= ~Q(reason="")
         if self.text:
             condition &= Q(object_label__icontains=self.text) | Q(reason__icontains=self.text)
-        for app in self.without:
-            condition &= ~Q(object_type__startswith=f"{app}.")
+        for kind in self.without:
+            condition &= ~Q(object_type__startswith=kind)
+        for act in self.unsaid:
+            condition &= ~Q(act__startswith=act)
         return condition & _between(self.since, self.until)
 
 
@@ -103,10 +107,15 @@ def trial_events(*, trial_code: str, wanted: Wanted) -> Events:
     return AuditEvent.objects.filter(wanted.as_condition(), trial_code=trial_code).order_by("-sequence")
 
 
-def people_in(trial_code: str) -> dict[str, str]:
-    """Return names by id of who acted in the trial of late, persons and machines."""
-    latest = AuditEvent.objects.filter(trial_code=trial_code).order_by("-sequence")[:_RECENT]
+def people_in(events: Events) -> dict[str, str]:
+    """Return names by id of who acted in these events of late, persons and machines."""
+    latest = events.order_by("-sequence")[:_RECENT]
     return dict(AuditEvent.objects.filter(sequence__in=latest.values("sequence")).values_list("actor_id", "actor_name"))
+
+
+def about(rows: QuerySet[Any]) -> Q:
+    """Return the condition that an event is about one of these rows, asked by the database itself."""
+    return Q(object_type=rows.model._meta.label, object_id__in=rows.annotate(told_as=_Key("pk")).values("told_as"))
 
 
 def histories(things: Things) -> Events:
@@ -118,6 +127,19 @@ def histories(things: Things) -> Events:
 def actors_of(events: Events) -> dict[str, str]:
     """Return names by id of who acted in these events; for the few of one object."""
     return dict(events.order_by("actor_name").values_list("actor_id", "actor_name").distinct())
+
+
+class _Key(Func):
+    """A primary key as the trail writes it."""
+
+    template = "CAST(%(expressions)s AS text)"
+    output_field = CharField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """SQLite keeps a UUID as 32 digits without dashes; other keys are shorter."""
+        dashed = " || '-' || ".join(f"substr(%(expressions)s, {at}, {length})" for at, length in _PARTS_OF_A_UUID)
+        template = f"CASE WHEN length(%(expressions)s) = 32 THEN {dashed} ELSE CAST(%(expressions)s AS text) END"
+        return self.as_sql(compiler, connection, template=template, **extra)
 
 
 class _Told(Func):

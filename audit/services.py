@@ -80,6 +80,13 @@ def record(
         )
 
 
+def has_lately(by: Actor, act: str, obj: Thing, *, within: dt.timedelta) -> bool:
+    """Whether the actor left the same event within a time: what may come a million times is told once."""
+    since = timezone.now() - within
+    told = AuditEvent.objects.filter(layer="act", act=act, at__gt=since, actor_id=by.id)
+    return told.filter(object_type=obj.kind, object_id=obj.key).exists()
+
+
 def has_tried_too_often(*, username: str, user_id: int) -> bool:
     """Whether the account gave MAXIMUM_TRIES wrong passwords or codes within TRIES_WINDOW, signing in or signing."""
     account = get_user_model()._meta.label

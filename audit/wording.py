@@ -24,7 +24,12 @@ def model_of(label: str) -> type[Model] | None:
 
 def kind(label: str) -> str:
     model = model_of(label)
-    return str(model._meta.verbose_name) if model else label
+    return named(model._meta.verbose_name) if model else label
+
+
+def named(name: Any) -> str:
+    """Return the name of a kind, field or role in the language of the page; one that was marked speaks it already."""
+    return _(name) if name and isinstance(name, str) else str(name)
 
 
 def field_of(label: str, column: str) -> "Field[Any, Any] | None":
@@ -36,7 +41,7 @@ def field_of(label: str, column: str) -> "Field[Any, Any] | None":
 
 def field_name(label: str, column: str) -> str:
     field = field_of(label, column)
-    return str(field.verbose_name) if field else column.replace("_", " ")
+    return named(field.verbose_name) if field else column.replace("_", " ")
 
 
 def is_key(label: str, column: str) -> bool:

@@ -1,193 +1,171 @@
-"""SIGKILL of node, web and worker at random moments while four senders store, then the count of what was promised.
+"""Everything is killed at random moments while senders store; then every acknowledged object is asked for.
 
-`-m benchmarks.kills 300` (`make soak`) writes docs/validation/reliability.md.
+`-m benchmarks.kills [ROUNDS]` (`make soak`) does it on SQLite and files, then on a PostgreSQL and a Redis of its own,
+and writes docs/validation/reliability.md. The seed is printed: `-m benchmarks.kills 60 1234` chooses the same moments.
 """
 
+import os
+import platform
 import random
-import signal
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from os import kill
+from datetime import UTC, datetime
 from pathlib import Path
 
-import requests
-from pydicom.uid import generate_uid
-from pynetdicom import AE
-from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]  # made while loading
+import django
 
-from tests.imaging.scans import ct_slice
-from tests.stack import start, stop, wait_until
-from tests.wire import vega as stage
-from tests.wire.committing import Sender, ask, question
-from tests.wire.vega import Vega
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+django.setup()
+
+from tests.faults import lab as product  # noqa: E402  Django must be set up before
+from tests.faults.lab import NODE, WEB, WORKER, Count, Lab  # noqa: E402
+from tests.faults.load import Ledger, Load, wait_for_more  # noqa: E402
+from tests.stack import wait_until  # noqa: E402
 
 PAGE = Path(__file__).parents[1] / "docs" / "validation" / "reliability.md"
-SENDERS = 4
-# What a child is called on its command line.
-VICTIMS = ("manage.py dicom_node", "manage.py serve", "celery")
-_HEAD = f"""# Reliability
-
-Written by `python -m benchmarks.kills ROUNDS` (`make soak`): SIGKILL of node, web and worker in turns, at random
-moments, while {SENDERS} senders store; then every acknowledged object is asked for by storage commitment, which reads
-it back whole.
-
-| figure | value |
-|---|---|
-"""
-_ASKED_AT_ONCE = 1000
-_PATIENCE = 120.0
+# Between two kills. Each child lives long enough not to be taken for one that dies at once.
+PAUSES = (1.0, 6.0)
+DICOM_SENDERS, WEB_SENDERS, NAMED_EVERY = 3, 1, 50
+# So long the road may need for what it was left with.
+ROAD_SECONDS = 900.0
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What was sent, what was acknowledged, and what was found of it afterwards."""
+    """What was done, what was acknowledged, and what was found of it afterwards."""
 
-    kills: int = 0
-    sent: int = 0
-    acknowledged: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    kills: dict[str, int] = field(default_factory=dict)
     slowest: dict[str, float] = field(default_factory=dict)
+    restart: float = 0.0
+    road: float = 0.0
+    load: float = 0.0
     lost: int = 0
-    files: int = 0
-    told: int = 0
-    orphans: int = 0
+    count: Count = field(default_factory=lambda: Count(0, 0, 0, 0))
+
+    def note(self, name: str, seconds: float) -> None:
+        self.kills[name] = self.kills.get(name, 0) + 1
+        self.slowest[name] = max(self.slowest.get(name, 0.0), seconds)
+
+    @property
+    def is_well(self) -> bool:
+        return not self.lost and not self.count.orphans and self.count.files == self.count.told
 
 
-class Load:
-    """Senders that store until they are stopped, and write down each object that was answered with success."""
-
-    def __init__(self, port: int, outcome: Outcome) -> None:
-        self.port, self.outcome = port, outcome
-        self.stopped, self.lock = threading.Event(), threading.Lock()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._store) for _sender in range(SENDERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.stopped.set()
-            for thread in threads:
-                thread.join()
-
-    def _store(self) -> None:
-        ae, one = AE(ae_title=stage.SENDER), ct_slice(1, seed="kills")
-        ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = 10
-        ae.add_requested_context(CTImageStorage)
-        while not self.stopped.is_set():
-            line = ae.associate("127.0.0.1", self.port, ae_title="CORELAB")
-            while line.is_established and not self.stopped.is_set():
-                one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-                try:
-                    answer = line.send_c_store(one)
-                except (RuntimeError, ValueError):
-                    break
-                self._note(str(one.SOPInstanceUID), is_taken=answer.get("Status") == 0)
-            if line.is_established:
-                line.release()
-            else:
-                self.stopped.wait(0.2)
-
-    def _note(self, uid: str, *, is_taken: bool) -> None:
-        with self.lock:
-            self.outcome.sent += 1
-            if is_taken:
-                self.outcome.acknowledged.append(uid)
+def wounds(lab: Lab, ledger: Ledger) -> dict[str, Callable[[], float]]:
+    """What is done to the product, by name; each returns the seconds until it serves again."""
+    found: dict[str, Callable[[], float]] = {
+        "node": lambda: lab.fell(NODE),
+        "web": lambda: lab.fell(WEB),
+        "worker": lambda: lab.fell(WORKER),
+    }
+    if lab.database and lab.broker:
+        database, broker = lab.database, lab.broker
+        found |= {
+            "database": lambda: _again(database.kill, database.rise, lab, ledger),
+            "broker": lambda: _again(broker.kill, broker.rise, lab, ledger),
+            "broker flushed": lambda: _again(broker.flush, lambda: None, lab, ledger),
+        }
+    return found
 
 
-def run(vega: Vega, *, rounds: int, seed: int) -> Outcome:
-    """Kill so many times, each child in its turn, then ask for the commitment of everything acknowledged."""
+def _again(hurt: Callable[[], None], mend: Callable[[], None], lab: Lab, ledger: Ledger) -> float:
+    """Hurt a server; return the seconds from its return to the next acknowledged object."""
+    hurt()
+    time.sleep(1)
+    mend()
+    begun = time.monotonic()
+    wait_for_more(lab, ledger)
+    return time.monotonic() - begun
+
+
+def run(*, with_servers: bool, rounds: int, seed: int) -> Outcome:
     outcome, chosen = Outcome(), random.Random(seed)  # noqa: S311  moments, no secrets
-    with Load(vega.stack.dicom_port, outcome).running():
-        for number in range(rounds):
-            time.sleep(chosen.uniform(0.2, 2.0))
-            _fell(vega, VICTIMS[number % len(VICTIMS)], outcome)
-        _until_more(outcome)
-    outcome.lost = sum(len(_lacking(vega, some)) for some in _parts(outcome.acknowledged))
-    outcome.files, outcome.told, outcome.orphans = vega.tell("kept()")
+    with product.founded(with_servers=with_servers, environment={}) as lab:
+        load = Load(lab, outcome.ledger, over_dicom=DICOM_SENDERS, over_web=WEB_SENDERS, named_every=NAMED_EVERY)
+        with load.running():
+            ways = wounds(lab, outcome.ledger)
+            for number in range(rounds):
+                time.sleep(chosen.uniform(*PAUSES))
+                name = list(ways)[number % len(ways)]
+                outcome.note(name, ways[name]())
+                print(f"  {number + 1}/{rounds} {name}, {len(outcome.ledger.acknowledged)} acknowledged", flush=True)
+            wait_for_more(lab, outcome.ledger)
+            lab.cut_power()
+        begun = time.monotonic()
+        lab.start()
+        outcome.restart = time.monotonic() - begun
+        outcome.lost = len(lab.lacking(outcome.ledger.acknowledged))
+        outcome.road = _ended(lab, begun)
+        outcome.lost += len(lab.lacking(outcome.ledger.acknowledged))
+        outcome.count, outcome.load = lab.count(), os.getloadavg()[2]
     return outcome
 
 
-def _fell(vega: Vega, victim: str, outcome: Outcome) -> None:
-    before = set(vega.stack.children(victim))
-    for process in before:
-        try:
-            kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    begun = time.monotonic()
-    wait_until(lambda: set(vega.stack.children(victim)) - before and _answers(vega, victim), seconds=_PATIENCE)
-    outcome.kills += 1
-    outcome.slowest[victim] = max(outcome.slowest.get(victim, 0.0), time.monotonic() - begun)
+def _ended(lab: Lab, begun: float) -> float:
+    """Wait until no delivery stands or is on its way; return the seconds since the start."""
+    wait_until(lambda: lab.count().standing == 0, seconds=ROAD_SECONDS)
+    return time.monotonic() - begun
 
 
-def _answers(vega: Vega, victim: str) -> bool:
-    if victim == VICTIMS[1]:
-        try:
-            return requests.get(f"{vega.stack.address}/healthz", timeout=5).ok
-        except requests.RequestException:
-            return False
-    if victim == VICTIMS[0]:
-        ae = AE(ae_title=stage.SENDER)
-        ae.add_requested_context(Verification)
-        line = ae.associate("127.0.0.1", vega.stack.dicom_port, ae_title="CORELAB")
-        if line.is_established:
-            line.release()
-            return True
-        return False
-    return True
-
-
-def _until_more(outcome: Outcome) -> None:
-    """Let the senders store again after the last fall."""
-    count = len(outcome.acknowledged)
-    wait_until(lambda: len(outcome.acknowledged) > count, seconds=_PATIENCE)
-
-
-def _parts(uids: list[str]) -> Iterator[list[str]]:
-    for begin in range(0, len(uids), _ASKED_AT_ONCE):
-        yield uids[begin : begin + _ASKED_AT_ONCE]
-
-
-def _lacking(vega: Vega, uids: list[str]) -> set[str]:
-    sender = Sender(vega)
-    with sender.line() as line:
-        assert ask(line, question(*((CTImageStorage, uid) for uid in uids))) == 0
-        assert sender.came.wait(_PATIENCE)
-    return set(uids) - sender.kept
-
-
-def report(outcome: Outcome) -> str:
+def report(outcomes: dict[str, Outcome], command: str) -> str:
     """Return the page of figures."""
-    figures = {
-        "kills": outcome.kills,
-        "objects sent": outcome.sent,
-        "acknowledged": len(outcome.acknowledged),
-        "acknowledged and lost": outcome.lost,
-        "recorded": outcome.files,
-        "recorded without an event of the trail": outcome.files - outcome.told,
-        "sealed files that no row names": outcome.orphans,
-    } | {f"slowest return of `{name}`": f"{spent:.1f} s" for name, spent in outcome.slowest.items()}
-    return _HEAD + "".join(f"| {name} | {value} |\n" for name, value in figures.items())
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, {system}, nice {os.nice(0)}"
+    lines = [
+        "# Reliability",
+        "",
+        f"Written by `{command}` (`make soak`) on {datetime.now(UTC):%Y-%m-%d}, {machine}.",
+        "",
+        f"A SIGKILL in turns, at random moments, while {DICOM_SENDERS} senders store over DICOM and {WEB_SENDERS} over",
+        "DICOMweb; at the end everything is killed at once and started again. Then every acknowledged object is",
+        "asked for by storage commitment, which reads it back whole: at once, and again when the road had ended.",
+        "Seconds are the worst: of a child from its kill until it serves, of a server from its return to the next",
+        f"acknowledged object. One of {NAMED_EVERY} requests over DICOMweb goes down the whole road.",
+        "",
+        "| figure | " + " | ".join(outcomes) + " |",
+        "|---" * (len(outcomes) + 1) + "|",
+    ]
+    rows = [_figures(outcome) for outcome in outcomes.values()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    lines += [f"| {name} | " + " | ".join(row.get(name, "–") for row in rows) + " |" for name in names]
+    return "\n".join(lines) + "\n"
 
 
-def main(rounds: int) -> int:
-    with tempfile.TemporaryDirectory(prefix="corelab-kills-") as home:
-        stack = start(Path(home))
-        try:
-            outcome = run(stage.found(stack), rounds=rounds, seed=int(time.time()))
-        finally:
-            stop(stack)
-    PAGE.write_text(report(outcome), encoding="utf-8")
-    sys.stdout.write(PAGE.read_text(encoding="utf-8"))
-    return int(outcome.lost > 0 or outcome.files != outcome.told)
+def _figures(outcome: Outcome) -> dict[str, str]:
+    count = outcome.count
+    found = {
+        "objects sent": outcome.ledger.sent,
+        "acknowledged": len(outcome.ledger.acknowledged),
+        "**acknowledged and lost**": outcome.lost,
+        "recorded": count.files,
+        "recorded without an event of the trail": count.files - count.told,
+        "files that no row names, once it was started and the road had ended": count.orphans,
+    }
+    told = {name: str(value) for name, value in found.items()}
+    for name, number in outcome.kills.items():
+        told[f"{name}: times, worst seconds"] = f"{number}, {outcome.slowest[name]:.1f}"
+    return told | {
+        "all at once: seconds until the page answers": f"{outcome.restart:.1f}",
+        "seconds from that start until no delivery stood or was on its way": f"{outcome.road:.0f}",
+        "load of the machine in the last quarter of an hour": f"{outcome.load:.1f}",
+    }
+
+
+def main(words: list[str]) -> int:
+    rounds = int(words[0]) if words else 60
+    seed = int(words[1]) if len(words) > 1 else int(time.time())
+    outcomes = {}
+    for name, with_servers in (("SQLite, files", False), ("PostgreSQL, Redis", True)):
+        print(f"{name}, seed {seed}", flush=True)
+        outcomes[name] = run(with_servers=with_servers, rounds=rounds, seed=seed)
+        print(_figures(outcomes[name]), flush=True)
+    PAGE.write_text(report(outcomes, f"python -m benchmarks.kills {rounds} {seed}"), encoding="utf-8")
+    print(PAGE.read_text(encoding="utf-8"))
+    return int(not all(outcome.is_well for outcome in outcomes.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

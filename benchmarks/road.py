@@ -1,8 +1,8 @@
 """A CT of 500 slices from its first byte to clean, filed and checked, while pages are asked for: `-m benchmarks.road`.
 
-The sender is dcmtk's storescu on one association, the receiver the whole product of `manage.py run`. The floor in the
-same run is a plain copy of the files with a sync of each. Pages are asked for all the time by a second person; theirs
-are the times until the last byte came.
+Senders are dcmtk's storescu on one association, then the page of a site's browser, which cleans; the receiver is the
+whole product of `manage.py run`. The floor in the same run is a plain copy of the files with a sync of each. Pages are
+asked for all the time by a second person; theirs are the times until the last byte came.
 """
 
 import argparse
@@ -25,6 +25,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
 
+from benchmarks import nurse
 from benchmarks.deid import make_files
 from tests.stack import Session, Stack, start, stop
 
@@ -54,8 +55,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description="the whole road of one large CT")
     options.add_argument("--slices", type=int, default=SLICES)
     count = options.parse_args().slices
-    if not STORESCU:
-        sys.exit("storescu is not installed: apt-get install dcmtk")
+    if not STORESCU or not nurse.CHROMIUM:
+        sys.exit("storescu or Chromium is not installed: apt-get install dcmtk chromium")
     with tempfile.TemporaryDirectory(prefix="corelab-bench-") as home:
         folder, place = Path(home) / "slices", Path(home) / "home"
         folder.mkdir()
@@ -72,15 +73,24 @@ def _measure(running: Stack, files: list[Path]) -> None:
     size = sum(file.stat().st_size for file in files) / 1_000_000
     floor = _copied(files)
     print(f"{len(files)} slices, {size:.0f} MB; copied and synced in {floor:.1f} s")
-    visit, coordinator = running.enrol().visit, running.session("carmen")
-    quiet, busy = Visitor(running.session("carmen")), Visitor(running.session("carmen"))
+    quiet, coordinator = Visitor(running.session("carmen")), running.session("carmen")
     _beside(quiet, lambda: time.sleep(10))
-    told = _beside(busy, lambda: _sent_and_filed(running, coordinator, visit, files))
-    print(f"received in {told[0]:.1f} s, filed and checked after {told[1]:.1f} s: {told[1] / floor:.1f} x the copy")
-    for name, visitor in (("alone", quiet), ("meanwhile", busy)):
-        waits = sorted(visitor.waits)
-        p95 = waits[int(len(waits) * 0.95)]
-        print(f"pages {name}: median {statistics.median(waits) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, {len(waits)}")
+    _tell_pages("alone", quiet)
+    doors: dict[str, Callable[[], tuple[float, float]]] = {
+        "DICOM": lambda: _sent_and_filed(running, coordinator, running.enrol().visit, files),
+        "page": lambda: nurse.sent_from_page(running, running.enrol(), files),
+    }
+    for door, send in doors.items():
+        busy = Visitor(running.session("carmen"))
+        sent, whole = _beside(busy, send)
+        print(f"{door}: sent in {sent:.1f} s, filed and checked after {whole:.1f} s: {whole / floor:.1f} x the copy")
+        _tell_pages("meanwhile", busy)
+
+
+def _tell_pages(when: str, visitor: Visitor) -> None:
+    waits = sorted(visitor.waits)
+    p95 = waits[int(len(waits) * 0.95)]
+    print(f"pages {when}: median {statistics.median(waits) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, {len(waits)}")
 
 
 def _copied(files: list[Path]) -> float:

@@ -8,15 +8,27 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 # prctl(2): the kernel sends this signal when the parent ends; it outlives exec. Other systems than Linux have none.
 PR_SET_PDEATHSIG = 1
 
 
+def give_way(niceness: int) -> None:
+    """Let others run first; Linux weighs sessions against each other (sched(7), autogroup), so that is told as well."""
+    if not niceness:
+        return
+    os.nice(niceness)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+
+
 def main() -> None:
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    parent, niceness, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    give_way(niceness)
     # Killed before the kernel was asked.
     if os.getppid() != parent:
         sys.exit(1)

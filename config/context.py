@@ -30,6 +30,7 @@ _PEOPLE = frozenset(
         "site-add",
         "site-correct",
         "site-door",
+        "site-dicom",
         "member-add",
         "access-review",
         "access-as-of",
@@ -59,7 +60,7 @@ TABS = (
         _("Deliveries"),
         Act.SUBMISSION_VIEW,
         "submission-list",
-        frozenset({"send", "pixel-list", "archive-state", "quota-list"}),
+        frozenset({"send", "quarantine-desk", "pixel-list", "archive-state", "quota-list"}),
     ),
     Tab(_("Reads"), Act.READ_OVERSEE, "assignment-list"),
     Tab(_("Unblinding"), Act.UNBLINDING_VIEW, "unblinding-list", frozenset({"unblinding-add", "unblinding-decide"})),
@@ -92,6 +93,8 @@ TABS = (
     ),
     Tab(_("Identities"), Act.IDENTITY_UNLOCK, "identity-list", of_the_vault=True),
     Tab(_("Audit"), Act.AUDIT_VIEW, "trial-audit", frozenset({"trial-reviews", "trail-mask"})),
+    Tab(_("Audit"), Act.TRAIL_SITE, "trial-audit"),
+    Tab(_("Audit"), Act.TRAIL_VEILED, "trial-audit"),
     Tab(_("Own acts"), Act.TRAIL_OWN, "trial-audit"),
 )
 

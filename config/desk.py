@@ -1,21 +1,27 @@
 """What waits for a person, trial by trial and role by role: each item is counted and is one link."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import ngettext
 
 from audit.actor import Actor
 from endpoints.models import Assignment
 from imaging.models import IncomingFile, PixelReview, Query, Submission
+from imaging.services import holding
 from reports.models import Report
 from trials import access
-from trials.models import Subject, TimePoint, Trial
+from trials.models import Subject, TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.views.tracker import Visit, judge
 
 # How many time points or queries a card lists before it only counts.
 LISTED = 12
+RECEIPTS = 5
+SOON = dt.timedelta(days=7)
+EXPECTED = TimePoint.State.EXPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One trial's card: tasks, the time points to send or to judge, open queries, released reports."""
+    """One trial's card: tasks, the time points to send or to judge, open queries, receipts, released reports.
+
+    `sites` are those of the person, where it sends for them.
+    """
 
     trial: Trial
     tasks: tuple[Task, ...]
     to_send: tuple[Visit, ...] = ()
     to_judge: tuple[Visit, ...] = ()
     queries: tuple[Query, ...] = ()
+    receipts: tuple[Submission, ...] = ()
+    sites: tuple[TrialSite, ...] = ()
     reports: tuple[Report, ...] = ()
     may_send: bool = False
     gets_reports: bool = False
@@ -64,6 +75,8 @@ def _desk(actor: Actor, trial: Trial) -> Desk:
         trial=trial,
         tasks=tuple(_tasks(actor, trial, acts, visits)),
         to_send=tuple(_awaited(visits)[:LISTED]) if may_send else (),
+        receipts=tuple(_receipts(actor, trial)) if may_send else (),
+        sites=tuple(_sites(actor, trial)) if may_send else (),
         to_judge=tuple(_received(visits)[:LISTED]) if may_judge else (),
         queries=tuple(_queries(actor, trial)) if may_send else (),
         reports=tuple(_released(actor, trial)) if gets_reports else (),
@@ -80,7 +93,25 @@ def _visits(actor: Actor, trial: Trial) -> list[Visit]:
 
 
 def _awaited(visits: list[Visit]) -> list[Visit]:
-    return [visit for visit in visits if visit.standing.overdue_days or visit.standing.is_due]
+    """What is overdue, may come today, or is due within a week; overdue first, since they are sorted by day."""
+    soon = timezone.localdate() + SOON
+    return [visit for visit in visits if visit.time_point.state == EXPECTED and _is_near(visit, soon)]
+
+
+def _is_near(visit: Visit, soon: dt.date) -> bool:
+    return bool(visit.standing.overdue_days) or visit.standing.is_due or visit.time_point.due_on <= soon
+
+
+def _receipts(actor: Actor, trial: Trial) -> list[Submission]:
+    rows = Submission.objects.filter(trial_site__trial=trial, state=Submission.State.CHECKED)
+    seen = access.within(actor, rows, act=Act.SUBMISSION_SEND)
+    named = seen.select_related("time_point__subject", "time_point__scheduled", "trial_site__site")
+    return list(named.order_by("-received_at")[:RECEIPTS])
+
+
+def _sites(actor: Actor, trial: Trial) -> list[TrialSite]:
+    rows = TrialSite.objects.filter(trial=trial).select_related("site")
+    return list(access.within(actor, rows, act=Act.SUBMISSION_SEND))
 
 
 def _received(visits: list[Visit]) -> list[Visit]:
@@ -97,6 +128,8 @@ def _tasks(actor: Actor, trial: Trial, acts: frozenset[Act], visits: list[Visit]
         tasks.append(_waiting_quality(trial, visits))
     if Act.PIXEL_REVIEW in acts:
         tasks.append(_waiting_pictures(actor, trial))
+    if Act.QUARANTINE_DECIDE in acts:
+        tasks.append(_held_back(actor, trial))
     return tasks
 
 
@@ -130,6 +163,13 @@ def _waiting_pictures(actor: Actor, trial: Trial) -> Task:
     return Task(count, words, "pixel-list", trial.code)
 
 
+def _held_back(actor: Actor, trial: Trial) -> Task:
+    """What somebody may decide at the desk and nobody has; sent back, it waits for the site."""
+    count = sum(item.is_decidable and item.decision is None for item in holding.items_of(actor, trial))
+    words = ngettext("thing held back waits for a decision", "things held back wait for a decision", count)
+    return Task(count, words, "quarantine-desk", trial.code)
+
+
 def _waiting_quality(trial: Trial, visits: list[Visit]) -> Task:
     count = len(_received(visits))
     words = ngettext("time point waits for quality control", "time points wait for quality control", count)
@@ -138,7 +178,7 @@ def _waiting_quality(trial: Trial, visits: list[Visit]) -> Task:
 
 def _queries(actor: Actor, trial: Trial) -> list[Query]:
     rows = Query.objects.filter(time_point__subject__trial_site__trial=trial, state=Query.State.OPEN)
-    seen = access.visible(actor, rows).select_related("time_point__subject", "time_point__scheduled")
+    seen = access.visible(actor, rows).select_related("time_point__subject__trial_site__site", "time_point__scheduled")
     return list(seen.order_by("opened_at")[:LISTED])
 
 

@@ -22,6 +22,8 @@ Next = Callable[[HttpRequest], HttpResponse]
 _ACCOUNT = frozenset(
     {
         "account",
+        "language",
+        "words",
         "second-factor",
         "second-factor-enrol",
         "second-factor-remove",

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from audit.lines import lines
 from audit.selectors import Events, actors_of, changes_of, histories
-from audit.wording import watched_fields
+from audit.wording import named, watched_fields
 from config import records
 from trials import access
 from trials.http import ActorRequest
@@ -29,7 +29,7 @@ class HistoryForm(forms.Form):
 
     def __init__(self, told: QueryDict, *, kinds: list[type[Model]], people: dict[str, str]) -> None:
         super().__init__(told)
-        offer(self, "field", [(str(kind._meta.verbose_name), _columns(kind)) for kind in kinds])
+        offer(self, "field", [(named(kind._meta.verbose_name), _columns(kind)) for kind in kinds])
         offer(self, "person", list(people.items()))
 
     def narrow(self, events: Events) -> Events:
@@ -46,7 +46,7 @@ class HistoryForm(forms.Form):
 
 def _columns(kind: type[Model]) -> list[tuple[str, str]]:
     label = kind._meta.label
-    return [(f"{label}:{field.column}", str(field.verbose_name)) for field in watched_fields(kind)]
+    return [(f"{label}:{field.column}", named(field.verbose_name)) for field in watched_fields(kind)]
 
 
 @require_GET

@@ -1,5 +1,6 @@
 """Errors of the API as RFC 9457 problem+json: a sentence for a person, and the request id."""
 
+import datetime as dt
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,10 +14,13 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from audit.actor import ACCOUNT, Actor
-from audit.services import Thing, record
+from audit.services import Thing, has_lately, record
 from trials.access import EditRefused
 from trials.http import status_of
 
+_FOREIGN = "access.not_found"
+# A scanner of a million ids leaves as many events as there are kinds of addresses.
+_QUIET = dt.timedelta(hours=1)
 _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,7 +46,7 @@ def tell_refusal(error: Exception, *, actor: Actor | None, method: str, page: Re
     """Write that a person was refused what they asked to be done; the transaction of the act is gone by now.
 
     An edit of closed data is told whatever way it was tried (C09); a right that is lacking, where something was to be
-    done and not only looked at.
+    done and not only looked at; something foreign, or guessed, once an hour for each person and kind of address.
     """
     if isinstance(error, EditRefused):
         _tell(act="edit.refused", **error.attempt)
@@ -52,6 +56,18 @@ def tell_refusal(error: Exception, *, actor: Actor | None, method: str, page: Re
         # Whoever may not see the trial was told 404 before this.
         trial_code = str(page.kwargs.get("code", "")) if page.route.startswith("trials/<slug:code>/") else ""
         _tell(by=by, act="access.refused", obj=Thing(kind="page", key=name, name=name), trial_code=trial_code)
+    elif isinstance(error, Http404) and actor is not None and page is not None:
+        _tell_foreign(actor, str(page.url_name))
+
+
+def _tell_foreign(actor: Actor, name: str) -> None:
+    """Write that somebody asked for what is not there for them, without what: a guess may be somebody's identity.
+
+    It belongs to no trial, since the guess may have hit none.
+    """
+    page = Thing(kind="page", key=name, name=name)
+    if not has_lately(actor, _FOREIGN, page, within=_QUIET):
+        _tell(by=actor.acting_as(actor.role or ACCOUNT), act=_FOREIGN, obj=page)
 
 
 def _tell(**told: Any) -> None:

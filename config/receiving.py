@@ -19,6 +19,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 from waitress.utilities import Error
 
+from imaging.services import reserve
 from trials.services import tokens
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Spool:
         if self.is_full:
             return
         try:
+            self.is_full = reserve.is_reached()
             self._file.write(self._encryptor.update(data))
         except OSError:
             log.exception("no room for what a token sends")

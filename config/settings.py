@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
-from django.utils.translation import gettext_lazy as _
 
 from audit.secrets import load_key
+from config.assets import WHITENOISE_ADD_HEADERS_FUNCTION, WHITENOISE_IMMUTABLE_FILE_TEST  # noqa: F401  whitenoise reads
 from config.databases import database, roles_in, user_of
 from config.door import (  # noqa: F401  settings of ours by being here
     OIDC_NAME,
@@ -19,6 +19,8 @@ from config.door import (  # noqa: F401  settings of ours by being here
 )
 from config.faces import DEFACER, DEFACER_GIB, DEFACER_MINUTES, defacer_root  # noqa: F401  settings of ours, read by name
 from config.logs import log_settings
+from config.room import QUOTAS, RESERVE  # noqa: F401  as above
+from config.tongues import *  # noqa: F403  as above
 from identity import switch
 
 # Whatever a process of ours makes, the database above all, only its owner may read.
@@ -70,16 +72,10 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS[2:]]
 QUARANTINE_ROOT = HOME / "quarantine"
 ARCHIVE_ROOT = HOME / "archive"
 REPORTS_ROOT = HOME / "reports"
+# What senders were promised and not told yet, sealed.
+PROMISES_ROOT = HOME / "promises"
 
 DEFACER_ROOT = defacer_root(HOME)
-
-# What each person, site and trial may keep here: gigabytes, files, and deliveries under way at a time. Generous: they
-# stop a runaway sender, not work. `manage.py quota` gives one of them another share.
-QUOTAS = {
-    "person": os.environ.get("CORELAB_QUOTA_PERSON") or "2000,2000000,100",
-    "site": os.environ.get("CORELAB_QUOTA_SITE") or "4000,4000000,200",
-    "trial": os.environ.get("CORELAB_QUOTA_TRIAL") or "20000,20000000,2000",
-}
 
 INSTALLED_APPS = [
     "config.apps.CorelabConfig",
@@ -111,12 +107,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Before whatever may refuse: a refusal is a sentence too.
+    "django.middleware.locale.LocaleMiddleware",
     "config.middleware.RequestSizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.languages.AccountLanguageMiddleware",
     "config.duties.SessionLimitMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "config.middleware.ActorMiddleware",
@@ -140,6 +138,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "config.languages.languages",
                 "csp.context_processors.nonce",
                 "config.context.navigation",
             ],
@@ -195,7 +194,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 DEMO_DOOR = BIND_ADDRESS in {"127.0.0.1", "::1", "localhost"} and not ALLOWED_HOSTS[2:]
 # Loopback speaks plain HTTP; any other host must come over TLS.
 SECURE_COOKIES = bool(ALLOWED_HOSTS[2:])
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 # The pulse is taken on this machine, in front of no proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
@@ -245,14 +244,12 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "config.problems.problem_response",
 }
 
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = "UTC"
-USE_TZ = True
-
+# Written by people; what is compiled of them lies in our home, as static files do.
+WORDS_ROOT = BASE_DIR / "locale"
+LOCALE_PATHS = [HOME / "locale"]
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
+BROWSER_ROOT = WHITENOISE_ROOT = HOME / "browser"
 STORAGES = {
     # What is saved without a thought about where must be named by its content, or is refused.
     "default": {"BACKEND": "imaging.archive.ArchiveStorage"},

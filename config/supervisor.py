@@ -18,9 +18,13 @@ from identity.switch import without_credentials
 log = logging.getLogger("corelab.supervisor")
 
 STOP_SECONDS = 20.0
+# Somebody waits for a page or a sender's answer; nobody counts the seconds of filing, fewer still those of measuring.
+FILING, MEASURING = 5, 10
+# On two cores five starting children would hold the page up; those that give way anyway come a moment later.
+LATER_SECONDS = 3.0
 # A child that dies at once, again and again, must not eat the machine.
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
-HEALTHY_SECONDS = 30.0
+HEALTHY_SECONDS = 10.0
 WEB, SEALER = "web", "sealer"
 
 
@@ -30,13 +34,15 @@ class Child:
 
     name: str
     command: list[str]
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     falls: int = 0
     due: float = field(default=0.0)
 
     def start(self) -> None:
-        wrapped = [sys.executable, "-I", str(Path(wrapper.__file__)), str(os.getpid()), *self.command]
+        told = [str(os.getpid()), str(self.niceness)]
+        wrapped = [sys.executable, "-I", str(Path(wrapper.__file__)), *told, *self.command]
         self.process = subprocess.Popen(wrapped, start_new_session=True, env=_environment_of(self.name))  # noqa: S603  our own commands
         self.started = time.monotonic()
 
@@ -70,14 +76,16 @@ def _environment_of(name: str) -> dict[str, str]:
 def children() -> list[Child]:
     python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
     celery = [python, "-m", "celery", "-q", "-A", "config", "worker", "-l", "WARNING", "--without-gossip"]
+    road = ["-n", "road@%h", "-Q", settings.CELERY_TASK_DEFAULT_QUEUE, "-c", "2"]
+    measure = ["-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]
     schedule = ["-B", "-s", str(settings.HOME / "beat-schedule")]
     return [
         Child(WEB, [python, manage, "serve"]),
-        Child("worker", [*celery, "-n", "road@%h", "-Q", settings.CELERY_TASK_DEFAULT_QUEUE, "-c", "2", *schedule]),
+        Child("worker", [*celery, *road, *schedule], niceness=FILING),
         # Measuring may take minutes; a delivery must never wait behind it.
-        Child("measurer", [*celery, "-n", "measure@%h", "-Q", settings.MEASURE_QUEUE, "-c", "1"]),
+        Child("measurer", [*celery, *measure], niceness=MEASURING),
         Child("dicom", [python, manage, "dicom_node"]),
-        Child(SEALER, [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)]),
+        Child(SEALER, [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)], niceness=FILING),
     ]
 
 
@@ -98,7 +106,8 @@ class Supervisor:
         for number in end_signals():
             signal.signal(number, self._stop)
         for child in self.family:
-            child.start()
+            child.due = time.monotonic() + (LATER_SECONDS if child.niceness else 0.0)
+        self.tend()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True

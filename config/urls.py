@@ -3,11 +3,12 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from config import blinded, history, reviews, views
+from config import blinded, history, languages, reviews, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("words/<str:language>-<str:version>.js", languages.script, name="words"),
     path("", include("trials.urls")),
     path("", include("imaging.urls")),
     path("", include("endpoints.urls")),

@@ -3,7 +3,7 @@
 from deid.arrival import Arrival, announce, moved_by
 from deid.engine import Engine, clean
 from deid.heads import Head, read_head
-from deid.identity import IdentityTokens, group_persons, identify, person_of
+from deid.identity import IdentityTokens, group_persons, group_tokens, identify, identify_by, person_of
 from deid.keyed import map_uid, shift_days
 from deid.model import ClinicalTrial, Facts, Policy, Rejected, Rejection
 from deid.options import DEFAULT as DEFAULT_OPTIONS
@@ -28,7 +28,9 @@ __all__ = [
     "clean",
     "engine_version",
     "group_persons",
+    "group_tokens",
     "identify",
+    "identify_by",
     "map_uid",
     "moved_by",
     "person_of",

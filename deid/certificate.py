@@ -38,6 +38,22 @@ def cleaned_record(cleaned: Told, *, before: str, after: str) -> Record:
     }
 
 
+def proven_record(proven: Told, *, sha256: str, engine: str) -> Record:
+    """Return the record of an object that the site's browser cleaned: what came is what is kept, and was proven here.
+
+    What was done to which attribute only the browser saw, so it is not told; the codes stand in the object.
+    """
+    return {
+        "decision": "cleaned",
+        "cleaned_in": "the site's browser",
+        "engine": engine,
+        "proof": "cleaned again by the core laboratory without any change",
+        "sha256_after": sha256,
+        "method_codes": list(proven.method_codes),
+        **({"pixels": proven.pixels.told} if proven.pixels else {}),
+    }
+
+
 def refused_record(*, before: str, code: str, reason: str) -> Record:
     """Return the record of an object that was not let through; the reason is a sentence of ours without a value."""
     return {"decision": "refused", "sha256_before": before, "code": code, "reason": reason}

@@ -11,6 +11,7 @@ from deid.descriptors import clean_text
 from deid.dictionary import allowed_vrs
 from deid.dummies import dummy
 from deid.elements import PIXEL_TAGS, STRING_VRS, Element, Item, number_of, text_of, values_of
+from deid.keyed import UidMap
 from deid.model import Rejected, Rejection
 from deid.person import CHARACTER_SET, Person, decoded
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Need, Place, Plan, Rule
@@ -51,7 +52,7 @@ class Setting:
     """All that a decision on an element depends on beside its bytes: the same for the objects of a series."""
 
     plan: Plan
-    key: bytes
+    uids: UidMap
     days: int
     is_explicit: bool
     is_signed: bool
@@ -68,7 +69,7 @@ class Cleaner:
     """Carries key, offset and counts through the walk over one element; used once."""
 
     def __init__(self, setting: Setting) -> None:
-        self.plan, self.key, self.days = setting.plan, setting.key, setting.days
+        self.plan, self.uids, self.days = setting.plan, setting.uids, setting.days
         self.is_explicit, self.is_signed = setting.is_explicit, setting.is_signed
         self.person, self.charset = setting.person, setting.charset
         self.kept_texts: list[str] = []
@@ -246,7 +247,7 @@ class Cleaner:
 
 
 _CHECKS: dict[Deed, Callable[[Cleaner, Element], bytes | None]] = {
-    Deed.MAP: lambda cleaner, element: map_uids(element.value, key=cleaner.key),
+    Deed.MAP: lambda cleaner, element: map_uids(element.value, uids=cleaner.uids),
     Deed.SHIFT: lambda cleaner, element: shift_dates(element.value, days=cleaner.days),
     Deed.CHECK_TIME: lambda _, element: check_times(element.value),
     Deed.CHECK_NUMBER: lambda _, element: check_numbers(element.value, tag=element.tag),
@@ -254,7 +255,7 @@ _CHECKS: dict[Deed, Callable[[Cleaner, Element], bytes | None]] = {
     Deed.CHECK_TERM: lambda cleaner, element: cleaner.checked_term(element),
     Deed.CAP_AGE: lambda _, element: cap_age(element.value),
     Deed.CHECK_DATE: lambda _, element: shift_dates(element.value, days=0),
-    Deed.CHECK_UID: lambda cleaner, element: check_uids(element.value, key=cleaner.key),
+    Deed.CHECK_UID: lambda cleaner, element: check_uids(element.value, uids=cleaner.uids),
     Deed.CLEAN_TEXT: lambda cleaner, element: cleaner.cleaned_text(element),
     Deed.KEEP_TEXT: lambda cleaner, element: cleaner.kept_text(element),
 }

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+from deid.burned.sizes import size_in_jpeg, size_in_jpeg_2000
 from deid.model import Rejected, Rejection
 
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81))
@@ -48,6 +49,15 @@ def clean_frame(frame: bytes, *, transfer_syntax: str, plane_length: int) -> byt
         return _clean_rle(frame, plane_length)
     except IndexError as error:
         raise _damaged() from error
+
+
+def stated_size(frame: bytes, *, transfer_syntax: str) -> tuple[int, int] | None:
+    """Return the rows and columns that a codestream states, None where it states none, or tells the rows at its end."""
+    if transfer_syntax in _JPEG:
+        size = size_in_jpeg(frame)
+        # ITU-T T.81 B.2.2: no lines means that a DNL segment follows.
+        return size if size and size[0] else None
+    return size_in_jpeg_2000(frame) if transfer_syntax in _JPEG_2000 else None
 
 
 def _word(frame: bytes, position: int) -> int:

@@ -24,7 +24,19 @@ _SHORT_WORD, _LONGEST_NUMBER = 2, 3
 
 
 def clean_text(text: str, *, person: Person, words: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """Return what may stay of one value, in ASCII, and the words that were taken out; `words` are the trial's own."""
+    """Return what may stay of one value, in ASCII, and the words that were taken out; `words` are the trial's own.
+
+    What stays is looked at until nothing changes: where a word went, numbers may have come together.
+    """
+    before, (kept, gone) = text, _clean_once(text, person, words)
+    taken = [gone]
+    while kept not in {before, ""}:
+        before, (kept, gone) = kept, _clean_once(kept, person, words)
+        taken.append(gone)
+    return kept, " ".join(filter(None, taken))
+
+
+def _clean_once(text: str, person: Person, words: frozenset[str]) -> tuple[str, str]:
     gone: list[str] = []
 
     def judge(token: re.Match[str]) -> str:

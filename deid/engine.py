@@ -11,14 +11,14 @@ from deid.cleaning import Setting, is_signed
 from deid.defacing.rules import require_faces_gone
 from deid.elements import PIXEL_TAGS, Element, Item, Source, Span, text_of
 from deid.facts import has_contrast
-from deid.keyed import require_key, shift_days
+from deid.keyed import KEY_BYTES, Keyed, Mapped, UidMap, require_key, shift_days
 from deid.model import ClinicalTrial, Policy, Rejected, Rejection
 from deid.outcomes import Decisions, Outcome
 from deid.parser import EXPLICIT, parse, parse_file
 from deid.person import CHARACTER_SET, People
 from deid.pixels import clean_pixels, cut_span
 from deid.plan import BINARIES, CONTENT_SEQUENCE, NUMBERS, Deed, Plan, plan_for
-from deid.provenance import DERIVATION, METHOD, PRESENT, Record, earlier_of, record_of
+from deid.provenance import DERIVATION, METHOD, PRESENT, Earlier, Record, earlier_of, record_of
 from deid.reader import Memory
 from deid.residue import LONGEST_VALUE, SEARCHED_BYTES, require_no_residue, require_no_text_in_pixels
 from deid.result import Cleaned
@@ -76,11 +76,19 @@ class Engine:
     """
 
     def __init__(self, *, key: bytes, trial: ClinicalTrial, policy: Policy, looks_twice: bool = True) -> None:
-        self._key, self._trial, self._policy = require_key(key), trial, policy
+        self._trial, self._policy = trial, policy
+        self._uids: UidMap = Keyed(require_key(key))
         self._days = shift_days(key, trial.subject_code)
         self._looks_twice = looks_twice
         self._memory, self._people = Memory(), People()
         self._decisions: dict[Setting, Decisions] = {}
+
+    @classmethod
+    def of_cleaned(cls, *, trial: ClinicalTrial, policy: Policy) -> "Engine":
+        """Return an engine that leaves UIDs and dates: what an engine made comes out as it went in (deid.proof)."""
+        engine = cls(key=bytes(KEY_BYTES), trial=trial, policy=policy)
+        engine._uids, engine._days = Mapped(), 0
+        return engine
 
     def clean(self, data: bytes) -> Cleaned:
         """As the function of this name."""
@@ -92,12 +100,16 @@ class Engine:
         with failing_closed():
             return self._clean(parse_file(descriptor, memory=self._memory))
 
-    def clean_source(self, source: Source, pixels: PixelRecord | None = None) -> Cleaned:
-        """As the function of this name."""
+    def clean_source(
+        self, source: Source, pixels: PixelRecord | None = None, *, earlier: Earlier | None = None
+    ) -> Cleaned:
+        """As the function of this name; `earlier` where the object itself does not say who worked on it before."""
         with failing_closed():
-            return self._clean(source, looked_at=pixels)
+            return self._clean(source, looked_at=pixels, earlier=earlier)
 
-    def _clean(self, source: Source, *, looked_at: PixelRecord | None = None) -> Cleaned:
+    def _clean(
+        self, source: Source, *, looked_at: PixelRecord | None = None, earlier: Earlier | None = None
+    ) -> Cleaned:
         sop_class = text_of(source.item.get(_SOP_CLASS))
         is_looked_at = looked_at is not None and looked_at.is_read
         require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=is_looked_at)
@@ -110,7 +122,7 @@ class Engine:
         outcomes = self._decided(source, plan)
         item = {each.element.tag: each.element for each in outcomes if each.element}
         _require_described(item)
-        has_content, earlier = CONTENT_SEQUENCE in item, earlier_of(source.item)
+        has_content, earlier = CONTENT_SEQUENCE in item, earlier or earlier_of(source.item)
         record = record_of(self._trial, self._policy, has_content=has_content, pixels=looked_at, earlier=earlier)
         header = _encode(outcomes, record)
         if self._looks_twice:
@@ -140,7 +152,7 @@ class Engine:
         charset = source.item.get(CHARACTER_SET)
         setting = Setting(
             plan=plan,
-            key=self._key,
+            uids=self._uids,
             days=self._days,
             is_explicit=source.is_explicit,
             is_signed=is_signed(source.item),

@@ -36,23 +36,32 @@ def read_head(data: bytes) -> Head:
     """
     if data[_PREAMBLE:_META_START] != b"DICM":
         raise Rejected(Rejection.NOT_DICOM, "This part is not a DICOM file (PS3.10): it has no such beginning.")
-    item = _item(memoryview(data))
+    item = head_item(data, last_group=_LAST_GROUP)
     head = Head(*(text_of(item.get(tag)) for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY)))
-    if not all(map(_UID.fullmatch, (head.sop_class_uid, head.sop_instance_uid, head.study_instance_uid))):
+    if not all(map(is_uid, (head.sop_class_uid, head.sop_instance_uid, head.study_instance_uid))):
         raise Rejected(Rejection.INCOMPLETE, "This object does not say of which class, which object or study it is.")
     return head
 
 
-def _item(view: memoryview) -> Item:
+def is_uid(text: str) -> bool:
+    """Whether this names an object: digits and dots, 64 at most (PS3.5 9.1)."""
+    return _UID.fullmatch(text) is not None
+
+
+def head_item(data: bytes, *, last_group: int) -> Item:
+    """Return file meta and the groups up to one of a Part 10 file, of which `data` may be the beginning alone.
+
+    Raises Rejected where it is damaged before that group, or ends in it.
+    """
+    view = memoryview(data)
     try:
         meta, start = Reader(view, is_explicit=True).read_group(_META_START, group=0x0002)
-        return _groups(view[start:], text_of(meta.get(_SYNTAX)))
+        return meta | _groups(view[start:], text_of(meta.get(_SYNTAX)), last_group)
     except struct.error:
         raise Rejected(Rejection.MALFORMED, "The header of this object ends in the middle of an entry.") from None
 
 
-def _groups(view: memoryview, syntax: str) -> Item:
-    """Return the groups up to the one in which the study is named."""
+def _groups(view: memoryview, syntax: str, last_group: int) -> Item:
     if syntax == DEFLATED:
         view = memoryview(_inflate(view))
     order = ">" if syntax == BIG_ENDIAN else "<"
@@ -63,7 +72,7 @@ def _groups(view: memoryview, syntax: str) -> Item:
         group = int.from_bytes(view[position : position + 2], "big" if order == ">" else "little")
         found, after = reader.read_group(position, group=group)
         item |= found
-        if group >= _LAST_GROUP or after == position:
+        if group >= last_group or after == position:
             break
         position = after
     return item

@@ -1,7 +1,7 @@
 """Keyed tokens that tell whether two files are of one person, without keeping who that is."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from deid.elements import Item, text_of
@@ -31,6 +31,12 @@ def identify(data: bytes, *, key: bytes) -> IdentityTokens:
     return tokens_of(parse(data).item, key=key)
 
 
+def identify_by(data: bytes, *, keys: Iterable[bytes]) -> tuple[IdentityTokens, ...]:
+    """As `identify`, under each of several keys."""
+    item = parse(data).item
+    return tuple(tokens_of(item, key=key) for key in keys)
+
+
 def tokens_of(item: Item, *, key: bytes) -> IdentityTokens:
     """As `identify`, of a data set that was read already."""
     number = _normal(_decoded(item, _ID))
@@ -43,9 +49,14 @@ def tokens_of(item: Item, *, key: bytes) -> IdentityTokens:
 
 def group_persons(named: Collection[IdentityTokens]) -> list[set[str]]:
     """Return groups of tokens that meet in some file: one person may carry a second number, or a name spelt twice."""
+    return group_tokens({tokens.patient_id, tokens.person} for tokens in named)
+
+
+def group_tokens(told: Iterable[set[str]]) -> list[set[str]]:
+    """As `group_persons`, of all tokens that a file tells, under whichever keys."""
     groups: list[set[str]] = []
-    for tokens in named:
-        joined = {tokens.patient_id, tokens.person} - {""}
+    for tokens in told:
+        joined = tokens - {""}
         apart = [group for group in groups if not group & joined]
         for group in groups:
             joined |= group if group & joined else set()
@@ -63,12 +74,14 @@ def person_of(*, name: str, birth_date: str, sex: str) -> str:
     letters = sorted(_normal(" ".join(_written(name).split("^")[:_NAME_COMPONENTS])))
     if not letters:
         return ""
-    digits = "".join(sign for sign in birth_date if sign.isdecimal())
+    digits = "".join(filter(str.isdecimal, birth_date))
     return "|".join(("".join(letters), digits, "".join(filter(str.isalnum, sex.upper()))[:1]))
 
 
 def _written(name: str) -> str:
     """Return the first group that is there: alphabetic, ideographic or phonetic."""
+    if "=" not in name:
+        return name
     return next((group for group in name.split("=") if _normal(group)), "")
 
 
@@ -83,6 +96,8 @@ def _decoded(item: Item, tag: int) -> str:
 
 def _normal(text: str) -> str:
     """Return letters and digits only, without accents and case, so that spelling habits do not matter."""
+    if text.isascii():
+        return "".join(filter(str.isalnum, text.lower()))
     flat = unicodedata.normalize("NFKD", text).casefold().translate(_UNDECOMPOSED)
     # Once more: folding case may put letters together again.
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", flat)))

@@ -1,12 +1,19 @@
 """Everything that is derived from the trial's secret: UIDs, date offset and identity tokens."""
 
 import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from deid.vocabulary import is_well_known_uid
 
 KEY_BYTES = 32
 NEAREST_DAYS = 30
 FARTHEST_DAYS = 3650
+_OURS = re.compile(r"2\.25\.(\d{1,39})")
+# In place of a UID that was never mapped: nothing that was cleaned holds it.
+_FOREIGN = "2.25.0"
+UidMap = Callable[[str], str]
 
 
 def require_key(key: bytes) -> bytes:
@@ -41,3 +48,30 @@ def shift_days(key: bytes, subject_code: str) -> int:
     digest = keyed_digest(key=key, domain="date", text=subject_code)
     span = FARTHEST_DAYS - NEAREST_DAYS + 1
     return -(NEAREST_DAYS + int.from_bytes(digest[:8], "big") % span)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Maps UIDs under a key."""
+
+    key: bytes
+
+    def __call__(self, uid: str) -> str:
+        """As `map_uid`."""
+        return map_uid(self.key, uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Leaves UIDs that were mapped already, and those of the standard; any other one becomes one that is nobody's."""
+
+    def __call__(self, uid: str) -> str:
+        bare = uid.strip("\0 ")
+        return bare if not bare or is_well_known_uid(bare) or is_mapped_uid(bare) else _FOREIGN
+
+
+def is_mapped_uid(uid: str) -> bool:
+    """Whether a UID has the form that `map_uid` gives: 2.25 and 128 bits with the marks of version 8."""
+    match = _OURS.fullmatch(uid)
+    number = int(match[1]) if match else 0
+    return number >> 128 == 0 and number >> 76 & 0xF == 8 and number >> 62 & 0b11 == 0b10  # noqa: PLR2004  RFC 9562

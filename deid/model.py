@@ -32,6 +32,8 @@ class Rejection(StrEnum):
     RESIDUE = "residue"
     FACES_REMAIN = "faces-remain"
     OTHER_PATIENT = "other-patient"
+    NOT_PROVEN = "not-proven"
+    OTHER_RULES = "other-rules"
 
 
 class Rejected(Exception):

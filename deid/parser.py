@@ -18,15 +18,15 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 PLAIN = frozenset({IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN})
-_META_START = 132
+META_START = 132
 _TRANSFER_SYNTAX = 0x00020010
 
 
 def parse(data: bytes, *, memory: Memory | None = None) -> Source:
     """Return the data set of a DICOM file, with or without Part 10 header. Raises Rejected, nothing else."""
     view, memory = memoryview(data), memory or Memory()
-    if len(data) > _META_START and data[128:_META_START] == b"DICM":
-        syntax, start = _read_meta(view, _META_START)
+    if len(data) > META_START and data[128:META_START] == b"DICM":
+        syntax, start = read_meta(view, META_START)
         return _parse_body(view[start:], syntax, memory)
     return _parse_bare(view, memory)
 
@@ -47,10 +47,10 @@ def _read_whole(descriptor: int, size: int) -> bytes:
 
 def _parse_head(view: memoryview, descriptor: int, size: int, memory: Memory) -> Source | None:
     """Return the data set whose plain pixels follow this beginning of a file, None where that is not how it is made."""
-    if bytes(view[128:_META_START]) != b"DICM":
+    if bytes(view[128:META_START]) != b"DICM":
         return None
     try:
-        syntax, start = _read_meta(view, _META_START)
+        syntax, start = read_meta(view, META_START)
         if syntax not in {EXPLICIT, IMPLICIT}:
             return None
         reader = Reader(view[start:], is_explicit=syntax == EXPLICIT)
@@ -64,7 +64,7 @@ def _parse_head(view: memoryview, descriptor: int, size: int, memory: Memory) ->
     return Source(item=item, transfer_syntax=EXPLICIT, is_explicit=syntax == EXPLICIT, span=span)
 
 
-def _read_meta(view: memoryview, start: int) -> tuple[str, int]:
+def read_meta(view: memoryview, start: int) -> tuple[str, int]:
     """Return the transfer syntax that the file meta names, or else seems to be used, and where the data set begins."""
     meta, start = Reader(view, is_explicit=True).read_group(start, group=0x0002)
     return text_of(meta.get(_TRANSFER_SYNTAX)) or _guess(bytes(view[start : start + 6])), start
@@ -75,7 +75,7 @@ def _parse_bare(view: memoryview, memory: Memory) -> Source:
         raise _not_dicom()
     head = bytes(view[:6])
     if head[:2] == b"\x02\0":
-        syntax, start = _read_meta(view, 0)
+        syntax, start = read_meta(view, 0)
         return _parse_body(view[start:], syntax, memory)
     if head[:4] not in {b"\x08\0\0\0", b"\x08\0\x01\0", b"\x08\0\x05\0", b"\x08\0\x08\0", b"\x08\0\x16\0",
                         b"\0\x08\0\0", b"\0\x08\0\x05", b"\0\x08\0\x08", b"\0\x08\0\x16"}:  # fmt: skip

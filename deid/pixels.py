@@ -2,18 +2,21 @@
 
 import struct
 
-from deid.codestreams import COMPRESSED, clean_frame
+from deid.codestreams import COMPRESSED, clean_frame, stated_size
 from deid.elements import PIXEL_TAGS, Element, Item, Span, number_of, text_of
 from deid.model import Rejected, Rejection
 from deid.parser import EXPLICIT
 
 PIXEL_DATA, FLOAT_DATA, DOUBLE_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
 _ROWS, _COLUMNS, _SAMPLES, _ALLOCATED = 0x00280010, 0x00280011, 0x00280002, 0x00280100
-_FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
+_FRAMES, _PHOTOMETRIC, _STORED = 0x00280008, 0x00280004, 0x00280101
+_WHOLE_BYTES = range(8, 65, 8)
+_LONGEST_COUNT = 6
 _OFFSET_LIMIT = 1 << 32
 
 
-def _damaged() -> Rejected:
+def damaged() -> Rejected:
+    """Return the refusal of a picture that is not what its header says."""
     return Rejected(
         Rejection.PIXELS_DAMAGED,
         "The picture in this file is cut off or does not fit its own description. It was not let through. "
@@ -24,7 +27,7 @@ def _damaged() -> Rejected:
 def frame_count(item: Item) -> int:
     """Return Number of Frames (at least 1)."""
     text = text_of(item.get(_FRAMES))
-    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 7 else 1  # noqa: PLR2004  limit
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT else 1
 
 
 def clean_pixels(item: Item, *, transfer_syntax: str) -> Element | None:
@@ -37,8 +40,9 @@ def clean_pixels(item: Item, *, transfer_syntax: str) -> Element | None:
     if not present:
         return None
     if len(present) > 1 or present[0].items is not None:
-        raise _damaged()
+        raise damaged()
     element = present[0]
+    _require_possible(item, element.tag)
     if element.fragments is None:
         return _clean_native(element, item, transfer_syntax)
     return _clean_encapsulated(element.fragments, item, transfer_syntax)
@@ -46,10 +50,25 @@ def clean_pixels(item: Item, *, transfer_syntax: str) -> Element | None:
 
 def cut_span(span: Span, element: Element, item: Item) -> tuple[Element, Span]:
     """Return the element and the part of an open file that is its native pixel data. Raises Rejected."""
-    wanted = _native_length(item, element.tag)
+    _require_possible(item, element.tag)
+    wanted = native_length(item, element.tag)
     if not wanted or span.length < wanted:
-        raise _damaged()
+        raise damaged()
     return Element(element.tag, _vr_of(element, item)), Span(span.descriptor, span.start, wanted)
+
+
+def _require_possible(item: Item, tag: int) -> None:
+    """Raise Rejected for a description that no picture can have (PS3.3 C.7.6.3.1, C.7.6.6; PS3.5 8.1.1)."""
+    frames = text_of(item.get(_FRAMES))
+    is_counted = not frames or (frames.isascii() and frames.isdigit() and len(frames) <= _LONGEST_COUNT)
+    has_samples = _SAMPLES not in item or number_of(item[_SAMPLES]) > 0
+    if not (is_counted and has_samples and (tag != PIXEL_DATA or _has_possible_bits(item))):
+        raise damaged()
+
+
+def _has_possible_bits(item: Item) -> bool:
+    allocated, stored = number_of(item.get(_ALLOCATED)), number_of(item.get(_STORED))
+    return (allocated == 1 or allocated in _WHOLE_BYTES) and stored <= allocated
 
 
 def _vr_of(element: Element, item: Item) -> str:
@@ -58,10 +77,10 @@ def _vr_of(element: Element, item: Item) -> str:
 
 def _clean_native(element: Element, item: Item, transfer_syntax: str) -> Element:
     if transfer_syntax != EXPLICIT:
-        raise _damaged()
-    wanted = _native_length(item, element.tag)
+        raise damaged()
+    wanted = native_length(item, element.tag)
     if not wanted or len(element.value) < wanted:
-        raise _damaged()
+        raise damaged()
     return Element(element.tag, _vr_of(element, item), memoryview(element.value)[:wanted])
 
 
@@ -69,7 +88,7 @@ def _native_vr(vr: str, item: Item) -> str:
     return "OW" if number_of(item.get(_ALLOCATED)) > 8 or vr not in {"OB", "OW"} else vr  # noqa: PLR2004  bits
 
 
-def _native_length(item: Item, tag: int) -> int:
+def native_length(item: Item, tag: int) -> int:
     """Return the number of bytes of native pixel data (PS3.5 section 8.1.1)."""
     bits = {FLOAT_DATA: 32, DOUBLE_DATA: 64}.get(tag) or number_of(item.get(_ALLOCATED))
     samples = number_of(item.get(_SAMPLES)) or 1
@@ -81,10 +100,13 @@ def _native_length(item: Item, tag: int) -> int:
 
 def _clean_encapsulated(fragments: tuple[memoryview, ...], item: Item, transfer_syntax: str) -> Element:
     if not fragments or transfer_syntax not in COMPRESSED:
-        raise _damaged()
+        raise damaged()
     table, coded = fragments[0], fragments[1:]
     frames = _frames(table, coded, frame_count(item))
-    plane = number_of(item.get(_ROWS)) * number_of(item.get(_COLUMNS))
+    size = number_of(item.get(_ROWS)), number_of(item.get(_COLUMNS))
+    if any(stated_size(frame, transfer_syntax=transfer_syntax) not in {None, size} for frame in frames):
+        raise damaged()
+    plane = size[0] * size[1]
     cleaned = [clean_frame(frame, transfer_syntax=transfer_syntax, plane_length=plane) for frame in frames]
     return encapsulated(cleaned, has_table=len(table) > 0)
 
@@ -114,7 +136,7 @@ def _frames(table: memoryview, coded: tuple[memoryview, ...], count: int) -> lis
 def _starts(table: memoryview, coded: tuple[memoryview, ...], count: int) -> list[int]:
     """Return the index of each frame's first fragment, from the basic offset table."""
     if len(table) != 4 * count:
-        raise _damaged()
+        raise damaged()
     offsets = struct.unpack(f"<{count}L", table)
     places, position = {}, 0
     for index, fragment in enumerate(coded):
@@ -122,7 +144,7 @@ def _starts(table: memoryview, coded: tuple[memoryview, ...], count: int) -> lis
         position += len(fragment) + 8
     starts = [places.get(offset, -1) for offset in offsets]
     if starts[0] != 0 or sorted(set(starts)) != starts:
-        raise _damaged()
+        raise damaged()
     return starts
 
 

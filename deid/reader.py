@@ -15,7 +15,7 @@ SHORTEST = 8
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 VR = re.compile(rb"[A-Z]{2}")
 _SHORT_VRS = frozenset((WORD_SIZES.keys() | STRING_VRS) - LONG_VRS)
-_ENCODED_SHORT_VRS = frozenset(vr.encode() for vr in _SHORT_VRS)
+ENCODED_SHORT_VRS = frozenset(vr.encode() for vr in _SHORT_VRS)
 
 
 def malformed(what: str) -> Rejected:
@@ -128,7 +128,7 @@ class Reader:
         else:
             vr, length = self._typed.unpack_from(self._view, position + 4)
             start = position + 8
-            if vr not in _ENCODED_SHORT_VRS:
+            if vr not in ENCODED_SHORT_VRS:
                 if position + 12 > end:
                     return end + 1
                 length, start = self._long.unpack_from(self._view, position + 8)[0], position + 12

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from deid.dictionary import most_values
 from deid.elements import WORD_SIZES
-from deid.keyed import map_uid
+from deid.keyed import UidMap
 from deid.vocabulary import admits_coded, admits_text, vocabulary
 
 OLDEST_YEARS = 89
@@ -72,16 +72,16 @@ def check_times(value: bytes | memoryview) -> bytes | None:
     return "\\".join(part if _is_clock(part) else "" for part in parts).encode()
 
 
-def map_uids(value: bytes | memoryview, *, key: bytes) -> bytes:
+def map_uids(value: bytes | memoryview, *, uids: UidMap) -> bytes:
     """Return every UID replaced by the trial's own."""
     parts = bytes(value).decode("latin-1").split("\\")
-    return "\\".join(map_uid(key, part) for part in parts).encode()
+    return "\\".join(map(uids, parts)).encode()
 
 
-def check_uids(value: bytes | memoryview, *, key: bytes) -> bytes:
+def check_uids(value: bytes | memoryview, *, uids: UidMap) -> bytes:
     """Return UIDs as they stand (PS3.5 section 9.1); what is none, and may be a name or a path, is replaced."""
     parts = (part.strip("\0 ") for part in bytes(value).decode("latin-1").split("\\"))
-    return "\\".join(part if _UID.fullmatch(part) else map_uid(key, part) for part in parts).encode()
+    return "\\".join(part if _UID.fullmatch(part) else uids(part) for part in parts).encode()
 
 
 def check_terms(value: bytes | memoryview) -> bytes | None:

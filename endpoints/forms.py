@@ -99,9 +99,10 @@ class AssignForm(forms.Form):
     """Who reads; the time point stands beside the form, or all waiting ones are meant."""
 
     time_point = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    reader = forms.ModelChoiceField(label=_("Reader"), queryset=User.objects.none())
+    reader = forms.ModelChoiceField(label=_("Reader"), queryset=User.objects.none(), empty_label=_("choose one"))
 
     def __init__(self, *args: Any, readers: Sequence[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         chosen = User.objects.filter(pk__in=[reader.pk for reader in readers])
-        self.fields["reader"] = forms.ModelChoiceField(label=_("Reader"), queryset=chosen)
+        field: Any = self.fields["reader"]
+        field.queryset = chosen

@@ -1,6 +1,5 @@
 """The rows of the vault opened and closed: which key opens what, and in which place each value stands."""
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -94,4 +93,4 @@ def index_key(masters: Masters, trial_code: str) -> Key:
 
 def index_of(person: Person, *, key: Key) -> str:
     """Return HMAC-SHA256 (hex) over name, birth date and sex together; never over one of them alone."""
-    return hmac.new(key.secret, f"{_PERSON}:{person.spelt}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.secret, f"{_PERSON}:{person.spelt}".encode(), "sha256").hex()

@@ -1,4 +1,4 @@
-"""The browser's upload protocol: open a delivery, send pieces in batches, resume by manifest, complete, watch."""
+"""The browser's upload protocol: open a delivery, announce by hashes, send what is missing, complete, watch."""
 
 import re
 from typing import Any
@@ -15,25 +15,41 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.actor import Actor
-from imaging import progress
+from imaging import progress, quarantine
 from imaging.models import Submission
-from imaging.services import submissions
-from imaging.services.submissions import Piece
+from imaging.services import browser, expecting, manifests, submissions
+from imaging.services.manifests import Announced
+from imaging.services.pieces import Piece
 from imaging.vault import PART_SIZE
 from trials import access
 from trials.models import TimePoint
 from trials.roles import Act
 
+ANNOUNCED_AT_ONCE = 1000
 _FIELD = re.compile(r"([0-9]{1,5})\.([0-9]{1,4})")
 
 
-class StartSerializer(serializers.Serializer[Any]):
-    time_point = serializers.IntegerField(min_value=1)
-
-
 class CompleteSerializer(serializers.Serializer[Any]):
-    files = serializers.IntegerField(min_value=0, max_value=submissions.MAXIMUM_FILES)
+    files = serializers.IntegerField(min_value=0, max_value=quarantine.MAXIMUM_FILES)
     size = serializers.IntegerField(min_value=0, max_value=submissions.MAXIMUM_BYTES)
+
+
+class StartSerializer(CompleteSerializer):
+    """What will come, as far as it is known: a full share is told before anything is sent."""
+
+    time_point = serializers.IntegerField(min_value=1)
+    files = serializers.IntegerField(min_value=0, max_value=quarantine.MAXIMUM_FILES, default=0)
+    size = serializers.IntegerField(min_value=0, max_value=submissions.MAXIMUM_BYTES, default=0)
+
+
+class AnnouncedSerializer(serializers.Serializer[Any]):
+    size = serializers.IntegerField(min_value=0, max_value=submissions.MAXIMUM_BYTES)
+    parts = serializers.ListField(child=serializers.CharField(max_length=64), max_length=2000)
+    claim = serializers.JSONField(default=None, allow_null=True)
+
+
+class ManifestSerializer(serializers.Serializer[Any]):
+    files = serializers.ListField(child=AnnouncedSerializer(), max_length=ANNOUNCED_AT_ONCE)
 
 
 class DeliveryView(APIView):
@@ -56,15 +72,42 @@ class DeliveryListView(DeliveryView):
         asked = StartSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         rows = access.visible(self.actor(), TimePoint.objects.select_related("subject__trial_site__trial"))
-        time_point = get_object_or_404(rows, pk=asked.validated_data["time_point"])
-        submission = submissions.start(by=self.actor(), time_point=time_point)
+        told = asked.validated_data
+        time_point = get_object_or_404(rows, pk=told["time_point"])
+        submission = submissions.start(by=self.actor(), time_point=time_point, size=told["size"], files=told["files"])
         return Response({"id": submission.pk, "piece": PART_SIZE}, status=status.HTTP_201_CREATED)
+
+
+class ExpectedView(DeliveryView):
+    def get(self, _request: Request, pk: int) -> Response:
+        """What a visit asks for; 400 with a sentence where no scan would be taken for it now."""
+        rows = access.visible(self.actor(), TimePoint.objects.select_related("subject__trial_site__trial", "scheduled"))
+        time_point = get_object_or_404(rows, pk=pk)
+        access.require(self.actor(), Act.SUBMISSION_SEND, time_point)
+        return Response(expecting.asked(time_point))
 
 
 class DeliveryDetailView(DeliveryView):
     def get(self, _request: Request, pk: UUID) -> Response:
         """State in words, counts, and every refusal with its reason."""
         return Response(progress.describe(self.delivery(pk)))
+
+
+class ManifestView(DeliveryView):
+    parser_classes = [JSONParser]
+
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Announce files by the hashes of their parts; answers for each its number and how many parts have arrived."""
+        submission = self.delivery(pk)
+        access.require(self.actor(), Act.SUBMISSION_SEND, submission)
+        told = ManifestSerializer(data=request.data)
+        told.is_valid(raise_exception=True)
+        files = [
+            Announced.told(size=one["size"], hashes=one["parts"], claim=one["claim"])
+            for one in told.validated_data["files"]
+        ]
+        standing = manifests.announce(by=self.actor(), submission=submission, files=files)
+        return Response({"files": [{"number": one.number, "arrived": one.arrived} for one in standing]})
 
 
 class PiecesView(DeliveryView):
@@ -76,13 +119,13 @@ class PiecesView(DeliveryView):
         return Response({str(number): len(parts) for number, parts in files})
 
     def post(self, request: Request, pk: UUID) -> Response:
-        """Take pieces: each multipart field is named number.part; file names are neither read nor kept."""
+        """Take announced pieces: each field is named number.part; file names are neither read nor kept."""
         submission = self.delivery(pk)
         access.require(self.actor(), Act.SUBMISSION_SEND, submission)
         pieces = [_piece(name, upload) for name, upload in request.FILES.items()]
         if not pieces:
             raise ValidationError(_("No piece of a file came with this request. Send it again."), code="empty")
-        fresh = submissions.receive(by=self.actor(), submission=submission, pieces=pieces)
+        fresh = manifests.receive(by=self.actor(), submission=submission, pieces=pieces)
         return Response({"taken": fresh})
 
 
@@ -104,6 +147,15 @@ class CompleteView(DeliveryView):
         told.is_valid(raise_exception=True)
         submission = submissions.complete(by=self.actor(), submission=submission, **told.validated_data)
         return Response(progress.describe(submission), status=status.HTTP_202_ACCEPTED)
+
+
+class CleaningView(DeliveryView):
+    def get(self, _request: Request, pk: UUID) -> Response:
+        """What the browser cleans this delivery with; for whoever opened it, and to be kept nowhere."""
+        submission = get_object_or_404(
+            access.visible(self.actor(), Submission.objects.select_related(*browser.ROAD)), pk=pk
+        )
+        return Response(browser.equip(by=self.actor(), submission=submission), headers={"Cache-Control": "no-store"})
 
 
 class CertificateView(DeliveryView):

@@ -4,20 +4,58 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from deid.burned.boxes import Box
-from imaging.models import PixelReview, QCDecision, Tool
+from imaging.models import PixelReview, QCDecision, QuarantineDecision, Tool
 from imaging.services.conflicts import Choice
+from trials import codes
 from trials.forms import Day
 from trials.models import TimePoint, User
 from trials.services.trials import AE_TITLE
 
 
+class SubjectCodeForm(forms.Form):
+    """A subject's code as it is typed from paper; `time_points` are the visits that expect a scan."""
+
+    subject = forms.CharField(
+        label=_("Code of the subject"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "aria-describedby": "subject-words"}
+        ),
+    )
+
+    def __init__(self, *args: Any, time_points: QuerySet[TimePoint], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_points = time_points
+
+    @property
+    def is_found(self) -> bool:
+        return self.is_bound and self.is_valid()
+
+    def clean_subject(self) -> str:
+        code = codes.normalise(self.cleaned_data["subject"])
+        if not codes.is_valid(code):
+            raise forms.ValidationError(
+                _("This is no code of a subject: its check characters do not fit. Compare it and type it again."),
+                code="check",
+            )
+        if not self.time_points.filter(subject__code=code).exists():
+            sentence = _(
+                "No visit of subject %(code)s expects a scan from your site. Look at the code, or ask the coordinator."
+            )
+            raise forms.ValidationError(sentence, code="unknown", params={"code": code})
+        return code
+
+
 class SendForm(forms.Form):
     """Whose scan, and which visit; `files` serves browsers without JavaScript."""
 
-    time_point = forms.ModelChoiceField(TimePoint.objects.none(), label=_("Subject and time point"))
+    time_point = forms.ModelChoiceField(
+        TimePoint.objects.none(), label=_("Subject and time point"), empty_label=_("choose one")
+    )
 
     def __init__(self, *args: Any, time_points: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,6 +148,50 @@ class PictureForm(forms.Form):
         return "\n".join(self.cleaned_data["comment"].splitlines())
 
 
+class HoldingForm(forms.Form):
+    """A decision on files in quarantine, on its way to the signing page."""
+
+    # The code of the reason; the signing page has a field named "code" of its own.
+    held_for = forms.CharField(widget=forms.HiddenInput, max_length=40, required=False)
+    verdict = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[
+            (QuarantineDecision.Verdict.SENT_BACK, _("send back: ask the site; the files stay sealed")),
+            (QuarantineDecision.Verdict.DESTROYED, _("destroy these files for good")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("Kept in the trail; where the site is asked, it reads this. Write no name here."),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, may_send_back: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_send_back:
+            field: Any = self.fields["verdict"]
+            field.choices = field.choices[1:]
+
+    def clean_reason(self) -> str:
+        return "\n".join(self.cleaned_data["reason"].splitlines())
+
+
+class HoldingFilter(forms.Form):
+    """What of the quarantine desk is shown."""
+
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    site = forms.ChoiceField(label=_("Site"), required=False)
+
+    def __init__(self, data: Any, *, kinds: Iterable[tuple[str, str]], sites: Iterable[str]) -> None:
+        super().__init__(data)
+        offered = {"kind": kinds, "site": [(number, number) for number in sites]}
+        for name, choices in offered.items():
+            field: Any = self.fields[name]
+            field.choices = [("", _("all")), *choices]
+
+
 class AnswerForm(forms.Form):
     text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
 
@@ -168,7 +250,10 @@ class ToolForm(BindingForm):
     )
     ae_title = forms.CharField(label=_("DICOM AE title"), max_length=16, validators=[AE_TITLE])
     holder = forms.ModelChoiceField(
-        User.objects.none(), label=_("In whose name"), help_text=_("It sees what this person may see, and no more.")
+        User.objects.none(),
+        label=_("In whose name"),
+        empty_label=_("choose one"),
+        help_text=_("It sees what this person may see, and no more."),
     )
     purpose = forms.ChoiceField(label=_("What it does"), choices=Tool.Purpose.choices)
     ends_on = Day(label=_("Last day"), help_text=_("At most a year from today."))

@@ -5,12 +5,31 @@ import json
 from typing import Any
 
 from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
 
+from audit.proofs import extract
 from audit.selectors import history
 from imaging.models import CleaningCertificate, IncomingFile, Submission
+from imaging.next_steps import step_for
+from imaging.selectors import digest_of_filed, filed_objects
 from imaging.services.road import WORKING
 
 State = Submission.State
+_CLEAN = (IncomingFile.State.CLEANED, IncomingFile.State.FILED)
+_SENTENCES = {
+    State.RECEIVING: _("Files are still arriving. What has arrived lies here encrypted."),
+    State.SORTING: _("All files arrived. They are compared with subjects and visits now."),
+    State.UNASSIGNED: _("All files arrived. Now a person must say whose scan this is, and of which visit."),
+    State.RECEIVED: _("All files arrived and lie encrypted. They are opened next, without anybody's doing."),
+    State.OPENED: _("The files were opened. They are being de-identified now."),
+    State.CLEANED: _("The files are de-identified. They are being filed now."),
+    State.FILED: _("The images are filed. They are being checked now."),
+    State.CHECKED: _("The images are filed and checked. Quality control looks at the visit next."),
+    State.REVIEW: _("Pictures wait until the core laboratory has looked at them. Nothing has to be done at the site."),
+    State.QUARANTINED: _("Nothing of this delivery was filed. The site must do something; see below."),
+    State.STALLED: _("A fault of ours stopped this delivery. The operator mends it; nothing has to be sent again."),
+    State.DISCARDED: _("This delivery was discarded. What was filed before that stays filed."),
+}
 ENDED = (State.CHECKED, State.REVIEW, State.QUARANTINED, State.DISCARDED)
 
 
@@ -22,11 +41,17 @@ def refusals(submission: Submission) -> list[dict[str, Any]]:
         {
             "code": group["refusal_code"],
             "sentence": group["refusal"],
+            "next": step_for(group["refusal_code"]),
             "count": group["count"],
             "numbers": list(refused.filter(refusal=group["refusal"]).values_list("number", flat=True)[:10]),
         }
         for group in groups
     ]
+
+
+def sentence_of(submission: Submission) -> str:
+    """How the delivery stands, and who does something next."""
+    return str(_SENTENCES[State(submission.state)])
 
 
 def describe(submission: Submission) -> dict[str, Any]:
@@ -36,9 +61,11 @@ def describe(submission: Submission) -> dict[str, Any]:
         "id": str(submission.pk),
         "state": submission.state,
         "sentence": Submission.State(submission.state).label,
+        "story": sentence_of(submission),
         "reason": submission.refusal,
         "files": sum(counts.values()) - counts.get(IncomingFile.State.EXPANDED, 0),
         "counts": counts,
+        "deidentified": sum(counts.get(state, 0) for state in _CLEAN),
         "refusals": refusals(submission),
         "working": submission.state in WORKING,
         "ended": submission.state in ENDED,
@@ -46,8 +73,13 @@ def describe(submission: Submission) -> dict[str, Any]:
 
 
 def receipt(submission: Submission) -> dict[str, Any]:
-    """SOP Instance UID and hashes of every filed object; refused ones by number and reason (I02, V04)."""
-    filed = submission.files.filter(state=IncomingFile.State.FILED)
+    """SOP Instance UID and hashes of every filed object; refused ones by number and reason (I02, V04).
+
+    `sha256` is what the trail says of the filed objects in event `event`, `seal` the signed extract that proves it
+    without us (`audit.verifier`), None until the next checkpoint; `is_as_recorded` whether both agree.
+    """
+    sha256 = digest_of_filed(submission)
+    event = history(submission).filter(act="scan.filed", after__contains=sha256).last()
     return {
         "delivery": str(submission.pk),
         "trial": submission.trial_site.trial.code,
@@ -56,16 +88,12 @@ def receipt(submission: Submission) -> dict[str, Any]:
         "time_point": submission.time_point.scheduled.code if submission.time_point else "",
         "received_at": submission.received_at,
         "state": submission.state,
-        "filed": [
-            {
-                "number": file.number,
-                "sop_instance_uid": file.facts["sop_instance_uid"],
-                "received_sha256": file.sha256,
-                "filed_sha256": file.cleaned_sha256,
-            }
-            for file in filed
-        ],
+        "filed": filed_objects(submission),
         "refused": refusals(submission),
+        "sha256": sha256,
+        "is_as_recorded": event is not None,
+        "event": event.sequence if event else None,
+        "seal": extract(shown=[event.sequence]) if event else None,
     }
 
 

@@ -4,13 +4,18 @@ import fcntl
 import functools
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 
 from imaging.models import IncomingFile, Submission
 from imaging.vault import PART_SIZE, SealedReader, Sealer, Stage, Vault
+
+# In one delivery; members of its archives are numbered above.
+MAXIMUM_FILES = 20_000
 
 
 @functools.cache
@@ -23,16 +28,68 @@ def vault() -> Vault:
 @contextmanager
 def held(submission: Submission) -> Iterator[None]:
     """Let one request at a time write pieces of a delivery, so that none is judged while another replaces it."""
-    settings.QUARANTINE_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.QUARANTINE_ROOT / f"{submission.pk}.lock").open("w") as lock:
+    with _place_of_lock(submission).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+class Claim:
+    """Tells until it ends that a process still works on something; the kernel ends it with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def end(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __del__(self) -> None:
+        self.end()
+
+
+def claim(submission: Submission) -> Claim:
+    """Tell that the line is there which brings the files of a delivery."""
+    return Claim(_place_of_lock(submission))
+
+
+def is_on_line(submission: Submission) -> bool:
+    """Whether the line that a delivery began with is still there."""
+    return is_claimed(_place_of_lock(submission))
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether a process lives that works on it."""
+    try:
+        with path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _place_of_lock(submission: Submission) -> Path:
+    settings.QUARANTINE_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(settings.QUARANTINE_ROOT) / f"{submission.pk}.lock"
+
+
+def forget_unrecorded(submission: Submission) -> int:
+    """Remove what was sealed and never recorded, so never acknowledged, of a delivery that takes no more files.
+
+    Returns how many parts that were.
+    """
+    received = submission.files.filter(inside__isnull=True).values_list("number", "parts")
+    parts = {number: len(sizes) for number, sizes in received}
+    return vault().keep_received(str(submission.pk), parts=parts, below=MAXIMUM_FILES)
 
 
 def destroy(submission: Submission) -> None:
     """Remove everything of a delivery from the quarantine; nothing there is no error."""
     vault().destroy(str(submission.pk))
-    (settings.QUARANTINE_ROOT / f"{submission.pk}.lock").unlink(missing_ok=True)
+    _place_of_lock(submission).unlink(missing_ok=True)
 
 
 def sealer(submission: Submission) -> Sealer:

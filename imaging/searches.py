@@ -15,7 +15,7 @@ from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Found
 from imaging.models import Instance, Series, Study
 from trials import access
-from trials.keys import trial_key
+from trials.keys import cleaning_key
 from trials.models import Subject, Trial
 
 R = TypeVar("R", bound=Model)
@@ -37,7 +37,6 @@ class Calendar:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self._key = trial_key(trial)
         self._shifts: dict[str, int] = {}
 
     def told(self, study_day: int | None, *, day_zero: dt.date, code: str) -> dt.date | None:
@@ -45,7 +44,7 @@ class Calendar:
         if study_day is None:
             return None
         if code not in self._shifts:
-            self._shifts[code] = shift_days(self._key, code)
+            self._shifts[code] = shift_days(cleaning_key(self.trial, subject_code=code), code)
         return day_zero + dt.timedelta(days=study_day + self._shifts[code])
 
 
@@ -224,8 +223,9 @@ def _in_studies(page: Iterable[Study]) -> tuple[dict[int, list[str]], dict[int, 
     """The modality of every series, and the number of objects, by study."""
     modalities: dict[int, list[str]] = defaultdict(list)
     counts: dict[int, int] = defaultdict(int)
-    rows = Series.objects.filter(study__in=[study.pk for study in page]).annotate(size=Count("instances"))
-    for study, modality, size in rows.order_by().values_list("study_id", "modality", "size"):
+    rows = Instance.objects.filter(series__study__in=[study.pk for study in page]).order_by()
+    counted = rows.values_list("series__study_id", "series_id", "series__modality").annotate(Count("pk"))
+    for study, _one, modality, size in counted:
         modalities[study].append(modality)
         counts[study] += size
     return modalities, counts

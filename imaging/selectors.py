@@ -1,10 +1,26 @@
 """Reading deliveries and the clean archive: what pages and upper floors ask for."""
 
-from django.db.models import Exists, OuterRef, QuerySet
+import hashlib
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from audit.services import canonical
 from imaging.archive import load
-from imaging.models import Instance, QCCheck, QCDecision, Query, Series, Submission, Tool
+from imaging.models import (
+    IncomingFile,
+    Instance,
+    QCCheck,
+    QCDecision,
+    Query,
+    Resend,
+    Series,
+    SetAside,
+    Study,
+    Submission,
+    Tool,
+)
 from trials.models import TimePoint, Trial, TrialSite
 
 # Row and column direction, and the first voxel (PS3.3 C.7.6.2).
@@ -13,8 +29,20 @@ _COSINES, _COORDINATES = 6, 3
 DERIVED = ("SEG", "RTSTRUCT", "SR", "PR", "KO", "REG", "RTPLAN", "RTDOSE")
 
 
+def standing_series() -> QuerySet[Series]:
+    """All but the series of which every image was set aside, when another delivery took the place of its own."""
+    touched = SetAside.objects.filter(lifted_at__isnull=True).order_by().values("instance__series")
+    return Series.objects.exclude(Q(pk__in=touched) & ~Exists(Instance.objects.filter(series=OuterRef("pk"))))
+
+
+def standing_studies() -> QuerySet[Study]:
+    """As `standing_series`."""
+    touched = SetAside.objects.filter(lifted_at__isnull=True).order_by().values("instance__series__study")
+    return Study.objects.exclude(Q(pk__in=touched) & ~Exists(Instance.objects.filter(series__study=OuterRef("pk"))))
+
+
 def series_of(time_point: TimePoint) -> QuerySet[Series]:
-    return Series.objects.filter(study__time_point=time_point).select_related("study").prefetch_related("instances")
+    return standing_series().filter(study__time_point=time_point).select_related("study").prefetch_related("instances")
 
 
 def image_series_of(time_point: TimePoint) -> QuerySet[Series]:
@@ -50,10 +78,36 @@ def files_of(series: Series) -> list[bytes]:
     return [load(instance.sha256) for instance in instances_of(series)]
 
 
+def filed_objects(submission: Submission) -> list[dict[str, Any]]:
+    """Of each filed object its number, its SOP Instance UID, and the SHA-256 of what came and of what was filed."""
+    return [
+        {
+            "number": file.number,
+            "sop_instance_uid": file.facts["sop_instance_uid"],
+            "received_sha256": file.sha256,
+            "filed_sha256": file.cleaned_sha256,
+        }
+        for file in submission.files.filter(state=IncomingFile.State.FILED).order_by("number")
+    ]
+
+
+def digest_of_filed(submission: Submission) -> str:
+    """SHA-256 over delivery and filed objects: what the trail, and so its signed checkpoints, say of a receipt."""
+    told = {"delivery": str(submission.pk), "filed": filed_objects(submission)}
+    return hashlib.sha256(canonical(told).encode()).hexdigest()
+
+
 def submissions_of(trial: Trial) -> QuerySet[Submission]:
-    return Submission.objects.filter(trial_site__trial=trial).select_related(
+    rows = Submission.objects.filter(trial_site__trial=trial).select_related(
         "trial_site__trial", "trial_site__site", "time_point__subject", "time_point__scheduled"
     )
+    return marked(rows)
+
+
+def marked(rows: QuerySet[Submission]) -> QuerySet[Submission]:
+    """Deliveries, each with `is_superseded`: whether another took its place."""
+    done = Resend.objects.filter(submission=OuterRef("pk"), state=Resend.State.DONE)
+    return rows.annotate(is_superseded=Exists(done))
 
 
 def latest_findings(time_point: TimePoint) -> QuerySet[QCCheck]:

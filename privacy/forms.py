@@ -1,8 +1,10 @@
-"""What is typed to withdraw consent, and to confirm it after the preview."""
+"""What is typed to withdraw consent, to confirm it after the preview, and to say who was told of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
@@ -60,3 +62,16 @@ class ConfirmForm(forms.Form):
         if normalise(self.cleaned_data["code"]) != self.subject.code:
             raise forms.ValidationError(_("This is not the code of this subject. Nothing was done."), code="code")
         return self.subject.code
+
+
+class ToldForm(forms.Form):
+    """Which recipients were told of a withdrawal, and when."""
+
+    names = Several(label=__("Who was told"))
+    on = Day(label=__("Told on"), initial=timezone.localdate)
+
+    def __init__(self, *args: Any, recipients: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = self.fields["names"]
+        if isinstance(names, Several):
+            names.choices = [(name, name) for name in recipients]

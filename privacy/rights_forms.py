@@ -46,7 +46,7 @@ class Codes(forms.CharField):
 class _OfTrial(forms.Form):
     """A form that offers subjects of one trial."""
 
-    subject = forms.ModelChoiceField(label=__("Subject"), queryset=Subject.objects.none())
+    subject = forms.ModelChoiceField(label=__("Subject"), queryset=Subject.objects.none(), empty_label=__("choose one"))
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,7 +75,11 @@ class ExtensionForm(forms.Form):
 
 
 class ErasureForm(_OfTrial):
-    level = forms.ChoiceField(label=__("What is destroyed"), choices=Erasure.Level.choices, widget=forms.RadioSelect)
+    level = forms.ChoiceField(
+        label=__("What is destroyed"),
+        choices=[each for each in Erasure.Level.choices if each[0] != Erasure.Level.IMAGES],
+        widget=forms.RadioSelect,
+    )
     ground = forms.ChoiceField(
         label=__("Ground"),
         choices=[each for each in Erasure.Ground.choices if each[0] != Erasure.Ground.RETENTION_OVER],

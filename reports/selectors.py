@@ -36,12 +36,12 @@ from reports.contents import (
 from reports.methods import describe
 from reports.models import Download, Report
 from trials import access
-from trials.agreement import Gate, State, Why
+from trials.agreement import Gate, Standing, State, Why
 from trials.models import Charter, Consent, Subject, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter, subjects_of
 from trials.services.charters import is_as_signed as charter_is_as_signed
-from trials.services.consent import answer, standing_of
+from trials.services.consent import answers, standings
 
 _LIBRARIES = ("Django", "highdicom", "numpy", "pydicom", "pyradiomics", "reportlab", "scipy", "SimpleITK")
 WITHDRAWN = "consent was withdrawn"
@@ -194,12 +194,12 @@ def _volume(row: SubjectRow, point: TimePointRow, segment: SegmentRow) -> Volume
 def withdrawals(trial: Trial) -> tuple[Withdrawal, ...]:
     """Return every withdrawal in force, by subject: what each report and export of today must carry."""
     rows = Consent.objects.filter(subject__trial_site__trial=trial, kind=Consent.Kind.WITHDRAWN)
-    subjects = subjects_of(trial).filter(pk__in=rows.values("subject")).order_by("code")
-    return tuple(told for subject in subjects if (told := _withdrawal(subject)))
+    subjects = list(subjects_of(trial).filter(pk__in=rows.values("subject")).order_by("code"))
+    found = standings(subjects)
+    return tuple(told for subject in subjects if (told := _withdrawal(subject, found[subject.pk])))
 
 
-def _withdrawal(subject: Subject) -> Withdrawal | None:
-    standing = standing_of(subject)
+def _withdrawal(subject: Subject, standing: Standing) -> Withdrawal | None:
     if standing.level and standing.withdrawn_on:
         return Withdrawal(subject=subject.code, on=standing.withdrawn_on, level=standing.level)
     gone = sorted(m.value for m, each in standing.modules.items() if each.state is State.WITHDRAWN)
@@ -209,10 +209,9 @@ def _withdrawal(subject: Subject) -> Withdrawal | None:
 
 def _exclusions(trial: Trial, rows: Iterable[SubjectRow]) -> tuple[Exclusion, ...]:
     codes = {row.subject_code for row in rows if not row.may_be_exported}
-    subjects = subjects_of(trial).filter(code__in=codes).order_by("code")
-    return tuple(
-        Exclusion(subject=s.code, reason=_EXCLUDED.get(answer(s, Gate.EXPORT).why, NOT_COVERED)) for s in subjects
-    )
+    subjects = list(subjects_of(trial).filter(code__in=codes).order_by("code"))
+    told = answers(subjects, Gate.EXPORT)
+    return tuple(Exclusion(subject=s.code, reason=_EXCLUDED.get(told[s.pk].why, NOT_COVERED)) for s in subjects)
 
 
 def _count(
@@ -279,8 +278,9 @@ def without_consent(trial: Trial, contents: Contents) -> tuple[str, ...]:
 
 def closed(trial: Trial, contents: Contents) -> frozenset[str]:
     """Those of whom the contents tell and of whom nothing may be handed out now."""
-    subjects = subjects_of(trial).filter(code__in=contents.subjects)
-    return frozenset(s.code for s in subjects if not answer(s, Gate.EXPORT).is_open)
+    subjects = list(subjects_of(trial).filter(code__in=contents.subjects))
+    told = answers(subjects, Gate.EXPORT)
+    return frozenset(s.code for s in subjects if not told[s.pk].is_open)
 
 
 def downloads_of(actor: Actor, report: Report) -> QuerySet[Download]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.english import in_english
 from audit.meanings import Meaning
 from audit.selectors import signature_of
 from audit.services import canonical, record
@@ -29,8 +30,6 @@ from trials.selectors import approved_charter
 from trials.services.ledger import Leaving, disclose
 
 MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
-
-
 # What of the contents the results of today show; the rest belongs to a report.
 SHOWN = ("trial", "cut_off", "counts", "readings", "volumes", "unread", "withdrawn", "excluded")
 
@@ -45,8 +44,7 @@ class Form(StrEnum):
 def build(*, by: Actor, trial: Trial, cut_off: dt.date) -> Report:
     """Freeze the results at the end of the UTC day `cut_off` and make the document.
 
-    Raises ValidationError: `future` for a day to come, `no-charter` before an approved charter, `at-once` where
-    two people build in the same moment.
+    Raises ValidationError: `future` for a day to come, `no-charter` before an approved one, `at-once` where two build.
     """
     by = access.require(by, Act.REPORT_BUILD, trial)
     if cut_off > timezone.localdate():
@@ -225,6 +223,7 @@ def _refuse_gone(report: Report) -> None:
         )
 
 
+@in_english
 def _leaving(report: Report, sha256: str) -> Leaving:
     told = from_plain(json.loads(report.contents))
     return Leaving(
@@ -238,6 +237,7 @@ def _leaving(report: Report, sha256: str) -> Leaving:
 
 
 @transaction.atomic
+@in_english
 def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
     """Return the results as they stand today, as JSON data, and keep who took which bytes (A10).
 

@@ -1,5 +1,6 @@
 """The cast: a founder who is coordinator and administrator, two sites' staff, a QC analyst, two readers, an adjudicator,
-a second coordinator, an administrator, a statistician, a sponsor, a monitor, an inspector, an operator, a stranger.
+a second coordinator, an administrator, a statistician, a sponsor, a monitor, a monitor of site 01 (visitor), an
+inspector, an operator, a stranger.
 
 The trial TUNDRA has sites 01 (Alba) and 02 (Brisa), an approved charter with baseline and two follow-ups, and one
 consented subject at each site.
@@ -58,6 +59,7 @@ class Cast:
     adjudicator: User
     inspector: User
     statistician: User
+    visitor: User
     trial: Trial
     charter: Charter
     site_a: TrialSite
@@ -253,6 +255,7 @@ def _set_stage() -> Cast:
         "adjudicator": person("juno", "Juno Adjudicator"),
         "inspector": person("iris", "Iris Inspector"),
         "statistician": person("tove", "Tove Statistician"),
+        "visitor": person("vera", "Vera Visitor"),
     }
     trial = found_trial(coordinator)
     charter = write_charter(trial, coordinator)
@@ -271,6 +274,7 @@ def _set_stage() -> Cast:
     ):
         seat(trial, coordinator, others[name], role)
     _seat_the_rest(trial, others)
+    seat(trial, others["administrator"], others["visitor"], Role.SITE_MONITOR, site_a)
     trial.refresh_from_db()
     return Cast(
         coordinator=coordinator,

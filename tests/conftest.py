@@ -1,18 +1,25 @@
 """The fixed cast and the shared stage: every test that needs people, a trial or a database takes them from here."""
 
+import contextlib
+import gc
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import translation
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import matrix
+from config.tongues import LANGUAGE_CODE
+from tests import matrix, prepared
 from tests.cast import _own_events_can_be_sealed, _somebody_acts, cast, django_db_setup  # noqa: F401  fixtures
 from tests.imaging.scans import filed  # noqa: F401  a fixture
+from tests.prepared import stack  # noqa: F401  a fixture
 from tests.roles import owner  # noqa: F401  a fixture
-from tests.stack import stack  # noqa: F401  a fixture
 
 # Playwright's loop would make Django refuse the database to tests that run after a browser test.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -21,9 +28,61 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 settings.register_profile("corelab", deadline=None)
 settings.load_profile("corelab")
 
-# Which rooms share a running product: two, so that two processes have one each and end together.
-RUNNING = {"browser": "browser", "flows": "machines", "wire": "machines"}
+# Which rooms share a running product, so that one process holds it: browsers one, machines another, faults a third.
+SHARES = {"browser": "browser", "flows": "machines", "wire": "machines", "faults": "faults"}
+# What is there without it: each of these files may go to any process.
+ALONE = (
+    "flows/test_equipping.py",
+    "flows/test_gate.py",
+    "flows/test_logs.py",
+    "flows/test_planted.py",
+    "flows/test_production_profile.py",
+    "flows/test_real_scans.py",
+    "flows/test_supervision.py",
+    "wire/test_dicom_dcmtk.py",
+    "wire/test_dicom_limits.py",
+    "wire/test_dicom_messages.py",
+    "wire/test_dicom_tls.py",
+)
+# What takes minutes begins first, so that no process waits for another at the end; what computes goes beside it.
+TURNS = ("browser", "machines", "flows/test_planted.py", "faults", "flows/", "wire/", "test_")
+# What the second run, on PostgreSQL, leaves out.
+ON_SQLITE = ("without_fences", "any_engine")
+# New objects before somebody looks for garbage among them.
+GARBAGE = 50_000
 _matrix = matrix.Matrix()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Many tests wait for a running product, so we give way to it; each of its processes is a session of its own.
+    _give_way(5)
+    config.add_cleanup(lambda: _give_way(0))
+    # What one process of a run makes for all of them lies here; the first one names it and clears it away.
+    if prepared.SHARED not in os.environ:
+        shared = tempfile.TemporaryDirectory(prefix="corelab-suite-")
+        os.environ[prepared.SHARED] = shared.name
+        config.add_cleanup(shared.cleanup)
+
+
+def _give_way(niceness: int) -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    """Migrate nothing in memory: the databases are there, as the prepared home has them, before Django looks."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with prepared.in_memory():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _english_is_spoken() -> None:
+    """Begin in the language of the sources: a thread speaks the language of the last page that it made."""
+    translation.activate(LANGUAGE_CODE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,8 +98,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships its 
     """A process holds the running product for all tests of a share; what computes goes beside it, file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        room, _, rest = nodeid.removeprefix("tests/").partition("/")
-        return RUNNING[room] if rest and room in RUNNING else nodeid.partition("::")[0]
+        return _share(nodeid.removeprefix("tests/")) or nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -51,13 +109,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # What takes longest comes first, so that no process waits for another at the end.
     items.sort(key=_turn)
     if not config.getoption("--only-database"):
         return
-    chosen = [item for item in items if _uses_database(item)]
+    chosen = [item for item in items if _uses_database(item) and not any(map(item.get_closest_marker, ON_SQLITE))]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+def pytest_collection_finish() -> None:
+    # Some hundred thousand objects of modules never die: whoever looks for garbage need not look at them.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -70,9 +134,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         _matrix.write(path)
 
 
+def _share(place: str) -> str:
+    """The share of a test, "" for one that may go anywhere."""
+    return "" if place.startswith(ALONE) else SHARES.get(place.partition("/")[0], "")
+
+
 def _turn(item: pytest.Item) -> int:
-    room, _, rest = item.nodeid.removeprefix("tests/").partition("/")
-    return 2 if rest and room not in RUNNING else 1 if not rest else 0
+    place = item.nodeid.removeprefix("tests/")
+    begins = _share(place) or place
+    return next((turn for turn, word in enumerate(TURNS) if begins.startswith(word)), len(TURNS))
 
 
 def _uses_database(item: pytest.Item) -> bool:

@@ -1,19 +1,17 @@
 """The real thing: `manage.py run` in a home of its own, with web server, worker, DICOM node and the seeded demo."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from config.demo.people import PASSWORD
@@ -23,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 READY_SECONDS = 480.0
 # Longer than a code of an authenticator app stands.
 PATIENCE = 75.0
+# By home.
+_shells: "dict[Path, subprocess.Popen[str]]" = {}
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -58,6 +58,41 @@ class Stack:
             text=True,
         )
 
+    def shell(self, words: str) -> str:
+        """What these words of Python print in a management shell of the product, which stays for the next ones."""
+        asked = _shells.get(self.home)
+        if asked is None or asked.poll() is not None:
+            asked = _shells[self.home] = subprocess.Popen(
+                [
+                    sys.executable,
+                    "manage.py",
+                    "shell",
+                    "--no-imports",
+                    "-c",
+                    "from tests.shell import listen; listen()",
+                ],
+                cwd=ROOT,
+                env=environment_of(self.home, **self.environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # What it fails of is told; of ours it inherits nothing.
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        assert asked.stdin is not None
+        assert asked.stdout is not None
+        print(json.dumps(words), file=asked.stdin, flush=True)
+        answer = asked.stdout.readline()
+        assert answer, "the shell ended"
+        printed, fault = json.loads(answer)
+        assert not fault, fault
+        return str(printed)
+
+    def hush(self) -> None:
+        """End that shell, where there is one."""
+        if asked := _shells.pop(self.home, None):
+            asked.communicate()
+
     def enrol(self, *, site: str = "norte", staff: str = "nora") -> "Enrolled":
         """A new subject of the demo's trial, so that no test depends on what another did to a shared one."""
         words = (
@@ -66,9 +101,7 @@ class Stack:
             f"one = stage.enrol(trial, site={site!r}, staff={staff!r}, day_zero=localdate()); "
             "print(one.code, one.time_points.earliest('pk').pk)"
         )
-        done = self.manage("shell", "--no-imports", "-c", words)
-        assert done.returncode == 0, done.stderr
-        return Enrolled(*done.stdout.split()[-2:])
+        return Enrolled(*self.shell(words).split()[-2:])
 
     def wait(self, question: Any) -> None:
         """Ask until the answer is yes, however busy the machine is; where it never is, our log is shown."""
@@ -158,11 +191,17 @@ def start(home: Path, *words: str, password: str = PASSWORD, **environment: str)
     ports = {"CORELAB_PORT": str(port), "CORELAB_DICOM_PORT": str(dicom_port)}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "run", *words],
+            # Ends with us, even if we are killed.
+            [
+                *(sys.executable, "-I", str(ROOT / "config" / "child.py"), str(os.getpid()), "0"),
+                *(sys.executable, str(ROOT / "manage.py"), "run", *words),
+            ],
             cwd=ROOT,
             env=environment_of(home, **ports, **environment),
             stdout=out,
             stderr=subprocess.STDOUT,
+            # Its share of the machine is its own: the tests that wait for it have given way.
+            start_new_session=True,
         )
     stack = Stack(f"http://127.0.0.1:{port}", dicom_port, home, process, log, password, environment)
     wait_until(lambda: b"Corelab is ready" in log.read_bytes() or process.poll() is not None, seconds=READY_SECONDS)
@@ -172,16 +211,8 @@ def start(home: Path, *words: str, password: str = PASSWORD, **environment: str)
 
 def stop(running: Stack) -> None:
     """Press Ctrl-C, and see that everything ends."""
+    running.hush()
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(timeout=240) == 0, "Ctrl-C must end everything cleanly"
     assert not running.children("manage.py"), "no child may outlive the supervisor"
     assert not running.children("celery"), "no worker may outlive the supervisor"
-
-
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="corelab-stack-") as home:
-        # With the vault, which is off by default, so that its pages are looked at and its traces searched for too.
-        running = start(Path(home), CORELAB_VAULT="on")
-        yield running
-        stop(running)

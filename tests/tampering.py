@@ -14,3 +14,11 @@ def change_frozen(table: str, sql: str) -> None:
     with connection.cursor() as cursor, acting(STAGE, reason="tampering"):
         guards.thaw(cursor.execute, vendor=connection.vendor, table=table)
         cursor.execute(sql)
+
+
+def change_fixed(table: str, column: str, value: str) -> None:
+    """Give all rows of a table another value of a column that keeps what it was given; the trail tells of it."""
+    become_owner()
+    with connection.cursor() as cursor, acting(STAGE, reason="tampering"):
+        guards.unfix(cursor.execute, vendor=connection.vendor, table=table, column=column)
+        cursor.execute(f"UPDATE {table} SET {column} = %s", [value])  # noqa: S608  our own names

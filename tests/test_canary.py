@@ -21,6 +21,7 @@ from endpoints.models.unblindings import key_of
 from endpoints.services import assignments, reads
 from endpoints.views import cases
 from imaging.models import Submission
+from tests.announcing import manifest_of
 from tests.cast import Cast, actor_for
 from tests.people import STAGE
 from tests.test_access_matrix import OWN_PAGES, TABLE, Objects, _objects
@@ -35,6 +36,10 @@ FILE, YEAR = "KANARI-FILE", 1997
 SITE_NAMES = {HOSPITAL, SENDER}
 OTHER_READER = {OTHER_FIRST, OTHER_LAST, COMMENT}
 UNBLINDING = {ARM, KNOWN}
+# Who works at the sites, judges or reads; the sponsor's colleagues at the core laboratory stand in reports.
+PEOPLE = {OTHER_LAST, "Sitestaff", "Rhea", "Quinn", "Visitor", "rhea", "quinn"}
+# Of the site that its monitor does not visit.
+OTHER_SITE = {"BRISA_PACS", "Brisa"}
 # No page of a reader tells a date, written as 1997-03-04 or as 04 Mar 1997. As patterns: the bare number is met by
 # chance, in the length of a page or in the identifier of an act.
 DATES = {rf"{YEAR}-\d\d-\d\d", rf"\d [A-Z][a-z]+ {YEAR}"}
@@ -58,7 +63,8 @@ BLIND = [
     of("adjudicator", *SEALED),
     # These know sites by number and code, and results or scans, but never the hospital.
     of("analyst", SITE_NAMES, OTHER_READER, UNBLINDING),
-    of("sponsor", SITE_NAMES, UNBLINDING),
+    of("sponsor", SITE_NAMES, PEOPLE, {COMMENT}, UNBLINDING),
+    of("visitor", OTHER_SITE, OTHER_READER, UNBLINDING),
     of("statistician", SITE_NAMES, {KNOWN}),
 ]
 
@@ -111,7 +117,9 @@ def send_named_file(cast: Cast) -> None:
     point = cast.subject_a.time_points.get(scheduled__code="FU1")
     made = client.post("/api/deliveries/", {"time_point": point.pk}, content_type="application/json")
     piece = SimpleUploadedFile(f"{FILE}.dcm", b"no image", content_type="application/dicom")
-    assert client.post(f"/api/deliveries/{made.json()['id']}/pieces/", {"0.0": piece}).status_code == 200
+    root = f"/api/deliveries/{made.json()['id']}"
+    client.post(f"{root}/manifest/", manifest_of([b"no image"]), content_type="application/json")
+    assert client.post(f"{root}/pieces/", {"0.0": piece}).status_code == 200
 
 
 @pytest.fixture
@@ -142,7 +150,9 @@ def asked(name: str, method: str, arguments: dict[str, Any]) -> Iterator[dict[st
         yield {"path": address, "data": {"page": "x", "day": "0", "window": "LUNG", "version": "99999"}}
         yield {"path": f"{address}nowhere/", "headers": {"accept": "application/json"}}
         yield {"path": address, "headers": {"hx-request": "true", "accept": "application/json"}}
+        yield {"path": address, "data": {"layer": "both"}}
     else:
+        yield {"path": address, "data": {"layer": "both", "form": "jsonl"}}
         yield {"path": address, "data": "{", "content_type": "application/json"}
 
 
@@ -158,6 +168,7 @@ def answers(client: Client, objects: Objects) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.req("R-ROLE-09")
+@pytest.mark.without_fences
 @pytest.mark.django_db
 @pytest.mark.parametrize("blind", BLIND, ids=lambda blind: blind.who)
 def test_no_channel_tells_a_role_what_it_must_not_know(cast: Cast, stage: Objects, blind: Blind) -> None:
@@ -166,6 +177,8 @@ def test_no_channel_tells_a_role_what_it_must_not_know(cast: Cast, stage: Object
     words = set(blind.words)
     if blind.who in {"reader", "adjudicator"}:
         words.add(cast.subject_a.code)
+    if blind.who == "visitor":
+        words.add(cast.subject_b.code)
     found = {
         f"{where}: {word}" for where, answer in answers(client, stage) for word in words if re.search(word, answer)
     }
@@ -173,6 +186,7 @@ def test_no_channel_tells_a_role_what_it_must_not_know(cast: Cast, stage: Object
 
 
 @pytest.mark.req("R-ROLE-09")
+@pytest.mark.without_fences
 @pytest.mark.django_db
 def test_the_words_are_really_there_for_those_who_may_know(cast: Cast, stage: Objects) -> None:
     client = Client()
@@ -202,3 +216,17 @@ def test_a_fault_of_ours_tells_a_reader_nothing_of_the_case(
     answer = client.get(reverse("read", kwargs=stage.arguments["assignment"]))
     assert answer.status_code == 500
     assert not [word for word in (HOSPITAL, cast.subject_a.code) if word in told(answer)]
+
+
+@pytest.mark.req("R-ROLE-13")
+@pytest.mark.django_db
+def test_the_sponsors_trail_tells_the_work_and_no_person_site_reader_date_or_word(cast: Cast, stage: Objects) -> None:
+    client = Client()
+    client.force_login(cast.sponsor)
+    address = reverse("trial-audit-export", kwargs=stage.arguments["trial"])
+    hidden = {CODE, "Clara", "clara", "planted", *SITE_NAMES, *PEOPLE, *OTHER_READER, *DATES, *UNBLINDING}
+    for form in ("csv", "jsonl"):
+        trail = told(client.post(address, {"layer": "both", "form": form}))
+        assert not {word for word in hidden if re.search(word, trail)}
+        for word in ("read.opened", "scan.filed", "role.granted", cast.subject_a.code, "P-"):
+            assert word in trail, word

@@ -11,12 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.models import AuditEvent
 from imaging.models import Series, Submission
 from tests.cast import Cast
-from tests.test_access_matrix import TABLE, Objects, foreign, own  # noqa: F401  fixtures among them
+from tests.test_access_matrix import GUESSERS, ROLES, TABLE, Objects, foreign, of_kind, own  # noqa: F401  fixtures too
 from trials.codes import new_code
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.without_fences]
 # What differs in every answer: ids of requests, tokens of forms.
 PASSING = re.compile(r'[0-9A-Za-z]{64}|[0-9a-f]{32}|nonce="[^"]+"')
 FAR = 987_654_321
@@ -26,7 +27,7 @@ def asked(client: Client, method: str, name: str, arguments: dict[str, Any]) -> 
     """Ask, and take back whatever it did."""
     address = reverse(name.partition(":")[0], kwargs=arguments)
     with transaction.atomic():
-        answer: Any = getattr(client, method)(address)
+        answer: Any = getattr(client, method)(address, **of_kind(name, method))
         transaction.set_rollback(True)
     return answer  # type: ignore[no-any-return]  # Django's client answers with more than it says
 
@@ -63,8 +64,8 @@ def _invented(name: str, value: Any) -> Any:
 @pytest.mark.req("R-SEC-02")
 def test_what_is_foreign_answers_exactly_like_what_does_not_exist(cast: Cast, foreign: Objects) -> None:  # noqa: F811
     wrong = []
-    for who in ("coordinator", "brisa", "reader", "operator"):
-        client = Client()
+    for letter in GUESSERS:
+        who, client = ROLES[letter], Client()
         client.force_login(getattr(cast, who))
         for name, row in TABLE.items():
             for method, _allowed in row.methods() if row.takes else ():
@@ -175,3 +176,18 @@ def test_the_operators_list_cannot_be_asked_for_a_password_letter_by_letter(
         re.sub(PASSING, "", client.get(address, {key: value}, follow=True).content.decode()) for value in ("m", "z")
     }
     assert len({page.count("field-username") for page in pages}) == 1
+
+
+@pytest.mark.req("R-ACC-14")
+def test_who_guesses_leaves_one_event_for_each_kind_of_address_and_nothing_of_the_guess(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.brisa)
+    for code in (cast.subject_a.code, new_code(), new_code()):
+        assert client.get(f"/subjects/{code}/").status_code == 404
+        assert client.get(f"/api/trials/AUSTER/subjects/{code}/").status_code == 404
+    told = AuditEvent.objects.filter(act="access.not_found", actor_id="brisa").order_by("sequence")
+    assert [event.object_id for event in told] == ["subject", "api-subject"]
+    assert {(event.trial_code, event.before, event.after, event.reason) for event in told} == {("", "{}", "{}", "")}
+    client.force_login(cast.alba)
+    assert client.get(f"/subjects/{new_code()}/").status_code == 404
+    assert AuditEvent.objects.filter(act="access.not_found", actor_id="alba").count() == 1

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,9 @@ EDITS = frozenset(
     }
 )
 
+# With the key of a trial below it, the number of a lock that PostgreSQL holds until the transaction ends.
+_STEPS = 0x636C6F73 << 32
+
 SENTENCE = _(
     "The data of this trial are closed for edits, because they are being analysed. Whoever must change something asks "
     "the coordinator, who may have them opened again for a time."
@@ -40,8 +44,28 @@ def standing(trial_id: int) -> Closure | None:
 
 
 def is_closed(trial_id: int) -> bool:
-    """Whether edits are refused at this moment; an opening ends by itself, to the second."""
+    """Whether edits are refused at this moment; an opening ends by itself, to the second.
+
+    Inside a transaction the answer holds until its end: no closing comes between an edit and its commit.
+    """
+    _hold("pg_advisory_xact_lock_shared", trial_id)
     return closes(standing(trial_id), at=timezone.now())
+
+
+def hold_steps(trial_id: int) -> None:
+    """Wait for edits of the trial's data that are under way, and let others wait until the transaction ends.
+
+    First of all in it: what waits with nothing in its hands cannot wait in a circle.
+    """
+    _hold("pg_advisory_xact_lock", trial_id)
+
+
+def _hold(lock: str, trial_id: int) -> None:
+    # On SQLite every writing transaction is alone. The trial's row is no such lock: edits that write it would wait for
+    # each other in a circle.
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {lock}(%s)", [_STEPS | trial_id])
 
 
 def closes(step: Closure | None, *, at: dt.datetime) -> bool:

@@ -58,7 +58,7 @@ def _with(told: Mapping[str, Any], **other: str) -> dict[str, Any]:
 
 def _words(value: Any) -> str:
     if isinstance(value, dt.date):
-        return date_format(value, "d M Y")
+        return date_format(value)
     return str(value) or _("nothing")
 
 

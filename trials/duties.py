@@ -26,6 +26,7 @@ INCOMPATIBLE: frozenset[frozenset[Role]] = frozenset(
         # Who pays for the work or oversees it does not do it.
         Role.SPONSOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
         Role.MONITOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
+        Role.SITE_MONITOR: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
         # Who knows the arms keeps away from whoever makes the data.
         Role.STATISTICIAN: (Role.SITE_STAFF, Role.COORDINATOR, Role.QC_ANALYST),
     }.items()

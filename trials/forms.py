@@ -34,6 +34,7 @@ ROLE_NAMES = {
     Role.ADMINISTRATOR: __("administrator"),
     Role.INSPECTOR: __("inspector"),
     Role.STATISTICIAN: __("unblinded statistician"),
+    Role.SITE_MONITOR: __("monitor of a site"),
 }
 # Words of our own addresses that a trial code would shadow.
 RESERVED_CODES = frozenset({"new"})
@@ -206,7 +207,8 @@ class MemberForm(forms.Form):
         label=__("Site"),
         queryset=TrialSite.objects.none(),
         required=False,
-        help_text=__("For site staff only."),
+        empty_label=__("whole trial"),
+        help_text=__("For site staff and the monitor of a site."),
     )
     starts = Day(label=__("From"))
     ends = Day(

@@ -18,6 +18,6 @@ class ActorRequest(HttpRequest):
 
 
 def status_of(refusal: ValidationError) -> HTTPStatus:
-    """400, or 507 where a share of the room is full: to be tried again when a person asks for it (RFC 4918 11.5)."""
-    is_full = getattr(refusal, "code", None) == "quota"
+    """400, or 507 where a share or the disk is full: to be tried again when a person asks for it (RFC 4918 11.5)."""
+    is_full = getattr(refusal, "code", None) in {"quota", "no-room"}
     return HTTPStatus.INSUFFICIENT_STORAGE if is_full else HTTPStatus.BAD_REQUEST

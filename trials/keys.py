@@ -8,6 +8,7 @@ from enum import Enum
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 
+from deid.keyed import keyed_digest
 from trials.models import Recipient, Trial
 
 
@@ -30,8 +31,19 @@ def unwrapped(wrapped: bytes | memoryview, use: Use) -> bytes:
 
 
 def trial_key(trial: Trial) -> bytes:
-    """32 bytes: UIDs, day shifts and identity tokens of this trial hang on it."""
+    """32 bytes: all keyed things of this trial hang on it. It leaves the server for nobody."""
     return unwrapped(trial.wrapped_key, Use.TRIAL)
+
+
+def cleaning_key(trial: Trial, *, subject_code: str) -> bytes:
+    """32 bytes: UIDs and day shift of one subject's scans hang on it; a site that cleans them itself is given it.
+
+    Trials older than keys by subject clean all under their own, which goes nowhere.
+    """
+    key = trial_key(trial)
+    if trial.key_scheme == Trial.KeyScheme.PER_TRIAL:
+        return key
+    return keyed_digest(key=key, domain="subject", text=subject_code)
 
 
 def recipient_key(recipient: Recipient) -> bytes:

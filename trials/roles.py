@@ -16,6 +16,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     INSPECTOR = "inspector"
     STATISTICIAN = "statistician"
+    SITE_MONITOR = "site_monitor"
 
 
 class Reach(StrEnum):
@@ -44,6 +45,8 @@ class Act(StrEnum):
     SUBMISSION_SEND = "submission.send"
     SUBMISSION_ASSIGN = "submission.assign"
     SUBMISSION_DISCARD = "submission.discard"
+    QUARANTINE_VIEW = "quarantine.view"
+    QUARANTINE_DECIDE = "quarantine.decide"
     SCAN_VIEW = "scan.view"
     CONFLICT_DECIDE = "conflict.decide"
     QC_DECIDE = "qc.decide"
@@ -58,6 +61,8 @@ class Act(StrEnum):
     AUDIT_VIEW = "audit.view"
     HISTORY_VIEW = "history.view"
     TRAIL_OWN = "trail.own"
+    TRAIL_SITE = "trail.site"
+    TRAIL_VEILED = "trail.veiled"
     TRAIL_REVIEW = "trail.review"
     TRAIL_MASK = "trail.mask"
     ACCESS_VIEW = "access.view"
@@ -85,6 +90,20 @@ class Act(StrEnum):
 
 
 _EVERYWHERE = dict.fromkeys(Act, Reach.TRIAL)
+_TOLD = (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.RESULT_VIEW, Act.REPORT_VIEW)
+
+# The trial, its plan, its sites and its people.
+_WHO_AND_WHERE = (Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.SITE_VIEW, Act.SITE_NAME, Act.MEMBER_VIEW)
+
+# What is seen of a site by who works there, or visits it.
+_AT_A_SITE = (
+    Act.SITE_VIEW,
+    Act.SITE_NAME,
+    Act.SUBJECT_VIEW,
+    Act.CONSENT_CHECK,
+    Act.SUBMISSION_VIEW,
+    Act.SCAN_VIEW,
+)
 
 TABLE: dict[Role, dict[Act, Reach]] = {
     # Runs the trial's data, but neither sends, judges, reads, masks nor grants roles: those hands stay apart (C01).
@@ -103,6 +122,8 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.CONSENT_CHECK,
             Act.DESTRUCTION_DECIDE,
             Act.TRAIL_OWN,
+            Act.TRAIL_SITE,
+            Act.TRAIL_VEILED,
             Act.ACCESS_VIEW,
             Act.ACCESS_REVIEW,
             Act.IDENTITY_RECORD,
@@ -115,26 +136,22 @@ TABLE: dict[Role, dict[Act, Reach]] = {
             Act.ARM_RECORD,
         }
     },
-    Role.SITE_STAFF: {
-        Act.TRIAL_VIEW: Reach.TRIAL,
-        Act.CHARTER_VIEW: Reach.TRIAL,
-        Act.SITE_VIEW: Reach.SITE,
-        Act.SITE_NAME: Reach.SITE,
-        Act.SUBJECT_VIEW: Reach.SITE,
-        Act.SUBJECT_REGISTER: Reach.SITE,
-        Act.CONSENT_RECORD: Reach.SITE,
-        Act.CONSENT_CHECK: Reach.SITE,
-        Act.SUBMISSION_VIEW: Reach.SITE,
-        Act.SUBMISSION_SEND: Reach.SITE,
-        Act.SUBMISSION_ASSIGN: Reach.SITE,
-        Act.SUBMISSION_DISCARD: Reach.SITE,
-        Act.SCAN_VIEW: Reach.SITE,
-        Act.SENDING_GRANT: Reach.SITE,
-        Act.IDENTITY_RECORD: Reach.SITE,
-        Act.TRAIL_OWN: Reach.TRIAL,
-        # Asks, or agrees to what another asks: never both.
-        Act.IDENTITY_UNLOCK: Reach.SITE,
-    },
+    Role.SITE_STAFF: dict.fromkeys((Act.TRIAL_VIEW, Act.CHARTER_VIEW, Act.TRAIL_OWN), Reach.TRIAL)
+    | dict.fromkeys(
+        (
+            *_AT_A_SITE,
+            Act.SUBJECT_REGISTER,
+            Act.CONSENT_RECORD,
+            Act.SUBMISSION_SEND,
+            Act.SUBMISSION_ASSIGN,
+            Act.SUBMISSION_DISCARD,
+            Act.SENDING_GRANT,
+            Act.IDENTITY_RECORD,
+            # Asks, or agrees to what another asks: never both.
+            Act.IDENTITY_UNLOCK,
+        ),
+        Reach.SITE,
+    ),
     # Knows sites by number and code, never by name: a known hospital must not make a scan look better.
     Role.QC_ANALYST: {
         Act.TRIAL_VIEW: Reach.TRIAL,
@@ -143,6 +160,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Act.SUBJECT_VIEW: Reach.TRIAL,
         Act.SUBMISSION_VIEW: Reach.TRIAL,
         Act.SCAN_VIEW: Reach.TRIAL,
+        Act.QUARANTINE_VIEW: Reach.TRIAL,
         Act.QC_DECIDE: Reach.TRIAL,
         Act.PIXEL_REVIEW: Reach.TRIAL,
         Act.TRAIL_OWN: Reach.TRIAL,
@@ -152,13 +170,10 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     Role.READER: {Act.READ_VIEW: Reach.OWN, Act.READ_PERFORM: Reach.OWN},
     # As blind as a reader, and reads nothing: only cases given to the adjudicator are theirs.
     Role.ADJUDICATOR: {Act.READ_VIEW: Reach.OWN},
+    # Watches over the trial as a whole, from the office; who visits a site is the site's monitor, below.
     Role.MONITOR: dict.fromkeys(
         (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.SITE_VIEW,
-            Act.SITE_NAME,
-            Act.MEMBER_VIEW,
+            *_WHO_AND_WHERE,
             Act.SUBJECT_VIEW,
             Act.CONSENT_CHECK,
             Act.SCAN_VIEW,
@@ -173,11 +188,10 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     ),
     Role.SPONSOR: dict.fromkeys(
         (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.RESULT_VIEW,
-            Act.REPORT_VIEW,
+            *_TOLD,
             Act.DESTRUCTION_DECIDE,
+            # Without people, sites, readers, dates and free text (design 3e).
+            Act.TRAIL_VEILED,
             # Answers for edits being closed before the analysis (E6 3.16.1(r)), so may agree to their opening.
             Act.DATA_OPEN,
         ),
@@ -185,15 +199,13 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     ),
     Role.DATA_PROTECTION_OFFICER: dict.fromkeys(
         (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.SITE_VIEW,
-            Act.SITE_NAME,
-            Act.MEMBER_VIEW,
+            *_WHO_AND_WHERE,
             Act.ACCESS_VIEW,
             Act.SUBJECT_VIEW,
             Act.SUBMISSION_VIEW,
             Act.SUBMISSION_DISCARD,
+            Act.QUARANTINE_VIEW,
+            Act.QUARANTINE_DECIDE,
             Act.AUDIT_VIEW,
             Act.HISTORY_VIEW,
             Act.TRAIL_REVIEW,
@@ -211,11 +223,7 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     # Says who may what, and touches no data: no subject, no image, no result (C01, EMA A3.3).
     Role.ADMINISTRATOR: dict.fromkeys(
         (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.SITE_VIEW,
-            Act.SITE_NAME,
-            Act.MEMBER_VIEW,
+            *_WHO_AND_WHERE,
             Act.MEMBER_GRANT,
             Act.ACCESS_VIEW,
             Act.ACCESS_REVIEW,
@@ -227,14 +235,11 @@ TABLE: dict[Role, dict[Act, Reach]] = {
     # Sees everything of the trial and changes nothing (C07).
     Role.INSPECTOR: dict.fromkeys(
         (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.SITE_VIEW,
-            Act.SITE_NAME,
-            Act.MEMBER_VIEW,
+            *_WHO_AND_WHERE,
             Act.ACCESS_VIEW,
             Act.SUBJECT_VIEW,
             Act.SUBMISSION_VIEW,
+            Act.QUARANTINE_VIEW,
             Act.SCAN_VIEW,
             Act.READ_VIEW,
             Act.READ_OVERSEE,
@@ -248,28 +253,20 @@ TABLE: dict[Role, dict[Act, Reach]] = {
         Reach.TRIAL,
     ),
     # Unblinded: the arm, and what reads came to; never images, records of subjects or the people who read.
-    Role.STATISTICIAN: dict.fromkeys(
-        (
-            Act.TRIAL_VIEW,
-            Act.CHARTER_VIEW,
-            Act.RESULT_VIEW,
-            Act.REPORT_VIEW,
-            Act.TRAIL_OWN,
-            Act.ARM_VIEW,
-            Act.ARM_RECORD,
-        ),
-        Reach.TRIAL,
-    ),
+    Role.STATISTICIAN: dict.fromkeys((*_TOLD, Act.TRAIL_OWN, Act.ARM_VIEW, Act.ARM_RECORD), Reach.TRIAL),
+    # Visits one site, sees what it has and did, its trail too, and no result: of other sites nothing (design 3e).
+    Role.SITE_MONITOR: dict.fromkeys((Act.TRIAL_VIEW, Act.CHARTER_VIEW), Reach.TRIAL)
+    | dict.fromkeys((*_AT_A_SITE, Act.TRAIL_SITE), Reach.SITE),
 }
 
 # Roles that stand on one site of a trial; every other role stands on the trial.
-SITE_ROLES = frozenset({Role.SITE_STAFF})
+SITE_ROLES = frozenset({Role.SITE_STAFF, Role.SITE_MONITOR})
 
 # Roles that see no arm, site, other reader, name of a file, nor dates: by no channel (I04).
 BLINDED = frozenset({Role.READER, Role.ADJUDICATOR})
 
 # Roles of visitors: none stands without an end, and no longer than so many days at a time (C07).
-LONGEST_DAYS: dict[Role, int] = {Role.MONITOR: 365, Role.INSPECTOR: 90}
+LONGEST_DAYS: dict[Role, int] = {Role.MONITOR: 365, Role.SITE_MONITOR: 365, Role.INSPECTOR: 90}
 
 # Roles without which a trial cannot go on.
 INDISPENSABLE = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})

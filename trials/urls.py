@@ -40,6 +40,7 @@ urlpatterns = [
     path("operator/password_change/", accounts.operator_password, name="operator-password"),
     path("operator/accounts/<int:pk>/", operator.show, name="operator-account"),
     path("account/", account.show, name="account"),
+    path("language/", account.choose_language, name="language"),
     path("account/password/", account.change_password, name="account-password"),
     path("account/vouch/<int:pk>/", account.vouch, name="account-vouch"),
     path("account/link/", provider.link, name="account-link"),

@@ -8,12 +8,11 @@ import uuid
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import RunPython
 from django.db.models import Model
 
 from audit.actor import machine
 from audit.context import acting
-from audit.guards import Execute, runner
+from audit.guards import Execute, Installing, runner
 from audit.watching import postgresql, sqlite
 from audit.watching.tables import Table, Watch, describe
 
@@ -59,7 +58,7 @@ def watched(
     quiet: tuple[str, ...] = (),
     digested: tuple[str, ...] = (),
     reasoned: tuple[str, ...] = (),
-) -> RunPython:
+) -> Installing:
     """Return the operation. `model` is app.Model, or app.Model.field for the rows of a many-to-many field.
 
     `trial` is the lookup path from a row to its trial; the rest as in Watch. A test compares all of it with what the
@@ -81,7 +80,7 @@ def watched(
         table = _model(apps, model)._meta.db_table
         remove(runner(editor), vendor=editor.connection.vendor, table=table)
 
-    return RunPython(forwards, backwards)
+    return Installing(forwards, backwards)
 
 
 def _model(apps: Any, name: str) -> type[Model]:

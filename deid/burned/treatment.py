@@ -78,6 +78,11 @@ def treat_by_person(source: Source, *, boxes: Iterable[Box], eyes: Eyes) -> Trea
     return _treated(source, raster, whole, doubts=(), is_confirmed=True)
 
 
+def shows_text(source: Source, *, eyes: Eyes) -> bool:
+    """Whether text is read on any frame, or may be. Raises Rejected where the pixels cannot be opened."""
+    return bool(look(open_raster(source), firm=(), eyes=eyes).boxes)
+
+
 def firm_boxes(raster: Raster) -> tuple[Box, ...]:
     """Return what the header alone tells: outside the clinical area, and the banner of a known device."""
     shape, known = raster.shape, match(raster.item)

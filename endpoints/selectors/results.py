@@ -1,18 +1,22 @@
 """Reading cases and results: what the pages here and the reports above ask for."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Min
+from django.db.models import Min, Prefetch
 
-from endpoints.models import Assignment, EndpointResult, Measurement, Read, Segmentation
-from endpoints.selectors.days import day_of
+from endpoints.models import Assignment, EndpointResult, Measurement, Read, Response, Segmentation
+from endpoints.selectors.days import Day, days_of
 from trials.agreement import Gate
-from trials.models import Subject, TimePoint, Trial
+from trials.models import Subject, Trial
 from trials.selectors import subjects_of
-from trials.services.consent import allows
+from trials.services.consent import answers
+
+# In place of a reader's key, where nobody has read yet.
+_NOBODY = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,23 +106,23 @@ class SubjectRow:
 
 
 def subject_rows(trial: Trial, cut_off: dt.date) -> list[SubjectRow]:
-    """Return one row per subject and reader, by site number, subject code and reader.
+    """Return one row per subject and reader, by site number, subject code and reader, in a fixed number of questions.
 
     Counts reads locked, responses derived and segments measured up to and including `cut_off` (a UTC day), and
     subjects whose first consent was recorded by then.
     """
-    end = dt.datetime.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-    positions = reader_positions(trial)
+    end = _end_of(cut_off)
     subjects = subjects_of(trial).annotate(registered_at=Min("consents__recorded_at")).filter(registered_at__lt=end)
-    return [
-        row for subject in subjects.order_by("trial_site__number", "code") for row in _rows_of(subject, positions, end)
-    ]
+    return _rows(list(subjects.order_by("trial_site__number", "code")), reader_positions(trial), end)
 
 
 def rows_of(subject: Subject, cut_off: dt.date) -> list[SubjectRow]:
     """Return one row per reader of one subject; counts as `subject_rows`."""
-    end = dt.datetime.combine(cut_off + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
-    return _rows_of(subject, reader_positions(subject.trial_site.trial), end)
+    return _rows([subject], reader_positions(subject.trial_site.trial), _end_of(cut_off))
+
+
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
 
 
 def reader_positions(trial: Trial) -> dict[int, str]:
@@ -128,52 +132,71 @@ def reader_positions(trial: Trial) -> dict[int, str]:
     return {reader: f"R{number}" for number, reader in enumerate(dict.fromkeys(order), start=1)}
 
 
-def _rows_of(subject: Subject, positions: dict[int, str], end: dt.datetime) -> list[SubjectRow]:
-    locked = Read.objects.filter(
-        assignment__time_point__subject=subject, state=Read.State.LOCKED, locked_at__lt=end, void__isnull=True
-    )
-    reads = list(locked.select_related("assignment__time_point__scheduled").order_by("assignment__position"))
-    readers = sorted({read.assignment.reader_id for read in reads}, key=positions.__getitem__)
-    return [_row(subject, reader, positions, reads, end) for reader in readers] or [
-        _row(subject, None, positions, [], end)
+def _rows(subjects: Sequence[Subject], positions: dict[int, str], end: dt.datetime) -> list[SubjectRow]:
+    reads, consents = _reads(subjects, end), answers(subjects, Gate.EXPORT)
+    points, bests = _time_points(reads, end), _bests(subjects, end)
+    by_subject: dict[int, dict[int, list[TimePointRow]]] = {each.pk: {} for each in subjects}
+    for read in reads:
+        assignment = read.assignment
+        seen = by_subject[assignment.time_point.subject_id].setdefault(assignment.reader_id, [])
+        seen.append(points[read.pk])
+    return [
+        SubjectRow(
+            subject_code=subject.code,
+            site_number=subject.trial_site.number,
+            reader=positions[reader] if reader else "",
+            may_be_exported=consents[subject.pk].is_open,
+            best=bests.get((subject.pk, reader)),
+            time_points=tuple(by_subject[subject.pk].get(reader, ())),
+        )
+        for subject in subjects
+        for reader in sorted(by_subject[subject.pk], key=positions.__getitem__) or [_NOBODY]
     ]
 
 
-def _row(
-    subject: Subject, reader: int | None, positions: dict[int, str], reads: list[Read], end: dt.datetime
-) -> SubjectRow:
-    return SubjectRow(
-        subject_code=subject.code,
-        site_number=subject.trial_site.number,
-        reader=positions[reader] if reader else "",
-        may_be_exported=allows(subject, Gate.EXPORT),
-        best=_best(subject, reader, end) if reader else None,
-        time_points=tuple(_time_point(read, end) for read in reads if read.assignment.reader_id == reader),
+def _reads(subjects: Sequence[Subject], end: dt.datetime) -> list[Read]:
+    """Return the reads that count, in reading order, each with its measurements and its responses until `end`."""
+    locked = Read.objects.filter(
+        assignment__time_point__subject__in=subjects, state=Read.State.LOCKED, locked_at__lt=end, void__isnull=True
     )
+    measured = Measurement.objects.select_related("lesion").order_by("lesion__label")
+    derived = Response.objects.filter(derived_at__lt=end).order_by("id")
+    told = (Prefetch("measurements", measured), Prefetch("responses", derived, to_attr="responses_then"))
+    found = locked.select_related("assignment__time_point__scheduled").prefetch_related(*told)
+    return list(found.order_by("assignment__position"))
 
 
-def _best(subject: Subject, reader: int, end: dt.datetime) -> BestRow | None:
-    found = EndpointResult.objects.filter(
-        subject=subject,
-        reader=reader,
-        kind=EndpointResult.Kind.BEST_OVERALL_RESPONSE,
-        derived_at__lt=end,
-    )
-    latest = found.select_related("charter").order_by("-id").first()
-    if latest is None:
-        return None
+def _bests(subjects: Sequence[Subject], end: dt.datetime) -> dict[tuple[int, int], BestRow]:
+    """Return the latest best response of each subject and reader, by their keys."""
+    kind = EndpointResult.Kind.BEST_OVERALL_RESPONSE
+    found = EndpointResult.objects.filter(subject__in=subjects, kind=kind, derived_at__lt=end)
+    latest = {(row.subject_id, row.reader_id): row for row in found.select_related("charter").order_by("id")}
+    return {key: _best(row) for key, row in latest.items()}
+
+
+def _best(row: EndpointResult) -> BestRow:
     return BestRow(
-        value=latest.value,
-        explanation=latest.explanation,
-        charter_version=latest.charter.version,
-        criteria_version=latest.criteria_version,
-        input_sha256=latest.input_sha256,
+        value=row.value,
+        explanation=row.explanation,
+        charter_version=row.charter.version,
+        criteria_version=row.criteria_version,
+        input_sha256=row.input_sha256,
     )
 
 
-def _time_point(read: Read, end: dt.datetime) -> TimePointRow:
-    assignment, day = read.assignment, day_of(read.assignment.time_point)
-    response = read.responses.filter(derived_at__lt=end).latest("id")
+def _time_points(reads: Sequence[Read], end: dt.datetime) -> dict[UUID, TimePointRow]:
+    """Return each read's row, by the read's key."""
+    visits = {read.assignment.time_point_id: read.assignment.time_point for read in reads}
+    days, segments = days_of(visits.values()), _segments_of(visits, end)
+    return {
+        read.pk: _time_point(read, days[key], tuple(segments[key]))
+        for read in reads
+        for key in [read.assignment.time_point_id]
+    }
+
+
+def _time_point(read: Read, day: Day, segments: tuple[SegmentRow, ...]) -> TimePointRow:
+    assignment, response = read.assignment, _latest(read)
     return TimePointRow(
         code=assignment.time_point.scheduled.code,
         position=assignment.position,
@@ -193,9 +216,17 @@ def _time_point(read: Read, end: dt.datetime) -> TimePointRow:
         explanation=response.explanation,
         criteria_version=response.criteria_version,
         input_sha256=response.input_sha256,
-        lesions=tuple(_lesion(row) for row in read.measurements.select_related("lesion").order_by("lesion__label")),
-        segments=segments_of(assignment.time_point, end),
+        lesions=tuple(_lesion(row) for row in read.measurements.all()),
+        segments=segments,
     )
+
+
+def _latest(read: Read) -> Response:
+    """Return the response that counted. Raises Response.DoesNotExist: a locked read has one."""
+    then: list[Response] = read.responses_then  # type: ignore[attr-defined]  # prefetched under this name
+    if not then:
+        raise Response.DoesNotExist("a locked read has its response: they are committed together")
+    return then[-1]
 
 
 def _locked_at(read: Read) -> dt.datetime:
@@ -218,10 +249,14 @@ def _lesion(row: Measurement) -> LesionRow:
     )
 
 
-def segments_of(time_point: TimePoint, end: dt.datetime) -> tuple[SegmentRow, ...]:
-    """Return what was measured on the segmentations of a time point before `end`."""
-    found = Segmentation.objects.filter(series__study__time_point=time_point, computed_at__lt=end)
-    return tuple(_segment(row) for row in found.select_related("instance").order_by("instance_id", "number"))
+def _segments_of(visits: Iterable[int], end: dt.datetime) -> dict[int, list[SegmentRow]]:
+    """Return what was measured on the segmentations of each time point before `end`, by its key."""
+    found: dict[int, list[SegmentRow]] = {key: [] for key in visits}
+    rows = Segmentation.objects.filter(series__study__time_point__in=found, computed_at__lt=end)
+    chosen = rows.select_related("instance", "series__study").order_by("instance_id", "number")
+    for row in chosen:
+        found[row.series.study.time_point_id].append(_segment(row))
+    return found
 
 
 def _segment(row: Segmentation) -> SegmentRow:

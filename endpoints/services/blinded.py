@@ -7,25 +7,29 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 
 from audit.actor import Actor
+from audit.context import acting
 from deid import map_uid
-from endpoints.models import Read
-from endpoints.services.cases import require_own, trial_code
+from endpoints.models import Assignment, Read
+from endpoints.services.cases import require_own
 from imaging.archive import load
-from imaging.dicomweb.blinding import Guise, blind
+from imaging.dicomweb.blinding import Guise
 from imaging.dicomweb.questions import Question, fits
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Found, Held
+from imaging.fence import copies
 from imaging.models import Instance, Series
 from imaging.searches import of_instance
 from imaging.selectors import image_series_of, instances_of
-from imaging.services.retrieval import require_there, tell
+from imaging.services.retrieval import Taken, require_there, tell
 from trials.keys import trial_key
 
 # One study holds all of a case: how the archive divides it tells of days.
 _STUDY = "study"
+_ROAD = "time_point__subject__trial_site__trial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +138,25 @@ class BlindShelf:
             series=place.guise.series_uid,
             instance=place.guise.instance_uid,
             syntax=str(place.instance.facts.get("transfer_syntax_uid", "")),
-            read=lambda: blind(load(place.instance.sha256), place.guise),
+            sha256=place.instance.sha256,
+            read=lambda: copies.blind(load(place.instance.sha256), place.guise),
         )
 
-    def note(self, resource: Resource, *, objects: int) -> None:
+    def require_open(self, resource: Resource) -> None:
+        """Ask anew whether the case is the reader's to read. Raises Http404, PermissionDenied."""
+        by = replace(self.by, memo={})
+        with acting(by):
+            try:
+                require_own(by, Assignment.objects.select_related(_ROAD).get(pk=self.read.assignment_id))
+            except ValidationError as refusal:
+                raise PermissionDenied(" ".join(refusal.messages)) from None
+        if not self._of(resource):
+            raise Http404
+
+    def note(self, resource: Resource, held: Sequence[Held]) -> None:
         """Keep that the reader took images of the case."""
         by = require_own(self.by, self.read.assignment)
-        tell(by=by, obj=self.read, trial_code=trial_code(self.read.assignment), resource=resource, objects=objects)
+        tell(by=by, obj=self.read, resource=resource, taken=Taken(self.read.assignment.time_point.subject, held))
 
 
 def _is_named(guise: Guise, named: tuple[str, str, str]) -> bool:

@@ -13,7 +13,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
-from imaging.dicom_node import asking, commitment, identifiers, limits, retrieving, tls, upper
+from imaging.dicom_node import asking, commitment, echoing, hearsay, identifiers, limits, retrieving, tls, upper
 from imaging.dicom_node.committer import Committer
 from imaging.dicom_node.reception import SUCCESS, Desk
 
@@ -60,7 +60,7 @@ def make_ae() -> CorelabAE:
     ae.require_called_aet = True
     ae.maximum_pdu_size = MAXIMUM_PDU
     ae.maximum_associations = limits.ASSOCIATIONS_OF_ONE_SENDER
-    ae.acse_timeout = ae.dimse_timeout = limits.PDU_SECONDS
+    ae.acse_timeout, ae.dimse_timeout = limits.PDU_SECONDS, limits.ANSWER_SECONDS
     ae.network_timeout = 60
     ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
@@ -81,9 +81,21 @@ def handle_end(event: Any) -> None:
     except Exception:
         # The sweep closes it later; what was acknowledged is sealed and recorded.
         log.exception("a delivery could not be closed")
+    try:
+        hearsay.tell_end(event.assoc)
+    except Exception:
+        log.exception("a call could not be noted")
     finally:
         # What a tool asked for was looked up in this thread.
         connection.close()
+
+
+def handle_rejection(event: Any) -> None:
+    """Tell the site whose name was used; a stranger's call is nobody's."""
+    try:
+        hearsay.tell_rejection(event.assoc, own=settings.DICOM_AE_TITLE)
+    except Exception:
+        log.exception("a call that was turned away could not be noted")
 
 
 HANDLERS: list[Any] = [
@@ -91,10 +103,13 @@ HANDLERS: list[Any] = [
     (evt.EVT_C_FIND, asking.handle_find),
     (evt.EVT_RELEASED, handle_end),
     (evt.EVT_ABORTED, handle_end),
+    (evt.EVT_REJECTED, handle_rejection),
 ]
 
 
 def serve(*, block: bool) -> Any:
     """Listen on CORELAB_DICOM_PORT, by TLS alone where a certificate is set; returns the server when not blocking."""
     address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
+    echoing.start()
+    commitment.begin()
     return make_ae().start_server(address, block=block, evt_handlers=HANDLERS, ssl_context=tls.context())

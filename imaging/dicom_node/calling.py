@@ -16,6 +16,14 @@ class Unreachable(Exception):
     """Nobody is there, or not the one who was registered."""
 
 
+class Refused(Unreachable):
+    """Somebody is there and takes no association of ours."""
+
+
+class Stranger(Unreachable):
+    """Somebody is there with another certificate than the registered one."""
+
+
 class Listening(Protocol):
     """Where somebody listens, and by which certificate they are known."""
 
@@ -26,14 +34,19 @@ class Listening(Protocol):
 
 @contextmanager
 def line(
-    to: Listening, *, ae_title: str, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
+    to: Listening,
+    *,
+    ae_title: str,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[Any] = (),
+    seconds: int = limits.ANSWER_SECONDS,
 ) -> Iterator[Association]:
     """Hold an association with a registered peer, over TLS where the node has a certificate. Raises Unreachable."""
     context = tls.calling_context()
     if to.host is None or to.port is None or (to.certificate_sha256 and context is None):
         raise Unreachable
     ae = AE(ae_title=settings.DICOM_AE_TITLE)
-    ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = limits.PDU_SECONDS
+    ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = seconds
     association = ae.associate(
         to.host,
         to.port,
@@ -43,8 +56,12 @@ def line(
         tls_args=(context, to.host) if context else None,
     )
     try:
-        if not association.is_established or not _is_the_one(association, to.certificate_sha256):
+        if association.is_rejected:
+            raise Refused
+        if not association.is_established:
             raise Unreachable
+        if not _is_the_one(association, to.certificate_sha256):
+            raise Stranger
         yield association
     finally:
         if association.is_established:

@@ -14,7 +14,9 @@ _US_BYTES = 2
 _UID = re.compile(r"[0-9.]{1,64}")
 # Elements of group 0000.
 _LENGTH, _SOP_CLASS, _FIELD, _MESSAGE_ID, _ANSWERED_ID = 0x0000, 0x0002, 0x0100, 0x0110, 0x0120
-_DATA_SET_TYPE, _STATUS, _SOP_INSTANCE = 0x0800, 0x0900, 0x1000
+_DATA_SET_TYPE, _STATUS, _COMMENT, _SOP_INSTANCE = 0x0800, 0x0900, 0x0902, 0x1000
+# Error Comment is LO (PS3.7 annex C).
+_LONGEST_COMMENT = 64
 _PREAMBLE = bytes(128) + b"DICM"
 
 
@@ -76,8 +78,8 @@ def _uid(value: bytes) -> str:
     return told if _UID.fullmatch(told) else ""
 
 
-def answer(request: StoreRequest, status: int) -> bytes:
-    """Return the command set of the C-STORE-RSP."""
+def answer(request: StoreRequest, status: int, comment: str = "") -> bytes:
+    """Return the command set of the C-STORE-RSP; of a refusal, with the reason in words."""
     body = b"".join(
         (
             _padded(_SOP_CLASS, request.sop_class) if request.sop_class else b"",
@@ -85,6 +87,7 @@ def answer(request: StoreRequest, status: int) -> bytes:
             _short(_ANSWERED_ID, request.message_id),
             _short(_DATA_SET_TYPE, _NO_DATA_SET),
             _short(_STATUS, status),
+            _padded(_COMMENT, comment[:_LONGEST_COMMENT], b" ") if comment else b"",
             _padded(_SOP_INSTANCE, request.sop_instance) if request.sop_instance else b"",
         )
     )
@@ -95,8 +98,8 @@ def _short(element: int, number: int) -> bytes:
     return _ELEMENT.pack(0, element, 2) + number.to_bytes(2, "little")
 
 
-def _padded(element: int, uid: str) -> bytes:
-    value = _even(uid)
+def _padded(element: int, text: str, filler: bytes = b"\0") -> bytes:
+    value = _even(text, filler)
     return _ELEMENT.pack(0, element, len(value)) + value
 
 

@@ -5,10 +5,11 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.db import close_old_connections, connection
@@ -22,9 +23,11 @@ from pynetdicom.service_class_n import StorageCommitmentServiceClass
 
 from audit.actor import Actor
 from audit.context import acting
+from imaging.dicom_node import promises
 from imaging.dicom_node.asking import NOT_AUTHORISED
 from imaging.dicom_node.calling import Unreachable, line
 from imaging.dicom_node.handing import is_leaving
+from imaging.dicom_node.promises import Promise
 from imaging.models import Door
 from imaging.services import committing, doors
 from imaging.services.committing import Named, Reason
@@ -66,8 +69,11 @@ class Request:
 
     by: Actor
     site: TrialSite
-    transaction: str
-    named: tuple[Named, ...]
+    promise: Promise
+
+    @property
+    def named(self) -> tuple[Named, ...]:
+        return self.promise.named
 
 
 class CommitmentService(StorageCommitmentServiceClass):
@@ -117,7 +123,12 @@ def _read(association: Any, req: N_ACTION, context: PresentationContext) -> Requ
     transaction, named = _named(req, context)
     if len(named) > committing.MOST_ASKED or not _room.acquire(blocking=False):
         raise Declined(RESOURCE_LIMITATION)
-    return Request(by=by, site=site, transaction=transaction, named=named)
+    try:
+        promise = promises.keep(ae_title=name, transaction=transaction, named=named)
+    except OSError:
+        _room.release()
+        raise
+    return Request(by=by, site=site, promise=promise)
 
 
 def _named(req: N_ACTION, context: PresentationContext) -> tuple[str, tuple[Named, ...]]:
@@ -150,6 +161,34 @@ def _serve(association: Association, request: Request, context: PresentationCont
             return
         break
     _callers.submit(_call, request, looking)
+
+
+def begin() -> None:
+    """Look again for whoever was promised a report by a node that was killed, and have them called."""
+    _callers.submit(_resume, promises.places())
+
+
+def _resume(found: Sequence[Path]) -> None:
+    try:
+        for promise in promises.left(found):
+            _take_up(promise)
+    except Exception:
+        log.exception("what a killed node had promised waits for the next start")
+    finally:
+        connection.close()
+
+
+def _take_up(promise: Promise) -> None:
+    by = doors.node(ae_title=promise.ae_title, request_id=uuid.uuid4().hex)
+    with acting(by):
+        site = doors.sender(promise.ae_title)
+    if site is None:
+        # Struck off meanwhile: nobody is called who sends here no more.
+        promise.end()
+        return
+    _room.acquire()
+    request = Request(by=by, site=site, promise=promise)
+    _callers.submit(_call, request, _pool.submit(_look, request))
 
 
 def _look(request: Request) -> Answers:
@@ -232,7 +271,7 @@ def event_of(answers: Answers) -> int:
 def _told(request: Request, answers: Answers) -> Dataset:
     """The event's information (PS3.4 table J.3-3): what is kept, and what is not and why."""
     told = Dataset()
-    told.TransactionUID = request.transaction
+    told.TransactionUID = request.promise.transaction
     kept = [_item(one) for one, reason in answers.items() if reason is None]
     lacking = [_item(one, reason) for one, reason in answers.items() if reason is not None]
     if kept:
@@ -252,5 +291,6 @@ def _item(one: Named, reason: Reason | None = None) -> Dataset:
 
 def _end(request: Request, answers: Answers, *, told: str) -> None:
     _room.release()
+    request.promise.end()
     with acting(request.by):
         committing.tell(by=request.by, trial_site=request.site, answers=answers, told=told)

@@ -17,7 +17,10 @@ from imaging.services.doors import Caller
 # Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
 LONGEST_PDU = 1024 * 1024
 # From the first byte of a PDU to its last; also for a caller who says nothing at all (ARTIM, PS3.8 9.1.5).
-PDU_SECONDS = 15
+# Below the 15 s in which everybody must have an answer, by what it takes to notice and to close.
+PDU_SECONDS = 12
+# What a tool or a receiver is given to answer a message of ours.
+ANSWER_SECONDS = 15
 ASSOCIATIONS_OF_ONE_SENDER = 10
 # Callers who have not said who they are; past this the one who has been silent longest is cut.
 WAITING_CALLERS = 100

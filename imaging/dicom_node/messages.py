@@ -4,9 +4,11 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from deid import Rejected, Rejection
+from deid.wholeness import Inspector
 from imaging.dicom_node import commands
 from imaging.dicom_node.commands import StoreRequest
-from imaging.dicom_node.reception import CANNOT_UNDERSTAND, SUCCESS, Reception
+from imaging.dicom_node.reception import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, SUCCESS, Reception
 
 _PDV = struct.Struct(">LBB")
 # Context id and control header are counted in the length of a PDV.
@@ -17,6 +19,20 @@ LONGEST_COMMAND = 65_536
 LONGEST_FOREIGN_DATA_SET = 4 * 1024 * 1024
 P_DATA = 0x04
 _PDU_HEAD = struct.Struct(">BBL")
+# Error Comments: 64 letters at most. The site reads the whole sentence.
+_NOT_TAKEN = {
+    OUT_OF_RESOURCES: "It cannot be taken now. Nothing was kept; send it again later.",
+    CANNOT_UNDERSTAND: "It could not be taken. Nothing was kept.",
+}
+WORDS: dict[str, str] = {
+    Rejection.MALFORMED: "The object is damaged or cut off. Send a new copy.",
+    Rejection.INCOMPLETE: "A UID of the class, the object or its study is missing.",
+    Rejection.PIXELS_DAMAGED: "Pixels of this image are missing. Send a new copy.",
+    Rejection.TOO_LARGE: "The object goes beyond what a scan may hold.",
+}
+_UNSOUND = Rejected(
+    Rejection.INCOMPLETE, "A request to store does not say of which class or which object it is. Nothing was kept."
+)
 
 
 class MalformedMessageError(Exception):
@@ -64,6 +80,7 @@ class Messages:
         self._command = bytearray()
         self._context_id = 0
         self._request: StoreRequest | None = None
+        self._inspector: Inspector | None = None
         # How much of a data set that is not stored may still come; None where none is expected.
         self._foreign: int | None = None
 
@@ -108,19 +125,28 @@ class Messages:
         if syntax is None:
             raise MalformedMessageError("a message comes under a context that was not accepted")
         if not request.has_data_set:
-            return commands.answer(request, CANNOT_UNDERSTAND)
+            return commands.answer(request, CANNOT_UNDERSTAND, "The request comes without a data set.")
         self._request = request
+        self._inspector = Inspector(syntax) if request.is_sound else None
         status = SUCCESS if request.is_sound else CANNOT_UNDERSTAND
         self._peer.reception().begin(commands.head(request, syntax), status=status)
         return b""
 
     def _take_data(self, fragment: Fragment, request: StoreRequest) -> bytes:
-        reception = self._peer.reception()
+        reception, inspector = self._peer.reception(), self._inspector
         reception.more(fragment.data)
+        if inspector is not None:
+            inspector.feed(fragment.data)
         if not fragment.is_last:
             return b""
         self._request = None
-        return commands.answer(request, reception.end())
+        # What is torn is not taken, and the sender knows at once.
+        refusal = _UNSOUND if inspector is None else inspector.end()
+        if refusal is not None:
+            reception.refuse(refusal)
+            return commands.answer(request, reception.end(), WORDS.get(refusal.code, ""))
+        status = reception.end()
+        return commands.answer(request, status, _NOT_TAKEN.get(status, ""))
 
     def _take_foreign(self, fragment: Fragment) -> bytes:
         left = (self._foreign or 0) - len(fragment.data)

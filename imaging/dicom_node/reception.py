@@ -3,12 +3,14 @@
 import logging
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
+from deid import Rejected
 from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors
@@ -21,7 +23,7 @@ SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 # Refusals that may not stand when the object is sent again, or that are about room.
-_TRY_AGAIN = frozenset({"quota", "stranger", "closed", "too-large", "wrong-state"})
+_TRY_AGAIN = frozenset({"quota", "no-room", "stranger", "closed", "too-large", "wrong-state"})
 T = TypeVar("T")
 
 
@@ -44,12 +46,17 @@ class Reception:
         self._desk = desk
         self._submission: Submission | None = None
         self._sealer: Sealer | None = None
+        self._claim: quarantine.Claim | None = None
         self._number = 0
         self._status = SUCCESS
         # Memory that is used again: only the first `_size` bytes are the object's.
         self._data, self._size = bytearray(), 0
         self._parts: list[SealedPart] = []
         self._is_closed = False
+        # Objects of this association so far: taken, and not.
+        self.stored = self.refused = 0
+        # Why, where an object itself was the reason: sentences, with how often each was said.
+        self.reasons: Counter[str] = Counter()
         # The association's thread may close while the line's thread records.
         self._lock = threading.Lock()
 
@@ -77,12 +84,20 @@ class Reception:
         if len(self._data) > KEPT_SIZE:
             self._data = bytearray()
 
+    def refuse(self, refusal: Rejected) -> None:
+        """Take nothing of this object, which all came, for what it is."""
+        if self._status in {SUCCESS, CANNOT_UNDERSTAND}:
+            self._status = CANNOT_UNDERSTAND
+            self.reasons[refusal.reason] += 1
+
     def end(self) -> int:
         """Return the DIMSE status: success only for bytes that survive a power cut and stand in the records."""
         if self._status == SUCCESS:
             self._status = self._guarded(self._finish)
         if self._status != SUCCESS:
             self.cut()
+        self.stored += self._status == SUCCESS
+        self.refused += self._status != SUCCESS
         self._parts = []
         return self._status
 
@@ -97,7 +112,10 @@ class Reception:
         with self._lock:
             is_first, self._is_closed, submission = not self._is_closed, True, self._submission
         if is_first and submission is not None:
-            self._desk.ask(lambda register: register.close(by=self.by, submission=submission))
+            try:
+                self._desk.ask(lambda register: register.close(by=self.by, submission=submission))
+            finally:
+                self._let_go()
 
     def _guarded(self, act: Callable[[], None]) -> int:
         try:
@@ -154,6 +172,7 @@ class Reception:
 
     def _begin_anew(self) -> None:
         self._forget_parts()
+        self._let_go()
         self._submission, self._sealer, self._number = None, None, 0
 
     def _open(self) -> tuple[Sealer, Submission]:
@@ -161,8 +180,14 @@ class Reception:
             raise ValidationError("the association has ended", code="closed")
         if self._submission is None or self._sealer is None:
             self._submission = self._desk.ask(lambda register: register.open(by=self.by, ae_title=self.ae_title))
+            self._claim = quarantine.claim(self._submission)
             self._sealer = quarantine.sealer(self._submission)
         return self._sealer, self._submission
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
+            self._claim.end()
+            self._claim = None
 
     def _arrival(self, submission: Submission) -> Arrival:
         return Arrival(

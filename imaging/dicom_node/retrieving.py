@@ -27,7 +27,7 @@ from imaging.archive import ArchiveDamaged
 from imaging.dicom_node import identifiers
 from imaging.dicom_node.asking import BAD_IDENTIFIER, CANCELLED, NOT_AUTHORISED, PENDING, admit, status
 from imaging.dicom_node.calling import Unreachable, line
-from imaging.dicom_node.handing import ALL_FAILED, SUCCESS, Tally, as_taken, contexts_for, is_leaving
+from imaging.dicom_node.handing import ALL_FAILED, SUCCESS, Originator, Tally, contexts_for, hand_over, is_leaving
 from imaging.dicom_node.identifiers import BadIdentifier, Named
 from imaging.dicomweb.questions import BadQuestion, read_question
 from imaging.dicomweb.resources import Kind, Resource
@@ -176,16 +176,15 @@ class _Retrieval:
 
     def _store(self, held: Held, association: Association, number: int) -> int | None:
         """Send one object; return the peer's status, or None where it cannot be given as the peer takes it."""
-        is_move = isinstance(self.request, C_MOVE)
-        who = {"originator_aet": self.service.assoc.requestor.ae_title, "originator_id": self.request.MessageID}
+        originator = None
+        if isinstance(self.request, C_MOVE):
+            asking = self.service.assoc.requestor.ae_title
+            originator = Originator(ae_title=asking, message_id=self.request.MessageID or 1)
         try:
-            dataset = as_taken(held, association)
-            answer = association.send_c_store(dataset, msg_id=number % 65_535 + 1, **(who if is_move else {}))
+            return hand_over(held, association, number=number % 65_535 + 1, originator=originator)
         except (ArchiveDamaged, FrameRefused, ValueError, RuntimeError) as error:
             log.warning("an object was not sent: %s", type(error).__name__)
             return None
-        told: int | None = answer.get("Status")
-        return told
 
     def _tell(self, end: Dataset, *, is_final: bool = False) -> None:
         answer, tally = self.answer, self.tally

@@ -19,7 +19,7 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 
-from imaging.dicom_node import messages
+from imaging.dicom_node import hearsay, messages
 from imaging.dicom_node.messages import MalformedMessageError, Messages, Peer
 from imaging.dicom_node.reception import Desk, Reception
 
@@ -108,9 +108,19 @@ class UpperLayer(DULServiceProvider):
         finally:
             if self.reception is not None:
                 self.reception.cut()
+            self._tell_unheard()
             self._bell.close()
             self._ear.close()
             cast("Checkpoint", self.assoc._reactor_checkpoint).news.set()  # noqa: SLF001  see take_over
+
+    def _tell_unheard(self) -> None:
+        # Who asked for an association is told of elsewhere, however it ended.
+        if self.assoc.requestor.primitive is not None:
+            return
+        try:
+            hearsay.tell_unheard(self.assoc)
+        except Exception:
+            log.exception("a line that came to nothing could not be noted")
 
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)

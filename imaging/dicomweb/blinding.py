@@ -7,9 +7,12 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydicom import DataElement, Dataset, dcmread, dcmwrite
+from pydicom import DataElement, Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
+
+from imaging.frames import FrameRefused
+from imaging.frames.opening import UNREADABLE, read_object
 
 _KEPT = frozenset(
     {
@@ -66,8 +69,18 @@ class Guise:
 
 
 def blind(data: bytes, guise: Guise) -> bytes:
-    """Return the object under its guise, in the transfer syntax in which it is stored."""
-    source = dcmread(io.BytesIO(data))
+    """Return the object under its guise, in the transfer syntax in which it is stored. Raises FrameRefused.
+
+    Runs inside the fence (`imaging.fence.copies`).
+    """
+    source = read_object(data)
+    try:
+        return _blinded(source, guise)
+    except UNREADABLE:
+        raise FrameRefused("This image could not be read.") from None
+
+
+def _blinded(source: Dataset, guise: Guise) -> bytes:
     dataset = _kept(source, guise.map_uid)
     for keyword in _EMPTY:
         setattr(dataset, keyword, "")

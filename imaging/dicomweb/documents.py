@@ -1,16 +1,21 @@
-"""A stored object as WADO-RS gives it: decoded, as metadata, frame by frame, or one bulky value."""
+"""A stored object as WADO-RS gives it: decoded, as metadata, frame by frame, or one bulky value.
+
+What reads objects here runs inside the fence (`imaging.fence.copies`): a clean object may hold hostile pixels.
+"""
 
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from pydicom import DataElement, Dataset, dcmread, dcmwrite
+from pydicom import DataElement, Dataset, dcmwrite
 from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
 
+from imaging.dicomweb.media import EXPLICIT
 from imaging.frames import FrameRefused, Window, read_image
-from imaging.frames.opening import UNREADABLE, count_frames
+from imaging.frames.opening import UNREADABLE, claimed_bytes, count_frames, read_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,13 +26,18 @@ _BULKY = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
 _SHORT = 1024
 _INLINE = 1 << 62
 _BITS_IN_BYTE = 8
+# What is decoded for one answer; larger images go out as they are stored.
+MOST_DECODED = 384 * 1024 * 1024
 
 
 def metadata(data: bytes, *, address: str) -> dict[str, Any]:
-    """Return the data set as DICOM JSON; bulky values are links below `address`."""
-    dataset = dcmread(io.BytesIO(data))
-    dataset.remove_private_tags()
-    return {f"{element.tag:08X}": _told(element, address) for element in dataset}
+    """Return the data set as DICOM JSON; bulky values are links below `address`. Raises FrameRefused."""
+    dataset = read_object(data)
+    try:
+        dataset.remove_private_tags()
+        return {f"{element.tag:08X}": _told(element, address) for element in dataset}
+    except UNREADABLE:
+        raise FrameRefused("The header of this image could not be read.") from None
 
 
 def _told(element: DataElement, address: str) -> dict[str, Any]:
@@ -38,11 +48,17 @@ def _told(element: DataElement, address: str) -> dict[str, Any]:
     return told
 
 
-def decoded(data: bytes) -> bytes:
-    """Return the object in Explicit VR Little Endian. Raises FrameRefused where its pixels cannot be decoded."""
-    dataset = read_image(data)
+def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
+    """Return the object in an uncompressed little endian syntax. Raises FrameRefused where it cannot be decoded."""
+    dataset = read_object(data)
+    is_packed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if is_packed:
+        dataset = read_image(data)
+        _refuse_huge(dataset, share=1)
     try:
-        dataset.decompress(generate_instance_uid=False)
+        if is_packed:
+            dataset.decompress(generate_instance_uid=False)
+        dataset.file_meta.TransferSyntaxUID = UID(syntax)
         buffer = io.BytesIO()
         dcmwrite(buffer, dataset)
     except UNREADABLE:
@@ -56,6 +72,8 @@ def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[byte
     total = count_frames(dataset)
     if any(not 1 <= number <= total for number in numbers):
         raise FrameRefused(f"There is no such frame in this image; it has {total}.")
+    if not is_stored:
+        _refuse_huge(dataset, share=len(numbers) / total)
     try:
         return [_frame(dataset, number - 1, is_stored=is_stored) for number in numbers]
     except UNREADABLE:
@@ -75,14 +93,22 @@ def _frame(dataset: Dataset, index: int, *, is_stored: bool) -> bytes:
     return bytes(dataset[keyword].value[index * size : (index + 1) * size])
 
 
+def _refuse_huge(dataset: Dataset, *, share: float) -> None:
+    if (claimed_bytes(dataset) or 0) * share > MOST_DECODED:
+        raise FrameRefused("This is more than can be decoded for one answer; ask for less, or for it as it is stored.")
+
+
 def _octets(pixels: "np.ndarray[Any, Any]") -> bytes:
     return pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
 
 
 def bulk(data: bytes, tag: str) -> bytes | None:
-    """Return one bulky value of the data set; None where there is none."""
-    dataset = dcmread(io.BytesIO(data))
-    element = dataset.get(int(tag, 16))
+    """Return one bulky value of the data set; None where there is none. Raises FrameRefused."""
+    dataset = read_object(data)
+    try:
+        element = dataset.get(int(tag, 16))
+    except UNREADABLE:
+        raise FrameRefused("This value could not be read.") from None
     if element is None or element.VR not in _BULKY or not isinstance(element.value, bytes):
         return None
     return element.value

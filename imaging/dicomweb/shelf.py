@@ -10,13 +10,17 @@ from imaging.dicomweb.resources import Resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One object under the names it has on this shelf; `read` gives its bytes, `syntax` is that of its pixels."""
+    """One object under the names it has on this shelf; `read` gives its bytes, `syntax` is that of its pixels.
+
+    `sha256` is that of the object as it is stored.
+    """
 
     sop_class: str
     study: str
     series: str
     instance: str
     syntax: str
+    sha256: str
     read: Callable[[], bytes]
 
 
@@ -37,5 +41,8 @@ class Shelf(Protocol):
     def objects(self, resource: Resource) -> Sequence[Held]:
         """Return the objects of a study, series or instance in order. Raises Http404 or PermissionDenied."""
 
-    def note(self, resource: Resource, *, objects: int) -> None:
+    def require_open(self, resource: Resource) -> None:
+        """Ask anew, in the middle of a long answer. Raises Http404 or PermissionDenied."""
+
+    def note(self, resource: Resource, held: Sequence[Held]) -> None:
         """Keep that somebody took them."""

@@ -42,12 +42,14 @@ def _some(number: int) -> Children:
 _idle = _some(_CHILDREN)
 # Apart: whoever reads text in pictures holds a gigabyte of models and may take minutes.
 _looking = _some(1)
+# Apart: what goes out may be as large as an archive's largest object, and no reader waits behind it.
+copying = _some(_CHILDREN)
 
 
 @atexit.register
 def stop() -> None:
     """End the children that nobody uses now; the next file starts one again."""
-    for child in (*_idle.queue, *_looking.queue):
+    for child in (*_idle.queue, *_looking.queue, *copying.queue):
         child.stop()
 
 
@@ -81,8 +83,8 @@ class Fenced:
 
 def clean(data: bytes, rules: Rules) -> Fenced:
     """As `deid.clean`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, blobs = _ask("clean", _plainly(rules), [data])
-    with _believing_nothing():
+    told, blobs = ask("clean", _plainly(rules), [data])
+    with believing_nothing():
         return _fenced(told, blobs)
 
 
@@ -94,14 +96,29 @@ def look(
     `tick` is called every few seconds while the picture is read. Raises Rejected as `clean`, and what `tick` raises.
     """
     decided = None if boxes is None else list(boxes)
-    told, blobs = _ask(
+    told, blobs = ask(
         "look", _plainly(rules) | {"boxes": decided}, [data], Limits.of_look(len(data)), children=_looking, tick=tick
     )
-    with _believing_nothing():
+    with believing_nothing():
         if "waiting" in told:
             waiting: Waiting = from_plain(Waiting, told["waiting"])
             return waiting
         return _fenced(told, blobs)
+
+
+def prove(data: bytes, rules: Rules, *, boxes: Sequence[Box] = ()) -> Fenced:
+    """As `deid.proof.Prover.prove`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, blobs = ask("prove", {"trial": rules.trial, "policy": rules.policy, "boxes": list(boxes)}, [data])
+    with believing_nothing():
+        return _fenced(told, blobs)
+
+
+def shows_text(data: bytes, *, tick: Tick = lambda: None) -> bool:
+    """As `deid.burned.treatment.shows_text`; `tick` as in `look`. Raises as `clean`, and what `tick` raises."""
+    told, _blobs = ask("shows_text", {}, [data], Limits.of_look(len(data)), children=_looking, tick=tick)
+    with believing_nothing():
+        found: bool = from_plain(bool, told["shows_text"])
+    return found
 
 
 def _plainly(rules: Rules) -> dict[str, Any]:
@@ -111,8 +128,8 @@ def _plainly(rules: Rules) -> dict[str, Any]:
 
 def compare(given: bytes, made: bytes) -> bool:
     """As `deid.defacing.comparing.is_changed`; also Rejected (`fenced`) where the files killed the child twice."""
-    told, _blobs = _ask("compare", {}, [given, made])
-    with _believing_nothing():
+    told, _blobs = ask("compare", {}, [given, made])
+    with believing_nothing():
         is_changed: bool = from_plain(bool, told["is_changed"])
     return is_changed
 
@@ -120,13 +137,13 @@ def compare(given: bytes, made: bytes) -> bool:
 def deface(data: bytes, made: bytes, rules: Rules, *, pixels: PixelRecord) -> Fenced:
     """Clean an object with the picture that a defacer made of it; `pixels` tells what was done. Raises as `clean`."""
     told = {"key": rules.key, "trial": rules.trial, "policy": rules.policy, "pixels": pixels}
-    answered, blobs = _ask("deface", told, [data, made])
-    with _believing_nothing():
+    answered, blobs = ask("deface", told, [data, made])
+    with believing_nothing():
         return _fenced(answered, blobs)
 
 
 def _fenced(told: Mapping[str, Any], blobs: Sequence[bytes]) -> Fenced:
-    made = _only(blobs)
+    made = only(blobs)
     return Fenced(
         data=made,
         # Ours: by this name the bytes are filed.
@@ -141,33 +158,30 @@ def _fenced(told: Mapping[str, Any], blobs: Sequence[bytes]) -> Fenced:
     )
 
 
-def identify(data: bytes, *, key: bytes) -> IdentityTokens:
-    """As `deid.identify`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, _blobs = _ask("identify", {"key": key}, [data])
-    with _believing_nothing():
-        tokens: IdentityTokens = from_plain(IdentityTokens, told["tokens"])
+def identify(data: bytes, *, keys: Sequence[bytes]) -> tuple[IdentityTokens, ...]:
+    """As `deid.identify_by`; also Rejected (`fenced`) where the file killed the child twice."""
+    told, _blobs = ask("identify", {"keys": list(keys)}, [data])
+    with believing_nothing():
+        tokens: tuple[IdentityTokens, ...] = from_plain(tuple[IdentityTokens, ...], told["tokens"])
     return tokens
 
 
 def announce(data: bytes, *, key: bytes, delivery: str) -> Arrival:
     """As `deid.announce`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, _blobs = _ask("announce", {"key": key, "delivery": delivery}, [data])
-    with _believing_nothing():
+    told, _blobs = ask("announce", {"key": key, "delivery": delivery}, [data])
+    with believing_nothing():
         arrival: Arrival = from_plain(Arrival, told["arrival"])
     return arrival
 
 
 def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:
     """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
-    try:
-        limits = Limits.of(len(data), memory=_PICTURE)
-        told, blobs = _ask("render", {"frame": frame, "window": window}, [data], limits)
-    except Rejected:
-        raise FrameRefused(_FRAME_SENTENCE) from None
-    with _believing_nothing():
+    limits = Limits.of(len(data), memory=_PICTURE)
+    with refusing_frames():
+        told, blobs = ask("render", {"frame": frame, "window": window}, [data], limits)
         plain = told["frame"]
         return RenderedFrame(
-            png=_only(blobs),
+            png=only(blobs),
             rows=from_plain(int, plain["rows"]),
             columns=from_plain(int, plain["columns"]),
             frames=from_plain(int, plain["frames"]),
@@ -175,7 +189,7 @@ def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None
         )
 
 
-def _ask(
+def ask(
     operation: str,
     told: dict[str, Any],
     given: Sequence[bytes],
@@ -184,14 +198,16 @@ def _ask(
     children: Children = _idle,
     tick: Tick | None = None,
 ) -> tuple[dict[str, Any], Sequence[bytes]]:
+    """Have a child do one operation; what it said is not believed yet. Raises Rejected, FrameRefused, and as `tick`."""
     limits = limits or Limits.of(sum(map(len, given)))
     with _borrowed(children) as child:
         answered, blobs = _twice(child, operation, told, given, limits=limits, tick=tick)
-    if "rejected" in answered:
-        code, reason = from_plain(tuple[str, str], answered["rejected"])
-        raise Rejected(code, reason)
-    if "refused" in answered:
-        raise FrameRefused(from_plain(str, answered["refused"]))
+    with believing_nothing():
+        if "rejected" in answered:
+            code, reason = from_plain(tuple[str, str], answered["rejected"])
+            raise Rejected(code, reason)
+        if "refused" in answered:
+            raise FrameRefused(from_plain(str, answered["refused"]))
     return answered, blobs
 
 
@@ -217,7 +233,7 @@ def _borrowed(children: Children) -> Iterator[Child]:
 
 
 @contextmanager
-def _believing_nothing() -> Iterator[None]:
+def believing_nothing() -> Iterator[None]:
     """What a child says in another shape than agreed is as if it had died of the file."""
     try:
         yield
@@ -225,7 +241,18 @@ def _believing_nothing() -> Iterator[None]:
         raise Rejected(FENCED, _SENTENCE) from None
 
 
-def _only(blobs: Sequence[bytes]) -> bytes:
+@contextmanager
+def refusing_frames() -> Iterator[None]:
+    """For those who show: whatever the child could not do, or said in another shape, is FrameRefused."""
+    try:
+        with believing_nothing():
+            yield
+    except Rejected:
+        raise FrameRefused(_FRAME_SENTENCE) from None
+
+
+def only(blobs: Sequence[bytes]) -> bytes:
+    """Return the one blob that was agreed. Raises Garbled."""
     if len(blobs) != 1:
         raise Garbled
     return blobs[0]

@@ -18,14 +18,20 @@ from typing import Any, BinaryIO
 
 from pydicom import dcmread
 
-from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected
+from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected, identify_by
 from deid import announce as announce_object
-from deid import identify as identify_object
 from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.looking import Eyes
+from deid.burned.reader import rapid_reader
+from deid.burned.treatment import shows_text
 from deid.defacing.comparing import is_changed, with_picture
 from deid.defacing.rules import header_policy, needs_defacing, require_uncompressed, undeclared
 from deid.elements import PIXEL_TAGS, Source
-from deid.engine import read_source
+from deid.engine import failing_closed, read_source
+from deid.person import person_of
+from deid.proof import Prover
+from imaging.dicomweb import documents
+from imaging.dicomweb.blinding import blind
 from imaging.fence.framing import Reader, pack
 from imaging.fence.plainly import to_plain
 from imaging.frames import FrameRefused
@@ -66,6 +72,18 @@ def _look(data: bytes, told: dict[str, Any]) -> Answer:
     return ({"waiting": to_plain(found)}, []) if isinstance(found, Waiting) else _given(_plain(found, told))
 
 
+def _prove(data: bytes, told: dict[str, Any]) -> Answer:
+    boxes = told.pop("boxes")
+    return _given(_prover(**told).prove(data, boxes=tuple(boxes)))
+
+
+def _shows_text(data: bytes, _told: dict[str, Any]) -> Answer:
+    source = read_source(data)
+    with failing_closed():
+        found = shows_text(source, eyes=Eyes(reader=rapid_reader(), person=person_of(source.item)))
+    return {"shows_text": found}, []
+
+
 def _compare(given: bytes, made: bytes, _told: dict[str, Any]) -> Answer:
     return {"is_changed": is_changed(given, made)}, []
 
@@ -95,8 +113,13 @@ def _engine(*, key: bytes, trial: ClinicalTrial, policy: Policy) -> Engine:
     return Engine(key=key, trial=trial, policy=policy)
 
 
+@functools.lru_cache(maxsize=1)
+def _prover(*, trial: ClinicalTrial, policy: Policy) -> Prover:
+    return Prover(trial=trial, policy=policy)
+
+
 def _identify(data: bytes, told: dict[str, Any]) -> Answer:
-    return {"tokens": to_plain(identify_object(data, **told))}, []
+    return {"tokens": [to_plain(tokens) for tokens in identify_by(data, **told)]}, []
 
 
 def _announce(data: bytes, told: dict[str, Any]) -> Answer:
@@ -120,14 +143,49 @@ def _render(data: bytes, told: dict[str, Any]) -> Answer:
     return {"frame": to_plain(shown, without="png")}, [shown.png]
 
 
+def _picture(data: bytes, told: dict[str, Any]) -> Answer:
+    kind = told.pop("kind")
+    return {}, [documents.picture(render_frame(data, **told).png, kind=kind)]
+
+
+def _metadata(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [json.dumps(documents.metadata(data, **told)).encode()]
+
+
+def _decoded(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [documents.decoded(data, syntax=told["syntax"])]
+
+
+def _frames(data: bytes, told: dict[str, Any]) -> Answer:
+    found = documents.frames(data, told["numbers"], is_stored=told["is_stored"])
+    return {"lengths": [len(frame) for frame in found]}, [b"".join(found)]
+
+
+def _bulk(data: bytes, told: dict[str, Any]) -> Answer:
+    found = documents.bulk(data, told["tag"])
+    return {}, [] if found is None else [found]
+
+
+def _blind(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [blind(data, told["guise"])]
+
+
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "announce": _announce,
+    "blind": _blind,
+    "bulk": _bulk,
     "clean": _clean,
     "compare": _compare,
+    "decoded": _decoded,
     "deface": _deface,
+    "frames": _frames,
     "identify": _identify,
     "look": _look,
+    "metadata": _metadata,
+    "picture": _picture,
+    "prove": _prove,
     "render": _render,
+    "shows_text": _shows_text,
 }
 
 

@@ -36,7 +36,10 @@ _HEAD = 1024
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _META_LENGTH = slice(140, 144)
 _META_START = 144
+# Of deflated data sets and compressed pixels alike (S09).
 _INFLATE_RATIO = 100
+# A blank picture packs to next to nothing; below this size that does no harm.
+_LARGE_IMAGE = 64 * 1024 * 1024
 _INFLATE_STEP = 1024 * 1024
 _BITS_IN_BYTE = 8
 
@@ -49,13 +52,23 @@ class FrameRefused(Exception):
         self.sentence = sentence
 
 
+_BOMB = "This file unpacks to far more than an image needs, so it was not opened."
+
+
+def read_object(data: bytes) -> Dataset:
+    """Read a file with or without an image, a deflated one within bounds; raises FrameRefused."""
+    try:
+        if _DEFLATED in data[:_HEAD] and not _inflates_sanely(data):
+            raise FrameRefused(_BOMB)
+        return dcmread(io.BytesIO(data))
+    except UNREADABLE:
+        raise FrameRefused("This file could not be read as a DICOM image.") from None
+
+
 def read_image(data: bytes | Path) -> Dataset:
     """Read a file whose claimed pixel size is sane and whose pixels are wholly there; raises FrameRefused."""
+    dataset = read_object(data if isinstance(data, bytes) else data.read_bytes())
     try:
-        plain = data if isinstance(data, bytes) else data.read_bytes()
-        if _DEFLATED in plain[:_HEAD] and not _inflates_sanely(plain):
-            raise FrameRefused("This file unpacks to far more than an image needs, so it was not opened.")
-        dataset = dcmread(io.BytesIO(plain))
         fault = _fault(dataset)
     except UNREADABLE:
         raise FrameRefused("This file could not be read as a DICOM image.") from None
@@ -83,19 +96,21 @@ def _fault(dataset: Dataset) -> str:
     keyword = next((name for name in _PIXEL_KEYWORDS if name in dataset), None)
     if keyword is None:
         return "This file holds no image."
-    needed = _claimed_bytes(dataset)
+    needed, given = claimed_bytes(dataset), len(dataset[keyword].value or b"")
     if needed is None:
         return "The size this image claims is not possible, so it was not opened."
     if needed > _LARGEST_IMAGE:
         return "This image is larger than can be opened here."
-    if dataset.file_meta.TransferSyntaxUID.is_compressed:
-        return _codestream_fault(dataset)
-    if len(dataset[keyword].value or b"") < needed:
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        is_bomb = needed > max(_LARGE_IMAGE, given * _INFLATE_RATIO)
+        return _BOMB if is_bomb else _codestream_fault(dataset)
+    if given < needed:
         return "Some of the pixels of this image are missing; the file was probably cut off on its way."
     return ""
 
 
-def _claimed_bytes(dataset: Dataset) -> int | None:
+def claimed_bytes(dataset: Dataset) -> int | None:
+    """Return the size of all pixels by the header, None where it cannot be."""
     area, frames = int(dataset.Rows) * int(dataset.Columns), count_frames(dataset)
     samples, bits = int(dataset.get("SamplesPerPixel") or 1), int(dataset.BitsAllocated)
     if min(area, frames, samples, bits) < 1 or area > _LARGEST_FRAME:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from audit.watching.tables import Watch
+from imaging.models.resends import SetAside
 from trials.fences.tables import Fence
 from trials.roles import Act, Road
 
@@ -54,6 +55,14 @@ class Series(models.Model):
         return f"series {self.number if self.number is not None else self.pk} ({self.modality})"
 
 
+class Standing(models.Manager["Instance"]):
+    """Leaves out what was set aside when another delivery took the place of its own: nobody works with those."""
+
+    def get_queryset(self) -> models.QuerySet["Instance"]:
+        from_superseded = SetAside.objects.filter(lifted_at__isnull=True).order_by()
+        return super().get_queryset().exclude(pk__in=from_superseded.values("instance"))
+
+
 class Instance(models.Model):
     """One clean object: `sha256` is its address in the archive, `received_sha256` what the site sent (I02)."""
 
@@ -78,6 +87,10 @@ class Instance(models.Model):
     fence: ClassVar[Fence] = Fence(anchored=True)
 
     watch: ClassVar[Watch] = Watch(digested=("facts",))
+
+    # What pages, checks, readers and tools work with; `every` is for those who keep, count and erase bytes.
+    objects: ClassVar[models.Manager["Instance"]] = Standing()
+    every: ClassVar[models.Manager["Instance"]] = models.Manager()
 
     class Meta:
         ordering = ["series_id", "number", "id"]

@@ -58,6 +58,9 @@ class Submission(models.Model):
     # Keyed tokens of the one person in this delivery, and how they compare with the subject's.
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
+    # The same under the subject's own key.
+    own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    own_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     identity = models.CharField(max_length=20, blank=True)
     received_at = models.DateTimeField(null=True, blank=True)
 
@@ -73,6 +76,8 @@ class Submission(models.Model):
             "files_received",
             "patient_id_token",
             "person_token",
+            "own_patient_id_token",
+            "own_person_token",
         )
     )
 
@@ -115,12 +120,14 @@ class IncomingFile(models.Model):
     facts = models.JSONField(default=dict)
     cleaned_parts = models.JSONField(default=list)
     cleaned_sha256 = models.CharField(max_length=64, blank=True)
+    # What the site's browser said of a file that it cleaned (imaging.claims); NULL for one that came as it was.
+    claim = models.JSONField(null=True, blank=True)
 
     road: ClassVar[Road] = Road(
         view=Act.SUBMISSION_VIEW, trial="submission__trial_site__trial", site="submission__trial_site"
     )
 
-    watch: ClassVar[Watch] = Watch(quiet=("parts", "part_hashes", "cleaned_parts", "facts", "inside", "size"))
+    watch: ClassVar[Watch] = Watch(quiet=("parts", "part_hashes", "cleaned_parts", "facts", "inside", "size", "claim"))
 
     class Meta:
         ordering = ["submission_id", "number"]

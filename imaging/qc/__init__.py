@@ -12,6 +12,7 @@ from imaging.qc.facts import (
     Severity,
     TimePointWindow,
 )
+from imaging.qc.required import serves
 
 __all__ = [
     "Finding",
@@ -24,4 +25,5 @@ __all__ = [
     "Severity",
     "TimePointWindow",
     "examine",
+    "serves",
 ]

@@ -50,9 +50,15 @@ def thickness_of(series: SeriesFacts) -> float | None:
 
 
 def _fits(requirement: SeriesRequirement, series: SeriesFacts) -> bool:
-    if series.modality != requirement.modality or series.is_localizer:
+    part = series.instances[0].body_part
+    return not series.is_localizer and serves(requirement, modality=series.modality, body_part=part)
+
+
+def serves(requirement: SeriesRequirement, *, modality: str, body_part: str) -> bool:
+    """Whether a series of this modality and body part may be the one that is asked for."""
+    if modality != requirement.modality:
         return False
-    asked, stated = _letters(requirement.body_part), _letters(series.instances[0].body_part)
+    asked, stated = _letters(requirement.body_part), _letters(body_part)
     # Many scanners leave the body part empty: such a series may serve, a contrary one may not.
     return not asked or not stated or asked in stated or stated in asked
 

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.context import acting
+from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import doors, quotas, rows, submissions
+from imaging.services import doors, quotas, reserve, rows, submissions
 from imaging.services.doors import Caller
 from imaging.services.quotas import Level, Room
 from imaging.vault import SealedPart
@@ -115,7 +116,8 @@ class Register:
         if site.pk != arrival.submission.trial_site_id:
             raise _stranger()
         share = self._share(arrival.by, site)
-        if any(level.overrun(_with_ample(share, arrival.room)) for level in share.levels):
+        is_near = any(level.overrun(_with_ample(share, arrival.room)) for level in share.levels)
+        if is_near or reserve.is_reached():
             quotas.require_room(by=arrival.by, trial_site=site, more=arrival.room)
 
     def _sender(self, ae_title: str) -> TrialSite:
@@ -154,7 +156,7 @@ def _with_ample(share: _Share, more: Room) -> Room:
 def _hold(arrival: Arrival) -> None:
     """Count the file in its delivery's row, which holds it: one that was closed or discarded takes no more."""
     size = arrival.room.size or 0
-    if arrival.number >= submissions.MAXIMUM_FILES:
+    if arrival.number >= quarantine.MAXIMUM_FILES:
         raise ValidationError(_("Too many files in one delivery. Divide it."), code="too-many")
     if not rows.count(submission=arrival.submission, size=size, most=submissions.MAXIMUM_BYTES):
         raise ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,23 +11,31 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import canonical, record
-from deid import ClinicalTrial, Option, Policy, Rejected, Rejection, engine_version
+from deid import Option, Policy, Rejected, Rejection, engine_version
 from deid.burned.boxes import Box
 from deid.burned.cleaning import Waiting
-from deid.certificate import cleaned_record
+from deid.certificate import cleaned_record, proven_record
 from imaging import fence, quarantine
+from imaging.claims import read_claim
 from imaging.fence import Fenced, Rules
 from imaging.models import IncomingFile, Submission
-from imaging.services import defacing, intake, pixels, road
+from imaging.services import browser, defacing, intake, pixels, road
 from imaging.services.asking import go_on
 from imaging.services.certifying import certify
 from imaging.vault import QuarantineDamaged, Stage
-from trials.keys import trial_key
+from trials.keys import cleaning_key
 from trials.models import TimePoint
 from trials.selectors import approved_charter, policy_of
 
-CENTRE = "Corelab"
 State = IncomingFile.State
+_OTHER_RULES = _(
+    "This file was cleaned in the browser by rules that are not in force any more: the trial changed them meanwhile. "
+    "It was not let through and is kept encrypted. Open the page anew and send the original scan again."
+)
+_STILL_TEXT = _(
+    "Boxes were drawn over text in this picture, but text can still be read in it. It was not let through and is kept "
+    "encrypted. Send the original picture without cleaning in the browser, so that a person here looks at it."
+)
 
 
 def clean(by: Actor, submission: Submission) -> None:
@@ -37,7 +45,8 @@ def clean(by: Actor, submission: Submission) -> None:
     """
     time_point = _time_point(submission)
     trial = submission.trial_site.trial
-    key, policy, context = trial_key(trial), policy_of(approved_charter(trial)), clinical_trial(time_point)
+    key = cleaning_key(trial, subject_code=time_point.subject.code)
+    policy, context = policy_of(approved_charter(trial)), browser.clinical_trial(time_point)
     # A worker that died half way may have gone by rules, or an engine, that are not in force any more.
     submission.files.filter(state=State.CLEANED).exclude(facts__policy_digest=policy.digest).update(
         state=State.RECEIVED, facts={}
@@ -101,22 +110,6 @@ def _time_point(submission: Submission) -> TimePoint:
     return submission.time_point
 
 
-def clinical_trial(time_point: TimePoint) -> ClinicalTrial:
-    """What goes into the Clinical Trial modules (PS3.3 C.7.1.3); the site by its number, never its name."""
-    site = time_point.subject.trial_site
-    return ClinicalTrial(
-        sponsor=site.trial.sponsor.name[:64],
-        protocol_id=site.trial.protocol_number,
-        protocol_name=site.trial.title[:64],
-        site_id=site.number,
-        site_name="",
-        subject_code=time_point.subject.code,
-        time_point_id=time_point.scheduled.code,
-        time_point_description=time_point.scheduled.name,
-        coordinating_center=CENTRE,
-    )
-
-
 def _cleaned(data: bytes, rules: Rules, boxes: Sequence[Box] | None, tick: Callable[[], None]) -> Fenced | Waiting:
     """Clean one object; looking at its picture first may take minutes, and `tick` is called meanwhile."""
     if boxes is not None:
@@ -134,7 +127,8 @@ def _clean_one(
 ) -> Fenced | None:
     """Return what became of a file; None where it is refused, or waits for a person."""
     try:
-        cleaned = _cleaned(quarantine.read_whole(file), rules, boxes, tick)
+        data = quarantine.read_whole(file)
+        cleaned = _cleaned(data, rules, boxes, tick) if file.claim is None else _proven(file, data, rules, tick)
     except Rejected as rejected:
         intake.refuse(file, rejected.code, rejected.reason)
         return None
@@ -147,16 +141,34 @@ def _clean_one(
     return cleaned
 
 
+def _proven(file: IncomingFile, data: bytes, rules: Rules, tick: Callable[[], None]) -> Fenced:
+    """Return what the site's browser cleaned, once it is proven. Raises Rejected."""
+    claim = read_claim(file.claim)
+    if claim.policy != rules.policy.digest or browser.hindrance(file.submission.trial_site.trial, rules.policy):
+        raise Rejected(Rejection.OTHER_RULES, str(_OTHER_RULES))
+    proven = fence.prove(data, rules, boxes=claim.drawn)
+    if claim.boxes and fence.shows_text(data, tick=tick):
+        raise Rejected(Rejection.PIXELS_NEED_REVIEW, str(_STILL_TEXT))
+    # Read before cleaning, and only there.
+    return replace(proven, facts=replace(proven.facts, has_contrast=claim.has_contrast))
+
+
 def _keep(file: IncomingFile, cleaned: Fenced, policy: Policy) -> None:
     """Seal the cleaned bytes, and remember what is known of them."""
     file.cleaned_parts = quarantine.seal_whole(file, cleaned.data, stage=Stage.CLEANED)
     file.cleaned_sha256 = cleaned.sha256
     file.facts = _facts(cleaned, policy)
-    file.facts["cleaning"] = cleaned_record(cleaned, before=file.sha256, after=cleaned.sha256)
+    file.facts |= {"cleaning": _told_of(file, cleaned), "cleaned_in": "browser" if file.claim else "core lab"}
     # Only where it still waits: a worker that comes late must not undo what another filed.
     IncomingFile.objects.filter(pk=file.pk, state=State.RECEIVED).update(
         cleaned_parts=file.cleaned_parts, cleaned_sha256=file.cleaned_sha256, facts=file.facts, state=State.CLEANED
     )
+
+
+def _told_of(file: IncomingFile, cleaned: Fenced) -> dict[str, Any]:
+    if file.claim is None:
+        return cleaned_record(cleaned, before=file.sha256, after=cleaned.sha256)
+    return proven_record(cleaned, sha256=cleaned.sha256, engine=read_claim(file.claim).engine)
 
 
 def _facts(cleaned: Fenced, policy: Policy) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Storage commitment: whether what a site sent is kept here, told from the bytes themselves.
 
-The UIDs under which a site sent its objects are kept nowhere. A filed object is found by the trial's keyed replacement
-of its UID, one in the quarantine by opening it; both are read whole, so that success means that the bytes are there.
+The UIDs under which a site sent its objects are kept nowhere. A filed object is found by the keyed replacement of its
+UID, one in the quarantine by opening it; both are read whole, so that success means that the bytes are there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from django.db import transaction
+from django.db.models import Max
 
 from audit.actor import Actor
 from audit.context import admit
@@ -18,8 +19,8 @@ from deid.keyed import keyed_digest
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance
 from imaging.vault import QuarantineDamaged
-from trials.keys import trial_key
-from trials.models import TrialSite
+from trials.keys import cleaning_key, trial_key
+from trials.models import Subject, TrialSite
 
 MOST_ASKED = 20_000
 # What is opened for one request: a site with more than that waiting hears so for what was not found by then.
@@ -73,26 +74,47 @@ _memory = Memory()
 def judge(*, trial_site: TrialSite, named: Sequence[Named], memory: Memory = _memory) -> dict[Named, Reason | None]:
     """Answer for each object: None where it is kept, or why it cannot be said."""
     key = trial_key(trial_site.trial)
-    answers = _filed(trial_site, key, named)
+    answers = _filed(trial_site, named)
     left = [one for one in named if one not in answers]
     if left:
         answers |= _sealed(trial_site, key, left, memory)
     # What was filed while the quarantine was looked through.
     left = [one for one in named if answers.get(one) not in {None, Reason.CLASS_CONFLICT} or one not in answers]
-    return dict.fromkeys(named, Reason.NO_SUCH_OBJECT) | answers | _filed(trial_site, key, left)
+    return dict.fromkeys(named, Reason.NO_SUCH_OBJECT) | answers | _filed(trial_site, left)
 
 
-def _filed(site: TrialSite, key: bytes, named: Sequence[Named]) -> dict[Named, Reason | None]:
+def _filed(site: TrialSite, named: Sequence[Named]) -> dict[Named, Reason | None]:
+    """Look for filed objects under the UIDs as they were sent, which some trials keep, then under each key."""
     found: dict[Named, Reason | None] = {}
-    for start in range(0, len(named), _CHUNK):
-        chunk = named[start : start + _CHUNK]
-        # A trial that keeps UIDs files objects as they were sent.
-        ours = {uid: one for one in chunk for uid in (one.instance, map_uid(key, one.instance))}
-        rows = Instance.objects.filter(uid__in=ours, series__study__time_point__subject__trial_site=site)
-        for instance in rows.only("uid", "sop_class_uid", "sha256"):
-            one = ours[instance.uid]
-            found[one] = _is_filed(instance, one)
+    chunks = [named[start : start + _CHUNK] for start in range(0, len(named), _CHUNK)]
+    for chunk in chunks:
+        found |= _named_so(site, {one.instance: one for one in chunk})
+    for key in _keys(site) if chunks else ():
+        for chunk in chunks:
+            left = [one for one in chunk if one not in found]
+            found |= _named_so(site, {map_uid(key, one.instance): one for one in left}) if left else {}
+        if all(one in found for one in named):
+            break
     return found
+
+
+def _keys(site: TrialSite) -> Iterator[bytes]:
+    """The keys under which scans of a site were filed, that of the latest first; in older trials one for all."""
+    told: set[bytes] = set()
+    rows = Subject.objects.filter(trial_site=site, time_points__studies__isnull=False)
+    for code in rows.annotate(latest=Max("time_points__studies")).order_by("-latest").values_list("code", flat=True):
+        key = cleaning_key(site.trial, subject_code=code)
+        if key not in told:
+            told.add(key)
+            yield key
+
+
+def _named_so(site: TrialSite, names: Mapping[str, Named]) -> dict[Named, Reason | None]:
+    rows = Instance.every.filter(uid__in=names, series__study__time_point__subject__trial_site=site)
+    return {
+        names[instance.uid]: _is_filed(instance, names[instance.uid])
+        for instance in rows.only("uid", "sop_class_uid", "sha256")
+    }
 
 
 def _is_filed(instance: Instance, one: Named) -> Reason | None:

@@ -13,10 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.context import because
 from audit.services import record
-from imaging import quarantine
 from imaging.models import Conflict, IncomingFile, Instance, Submission
-from imaging.services import queries, road
-from imaging.vault import Stage
+from imaging.services import dropping, queries, road
 from trials import access
 from trials.models import TimePoint
 from trials.roles import Act
@@ -139,27 +137,10 @@ def decide(*, by: Actor, submission: Submission, choice: Choice, reason: str) ->
     after = {"decision": state, "images": [each.instance.uid for each in waiting]}
     record(by=by, act="conflict.decided", obj=submission, trial_code=trial_code, after=after, reason=reason)
     if choice is Choice.KEEP:
-        _discard(submission, [each.file for each in waiting])
+        dropping.drop(submission, [each.file for each in waiting])
     else:
         _set_aside(by, waiting[0].instance.series.study.time_point, reason)
     return len(waiting)
-
-
-def _discard(submission: Submission, files: list[IncomingFile]) -> None:
-    IncomingFile.objects.filter(pk__in=[file.pk for file in files]).update(state=IncomingFile.State.DISCARDED)
-    if submission.files.filter(state=IncomingFile.State.REFUSED).exists():
-        transaction.on_commit(lambda: _drop(submission, files))
-        return
-    Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
-    if submission.state == Submission.State.QUARANTINED:
-        road.move(submission, expected=Submission.State.QUARANTINED, to=Submission.State.DISCARDED)
-    transaction.on_commit(lambda: quarantine.destroy(submission))
-
-
-def _drop(submission: Submission, files: list[IncomingFile]) -> None:
-    for file in files:
-        quarantine.vault().drop(str(submission.pk), file.number, Stage.RECEIVED)
-        quarantine.vault().drop(str(submission.pk), file.number, Stage.CLEANED)
 
 
 def _set_aside(by: Actor, time_point: TimePoint, reason: str) -> None:

@@ -9,6 +9,7 @@ from audit.services import record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import road, sorting
+from imaging.services.forgetting import forget_claims
 from imaging.services.submissions import refuse_closed
 from trials import access
 from trials.models import TimePoint
@@ -55,6 +56,7 @@ def discard(*, by: Actor, submission: Submission, reason: str) -> Submission:
     gone = submission.files.exclude(state=IncomingFile.State.FILED).update(state=IncomingFile.State.DISCARDED)
     Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")
     sorting.forget(submission)
+    forget_claims(Submission.objects.filter(pk=submission.pk))
     record(
         by=by,
         act="delivery.discarded",

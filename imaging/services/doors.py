@@ -85,6 +85,7 @@ class Binding:
         }
 
 
+@transaction.atomic
 def bind(*, by: Actor, trial_site: TrialSite, binding: Binding, reason: str) -> Door:
     """Bind a site's AE title to a certificate (PEM, or its SHA-256 in hex) and to networks; empty binds nothing.
 
@@ -93,7 +94,7 @@ def bind(*, by: Actor, trial_site: TrialSite, binding: Binding, reason: str) -> 
     by = access.require(by, Act.TRIAL_EDIT, trial_site.trial)
     require_reason(reason)
     told = binding.read()
-    with transaction.atomic(), acting(by), because(reason):
+    with acting(by), because(reason):
         door, _made = Door.objects.select_for_update().get_or_create(trial_site=trial_site)
         before = {name: getattr(door, name) for name in told}
         for name, value in told.items():

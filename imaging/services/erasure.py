@@ -11,6 +11,7 @@ from audit.context import widened
 from audit.services import record
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Submission
+from imaging.services.forgetting import NO_TOKENS, forget_claims
 from trials.models import Subject
 
 State = Submission.State
@@ -35,8 +36,12 @@ def deliveries_of(subject: Subject) -> list[Submission]:
 
 def images_of(subject: Subject) -> list[Image]:
     """Return what the archive holds of the subject, or held."""
-    rows = Instance.objects.filter(series__study__time_point__subject=subject).order_by("id")
+    rows = Instance.every.filter(series__study__time_point__subject=subject).order_by("id")
     return [Image(uid=row.uid, sha256=row.sha256, size=row.size) for row in rows.only("uid", "sha256", "size")]
+
+
+def is_stored(image: Image) -> bool:
+    return archive.path_of(image.sha256).exists()
 
 
 @transaction.atomic
@@ -56,9 +61,10 @@ def destroy_originals(*, by: Actor, subject: Subject, reason: str) -> list[str]:
 def _empty(by: Actor, delivery: Submission, reason: str) -> None:
     gone = delivery.files.exclude(state=IncomingFile.State.FILED)
     files = gone.update(state=IncomingFile.State.DISCARDED)
-    told: dict[str, Any] = {"wrapped_key": b"", "patient_id_token": "", "person_token": ""}
+    told: dict[str, Any] = {"wrapped_key": b"", **NO_TOKENS}
     if delivery.state not in _ENDED:
         told |= {"state": State.DISCARDED, "leased_until": None}
+    forget_claims(Submission.objects.filter(pk=delivery.pk))
     Submission.objects.filter(pk=delivery.pk).update(**told)
     code = delivery.trial_site.trial.code
     record(by=by, act="delivery.discarded", obj=delivery, trial_code=code, after={"files": files}, reason=reason)
@@ -89,7 +95,7 @@ def destroy_images(*, by: Actor, subject: Subject, reason: str) -> list[Image]:
 
 
 def _shared(subject: Subject, hashes: Collection[str]) -> set[str]:
-    others = Instance.objects.exclude(series__study__time_point__subject=subject)
+    others = Instance.every.exclude(series__study__time_point__subject=subject)
     with widened("equal bytes of another trial are stored once"):
         return set(others.filter(sha256__in=hashes).values_list("sha256", flat=True))
 

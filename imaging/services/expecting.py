@@ -3,24 +3,22 @@
 from typing import Any
 
 from imaging.services import submissions
+from imaging.services.intake import NOBODY, known_of
 from trials.models import TimePoint
 from trials.selectors import approved_charter, exported_profile
 
 
-def expected(time_point: TimePoint) -> dict[str, Any]:
-    """Return trial, rules of de-identification and required series, and whether the subject's person is known here.
+def asked(time_point: TimePoint) -> dict[str, Any]:
+    """Return what the visit is and which series it asks for.
 
-    Of the person nothing else is told. Raises ValidationError, as for a delivery, where no scan would be taken now.
+    Raises ValidationError, as for a delivery, where no scan would be taken now.
     """
     submissions.refuse_closed(time_point)
-    site, scheduled, subject = time_point.subject.trial_site, time_point.scheduled, time_point.subject
+    scheduled, subject = time_point.scheduled, time_point.subject
     return {
-        "trial": site.trial.code,
-        "site": site.number,
         "subject": subject.code,
         "time_point": scheduled.code,
         "time_point_name": scheduled.name,
-        "profile": exported_profile(approved_charter(site.trial)),
         "requirements": [
             {
                 "name": series.name,
@@ -30,5 +28,19 @@ def expected(time_point: TimePoint) -> dict[str, Any]:
             }
             for series in scheduled.requirements.all()
         ],
-        "knows_person": bool(subject.patient_id_token or subject.person_token),
+    }
+
+
+def expected(time_point: TimePoint) -> dict[str, Any]:
+    """Return the same with trial, rules of de-identification, and whether the subject's person is known here.
+
+    Of the person nothing else is told. Raises ValidationError as `asked` does.
+    """
+    told = asked(time_point)
+    site, subject = time_point.subject.trial_site, time_point.subject
+    return told | {
+        "trial": site.trial.code,
+        "site": site.number,
+        "profile": exported_profile(approved_charter(site.trial)),
+        "knows_person": known_of(subject) != (NOBODY, NOBODY),
     }

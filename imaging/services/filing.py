@@ -14,11 +14,12 @@ from deid import IdentityTokens, engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
-from imaging.services import conflicts, intake, pixels, road
+from imaging.selectors import digest_of_filed
+from imaging.services import conflicts, intake, pixels, resending, road
 from imaging.services.asking import go_on
 from imaging.vault import Stage
 from trials.agreement import Gate
-from trials.keys import trial_key
+from trials.keys import cleaning_key
 from trials.models import Subject, TimePoint
 from trials.services import consent, timepoints
 
@@ -53,7 +54,7 @@ def file(by: Actor, submission: Submission) -> None:
 def _take_back(batch: Sequence[IncomingFile]) -> None:
     """Leave no bytes in the archive of what was refused at the last moment, or is filed in another form already."""
     hashes = {each.cleaned_sha256 for each in batch}
-    for sha256 in hashes - set(Instance.objects.filter(sha256__in=hashes).values_list("sha256", flat=True)):
+    for sha256 in hashes - set(Instance.every.filter(sha256__in=hashes).values_list("sha256", flat=True)):
         archive.remove(sha256)
 
 
@@ -106,13 +107,16 @@ def _hold(submission: Submission, time_point: TimePoint) -> None:
 def _recognise(submission: Submission, subject: Subject) -> None:
     """Compare again, since another first delivery of this subject may have been filed meanwhile; then remember."""
     tokens = IdentityTokens(patient_id=submission.patient_id_token, person=submission.person_token)
-    match = intake.compare(subject, tokens)
+    own = IdentityTokens(patient_id=submission.own_patient_id_token, person=submission.own_person_token)
+    match = intake.compare(subject, tokens, own=own)
     intake.refuse_another(match)
     if match is not IdentityMatch.SAME:
         Submission.objects.filter(pk=submission.pk, identity__in=("", IdentityMatch.FIRST)).update(identity=match)
     subject.patient_id_token = subject.patient_id_token or tokens.patient_id
     subject.person_token = subject.person_token or tokens.person
-    subject.save(update_fields=["patient_id_token", "person_token"])
+    subject.own_patient_id_token = subject.own_patient_id_token or own.patient_id
+    subject.own_person_token = subject.own_person_token or own.person
+    subject.save(update_fields=["patient_id_token", "person_token", "own_patient_id_token", "own_person_token"])
 
 
 def _store(submission: Submission, incoming: IncomingFile) -> int:
@@ -125,7 +129,7 @@ def _store(submission: Submission, incoming: IncomingFile) -> int:
 
 def _enter(submission: Submission, time_point: TimePoint, incoming: IncomingFile, *, size: int) -> None:
     facts = incoming.facts
-    known = Instance.objects.filter(uid=facts["sop_instance_uid"]).select_related("series__study").first()
+    known = Instance.every.filter(uid=facts["sop_instance_uid"]).select_related("series__study").first()
     if known is not None:
         _meet(known, time_point, incoming)
         return
@@ -154,7 +158,9 @@ def _meet(known: Instance, time_point: TimePoint, incoming: IncomingFile) -> Non
     """Receive an object whose SOP Instance UID is filed: equal is harmless, anything else a conflict (S14)."""
     if known.series.study.time_point_id != time_point.pk:
         _refuse_elsewhere(incoming)
-    elif known.sha256 == incoming.cleaned_sha256 or known.received_sha256 == incoming.sha256:
+        return
+    resending.lift(known)
+    if known.sha256 == incoming.cleaned_sha256 or known.received_sha256 == incoming.sha256:
         incoming.state = State.FILED
     else:
         conflicts.note(known, incoming)
@@ -202,7 +208,8 @@ def study_day(subject: Subject, facts: dict[str, Any]) -> int | None:
     if not facts["study_date"]:
         return None
     is_moved = not facts.get("has_true_dates", False)
-    moved = shift_days(trial_key(subject.trial_site.trial), subject.code) if is_moved else 0
+    key = cleaning_key(subject.trial_site.trial, subject_code=subject.code)
+    moved = shift_days(key, subject.code) if is_moved else 0
     return (dt.date.fromisoformat(facts["study_date"]) - dt.timedelta(days=moved) - subject.day_zero).days
 
 
@@ -235,8 +242,14 @@ def _finish(by: Actor, submission: Submission, time_point: TimePoint) -> None:
         return
     if not filed:
         raise ValidationError(_no_file(submission), code="nothing-filed")
-    after = {"filed": filed, "refused": refused, "time_point": time_point.scheduled.code}
+    after = {
+        "filed": filed,
+        "refused": refused,
+        "time_point": time_point.scheduled.code,
+        "receipt": digest_of_filed(submission),
+    }
     record(by=by, act="scan.filed", obj=submission, trial_code=submission.trial_site.trial.code, after=after)
+    resending.supersede(by=by, successor=submission)
     kept = submission.files.filter(state__in=_KEPT)
     if not kept.exists():
         Submission.objects.filter(pk=submission.pk).update(wrapped_key=b"")

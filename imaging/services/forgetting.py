@@ -1,11 +1,13 @@
 """Taking back what answers "same person?": after an erasure nothing here may recognise that person again."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from imaging.models import StowDelivery, Submission
+from imaging.claims import without_tokens
+from imaging.models import IncomingFile, Manifest, StowDelivery, Submission
 from trials.models import Subject
 
-_NONE = {"patient_id_token": "", "person_token": ""}
+NO_TOKENS = dict.fromkeys(("patient_id_token", "person_token", "own_patient_id_token", "own_person_token"), "")
 
 
 @transaction.atomic
@@ -14,8 +16,20 @@ def forget(subject: Subject) -> int:
 
     They stand in no event (quiet columns), so that nothing is left of them. The caller tells the trail why.
     """
-    subjects = Subject.objects.filter(pk=subject.pk).exclude(**_NONE).update(**_NONE)
-    deliveries = Submission.objects.filter(time_point__subject=subject).exclude(**_NONE).update(**_NONE)
+    subjects = Subject.objects.filter(pk=subject.pk).exclude(**NO_TOKENS).update(**NO_TOKENS)
+    deliveries = Submission.objects.filter(time_point__subject=subject).exclude(**NO_TOKENS).update(**NO_TOKENS)
     StowDelivery.objects.filter(submission__time_point__subject=subject).update(mark="")
-    subject.patient_id_token = subject.person_token = ""
+    forget_claims(Submission.objects.filter(time_point__subject=subject))
+    for name, empty in NO_TOKENS.items():
+        setattr(subject, name, empty)
     return subjects + deliveries
+
+
+def forget_claims(deliveries: QuerySet[Submission]) -> None:
+    """Clear the tokens in what a site's browser said of the files of these deliveries, arrived or announced."""
+    Manifest.objects.filter(submission__in=deliveries).delete()
+    files = IncomingFile.objects.filter(submission__in=deliveries, claim__isnull=False)
+    told = list(files.only("pk", "claim"))
+    for file in told:
+        file.claim = without_tokens(file.claim or {})
+    IncomingFile.objects.bulk_update(told, ["claim"], batch_size=500)

@@ -1,7 +1,8 @@
 """Opening a delivery: archives into files, hashes, and whether all of it is one person, the right one."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,12 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, Rejected, group_persons
+from deid import IdentityTokens, Rejected, group_tokens
 from imaging import fence, quarantine
+from imaging.claims import read_claim
 from imaging.models import IncomingFile, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import road
 from imaging.services.asking import go_on
+from imaging.services.forgetting import forget_claims
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
@@ -27,12 +30,25 @@ from imaging.unpacking import (
     plan,
 )
 from imaging.vault import QuarantineDamaged, Stage
-from trials.keys import trial_key
-from trials.models import Subject
+from trials.keys import cleaning_key, trial_key
+from trials.models import Subject, Trial
 
 # Members of archive n are numbered from here on, so that doing it again writes the same places.
 _ROOM = 100_000
 State = IncomingFile.State
+NOBODY = IdentityTokens(patient_id="", person="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Whom a file names: under the trial's key, where the server saw the original, and under the subject's own."""
+
+    shared: IdentityTokens = field(default=NOBODY)
+    own: IdentityTokens = field(default=NOBODY)
+
+    @property
+    def all(self) -> set[str]:
+        return {self.shared.patient_id, self.shared.person, self.own.patient_id, self.own.person}
 
 
 def open_files(by: Actor, submission: Submission) -> None:
@@ -40,13 +56,19 @@ def open_files(by: Actor, submission: Submission) -> None:
     for file in submission.files.filter(state=State.RECEIVED, inside__isnull=True):
         _look_at(file)
         go_on(submission)
-    tokens = _one_person(submission)
-    match = compare(_subject(submission), tokens)
+    told = _one_person(submission)
+    match = compare(_subject(submission), told.shared, own=told.own)
     refuse_another(match)
     with transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(
-            patient_id_token=tokens.patient_id, person_token=tokens.person, identity=match
+            patient_id_token=told.shared.patient_id,
+            person_token=told.shared.person,
+            own_patient_id_token=told.own.patient_id,
+            own_person_token=told.own.person,
+            identity=match,
         )
+        # The delivery tells it as a whole now.
+        forget_claims(Submission.objects.filter(pk=submission.pk))
         road.move(submission, expected=Submission.State.RECEIVED, to=Submission.State.OPENED)
         counts: dict[str, int] = {
             str(state): submission.files.filter(state=state).count() for state in (State.RECEIVED, State.REFUSED)
@@ -150,10 +172,10 @@ def _member_file(archive: IncomingFile, index: int, size: int) -> IncomingFile:
     return IncomingFile(submission=archive.submission, number=number, inside=archive.number, size=size)
 
 
-def _one_person(submission: Submission) -> IdentityTokens:
+def _one_person(submission: Submission) -> Told:
     """The tokens of the one person whom all files name. Raises ValidationError where they name several."""
-    named = set(_tokens(submission))
-    if len(group_persons(named)) > 1:
+    named = _tokens(submission)
+    if len(group_tokens(each.all for each in named)) > 1:
         raise ValidationError(
             _(
                 "This delivery holds images of more than one person, or of one person under names and numbers that do "
@@ -162,7 +184,7 @@ def _one_person(submission: Submission) -> IdentityTokens:
             ),
             code="several-persons",
         )
-    return agreed(named)
+    return Told(shared=agreed({each.shared for each in named}), own=agreed({each.own for each in named}))
 
 
 def agreed(named: Collection[IdentityTokens]) -> IdentityTokens:
@@ -172,14 +194,30 @@ def agreed(named: Collection[IdentityTokens]) -> IdentityTokens:
     )
 
 
-def _tokens(submission: Submission) -> Iterator[IdentityTokens]:
-    key = trial_key(submission.trial_site.trial)
+def _tokens(submission: Submission) -> set[Told]:
+    keys, named = _keys(submission), set()
     for file in submission.files.filter(state=State.RECEIVED):
         try:
-            yield fence.identify(quarantine.read_whole(file), key=key)
+            named.add(_told(file, keys))
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
         go_on(submission)
+    return named
+
+
+def _keys(submission: Submission) -> list[bytes]:
+    """The trial's key, and where subjects have keys of their own, that of the subject."""
+    trial, subject = submission.trial_site.trial, _subject(submission)
+    has_own = trial.key_scheme == Trial.KeyScheme.PER_SUBJECT
+    return [trial_key(trial), *([cleaning_key(trial, subject_code=subject.code)] if has_own else [])]
+
+
+def _told(file: IncomingFile, keys: list[bytes]) -> Told:
+    """Whom one file names: its own header says, or of one that was cleaned before, the browser that did it."""
+    if file.claim is not None:
+        return Told(own=read_claim(file.claim).tokens)
+    shared, *own = fence.identify(quarantine.read_whole(file), keys=keys)
+    return Told(shared=shared, own=own[0] if own else NOBODY)
 
 
 def _only(tokens: set[str]) -> str:
@@ -188,22 +226,39 @@ def _only(tokens: set[str]) -> str:
     return next(iter(told)) if len(told) == 1 else ""
 
 
-def compare(subject: Subject, tokens: IdentityTokens) -> IdentityMatch:
+def compare(subject: Subject, tokens: IdentityTokens, *, own: IdentityTokens = NOBODY) -> IdentityMatch:
     """Answer “same person?” from keyed tokens, by the subject's own and by those of the trial's others.
+
+    `own` are those under the subject's key: all that files tell which the site's browser cleaned.
 
     What contradicts all that the subject's own scans told is refused, whoever it is; what does not, but is known under
     another subject, is one person registered twice or the wrong subject's first scan: a person decides.
     """
-    pairs = ((subject.patient_id_token, tokens.patient_id), (subject.person_token, tokens.person))
-    answers = [known == told for known, told in pairs if known and told]
+    known, known_own = known_of(subject)
+    numbers = (known.patient_id, tokens.patient_id), (known_own.patient_id, own.patient_id)
+    persons = (known.person, tokens.person), (known_own.person, own.person)
+    answers = [answer for pairs in (numbers, persons) if (answer := _agree(pairs)) is not None]
     if answers and not any(answers):
         return IdentityMatch.DIFFERS
     if _known_elsewhere(subject, tokens):
         return IdentityMatch.OTHER_SUBJECT
     if not answers:
-        is_first = not (subject.patient_id_token or subject.person_token) and (tokens.patient_id or tokens.person)
+        is_first = {known, known_own} == {NOBODY} and {tokens, own} != {NOBODY}
         return IdentityMatch.FIRST if is_first else IdentityMatch.NOT_COMPARABLE
     return IdentityMatch.SAME if all(answers) else IdentityMatch.DIFFERS_IN_ONE
+
+
+def known_of(subject: Subject) -> tuple[IdentityTokens, IdentityTokens]:
+    """The tokens of a subject's earlier scans, under the trial's key and under its own."""
+    return (
+        IdentityTokens(patient_id=subject.patient_id_token, person=subject.person_token),
+        IdentityTokens(patient_id=subject.own_patient_id_token, person=subject.own_person_token),
+    )
+
+
+def _agree(pairs: Collection[tuple[str, str]]) -> bool | None:
+    """Whether known and told are the same under a key by which both are there; None where there is no such key."""
+    return next((known == told for known, told in pairs if known and told), None)
 
 
 def _known_elsewhere(subject: Subject, tokens: IdentityTokens) -> bool:

@@ -12,7 +12,7 @@ from audit.meanings import Meaning
 from audit.selectors import signature_of
 from audit.services import record
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing, still_stands
-from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Series, Study, Submission
+from imaging.models import Instance, QCCheck, QCDecision, Query, QueryMessage, Study, Submission
 from imaging.qc import (
     Finding,
     IdentityMatch,
@@ -21,8 +21,8 @@ from imaging.qc import (
     TimePointWindow,
     examine,
 )
-from imaging.selectors import DERIVED, latest_findings
-from imaging.services import conflicts, pixels, queries, road
+from imaging.selectors import DERIVED, latest_findings, standing_series
+from imaging.services import conflicts, pixels, queries, resending, road
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint
@@ -77,7 +77,7 @@ def _examine(time_point: TimePoint, submission: Submission) -> tuple[Finding, ..
 
 def _study_day(time_point: TimePoint) -> int | None:
     # Of the pictures: a segmentation is drawn later than the scan.
-    images = Series.objects.filter(study__time_point=time_point).exclude(modality__in=DERIVED)
+    images = standing_series().filter(study__time_point=time_point).exclude(modality__in=DERIVED)
     dated = Study.objects.filter(pk__in=images.values("study"), study_day__isnull=False)
     return dated.values_list("study_day", flat=True).order_by("study_day").first()
 
@@ -192,6 +192,7 @@ def _refuse_verdict(time_point: TimePoint, verdict: QCDecision.Verdict, comment:
         )
     if verdict == QCDecision.Verdict.ACCEPTED:
         pixels.require_none_waiting(time_point)
+        resending.require_none_announced(time_point)
     if time_point.submissions.filter(state__in=road.WORKING).exists():
         raise ValidationError(_("A delivery for this time point is on its way. Wait for its checks."), code="busy")
 

@@ -23,6 +23,7 @@ from audit.actor import OPERATOR, Actor
 from audit.context import acting, because, require_reason, widened
 from audit.services import canonical, record
 from imaging.models import Quota, Submission
+from imaging.services import reserve
 from imaging.services.road import WORKING
 from trials import access
 from trials.models import Trial, TrialSite, User
@@ -68,7 +69,13 @@ class Level:
 
 
 def require_room(*, by: Actor, trial_site: TrialSite, more: Room) -> None:
-    """Raise ValidationError (`quota`) where `more` passes a share, and leave an event: call outside a transaction."""
+    """Raise ValidationError where `more` passes a share (`quota`) or comes into the reserve of the disk (`no-room`).
+
+    It leaves an event: call outside a transaction.
+    """
+    if reserve.is_reached(more.size or 0):
+        _tell_once(by, trial_site, act="disk.reserved", after={"reserve": settings.RESERVE * reserve.MEGABYTE})
+        raise reserve.no_room()
     for level in levels(by=by, trial_site=trial_site):
         if overrun := level.overrun(more):
             _tell(by, trial_site, level, overrun)
@@ -152,10 +159,14 @@ def _tell(by: Actor, trial_site: TrialSite, level: Level, overrun: str) -> None:
     after = {"share": level.share, "of": overrun, "limit": getattr(level.limit, overrun)}
     if level.share is Share.PERSON:
         after["person"] = by.id
-    told = selectors.history(trial_site).filter(act="quota.reached", after=canonical(after))
+    _tell_once(by, trial_site, act="quota.reached", after=after)
+
+
+def _tell_once(by: Actor, trial_site: TrialSite, *, act: str, after: dict[str, Any]) -> None:
+    told = selectors.history(trial_site).filter(act=act, after=canonical(after))
     if not told.filter(at__gt=timezone.now() - _QUIET).exists():
         with transaction.atomic():
-            record(by=by, act="quota.reached", obj=trial_site, trial_code=trial_site.trial.code, after=after)
+            record(by=by, act=act, obj=trial_site, trial_code=trial_site.trial.code, after=after)
 
 
 @transaction.atomic

@@ -1,8 +1,9 @@
 """The archive of one trial as DICOMweb shows it: to whom, under which consent, and what is kept of it in the trail."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,12 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.context import acting
+from audit.english import in_english
 from audit.selectors import history
 from audit.services import canonical, record
 from imaging import searches
@@ -20,19 +25,21 @@ from imaging.archive import ObjectMissing, load, path_of
 from imaging.dicomweb.questions import Question
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Found, Held
-from imaging.models import Instance, Series, Study
+from imaging.models import Instance, Study
+from imaging.selectors import standing_series, standing_studies
 from trials import access
-from trials.agreement import Gate
-from trials.models import Trial
+from trials.agreement import GATES, Gate
+from trials.models import Disclosure, Subject, Trial
 from trials.services import consent
+from trials.services.ledger import Leaving, disclose
 
 # A viewer asks for frames one by one, by the hundred: it is told once in this time who looked at a series.
 _QUIET = dt.timedelta(minutes=15)
 _FLOODS = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
 _SUBJECT = "time_point__subject__trial_site__trial"
 _ROWS: dict[Kind, QuerySet[Any]] = {
-    Kind.STUDIES: Study.objects.all(),
-    Kind.SERIES: Series.objects.all(),
+    Kind.STUDIES: standing_studies(),
+    Kind.SERIES: standing_series(),
     Kind.INSTANCES: Instance.objects.all(),
 }
 _TRIALS = {
@@ -74,7 +81,13 @@ class TrialShelf:
         return rows.select_related(f"series__study__{_SUBJECT}")
 
     def require_open(self, resource: Resource) -> None:
-        """Ask again, in the middle of a long answer. Raises Http404, PermissionDenied without consent."""
+        """Ask anew, in the middle of a long answer, also for the right. Raises Http404, PermissionDenied."""
+        anew = replace(self, by=replace(self.by, memo={}))
+        with acting(anew.by):
+            anew.require_first(resource)
+
+    def require_first(self, resource: Resource) -> None:
+        """Ask right and consent of the first object named. Raises Http404, PermissionDenied."""
         found = self._named(resource).order_by().first()
         if found is None:
             raise Http404
@@ -95,14 +108,23 @@ class TrialShelf:
             series=instance.series.uid,
             instance=instance.uid,
             syntax=str(instance.facts.get("transfer_syntax_uid", "")),
+            sha256=instance.sha256,
             read=partial(load, instance.sha256),
         )
 
-    def note(self, resource: Resource, *, objects: int) -> None:
+    def note(self, resource: Resource, held: Sequence[Held]) -> None:
         """Keep who took what, on the study or series it belongs to."""
-        model: type[Model] = Series if resource.series else Study
-        obj = model._default_manager.get(uid=resource.series or resource.study)  # noqa: SLF001  Django's public name
-        tell(by=self.by, obj=obj, trial_code=self.trial.code, resource=resource, objects=objects)
+        study = Study.objects.select_related(_SUBJECT).get(uid=resource.study)
+        obj: Model = study.series.get(uid=resource.series) if resource.series else study
+        tell(by=self.by, obj=obj, resource=resource, taken=Taken(study.time_point.subject, held))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What of one subject goes out."""
+
+    subject: Subject
+    held: Sequence[Held]
 
 
 def require_there(instance: Instance) -> None:
@@ -111,14 +133,46 @@ def require_there(instance: Instance) -> None:
         raise ObjectMissing(f"object {instance.sha256[:12]} is missing")
 
 
-def tell(*, by: Actor, obj: Model, trial_code: str, resource: Resource, objects: int) -> None:
-    """Record one act a request; of frames, one a quarter of an hour."""
+def tell(*, by: Actor, obj: Model, resource: Resource, taken: Taken) -> None:
+    """Record one act a request; of frames, one a quarter of an hour. Whole objects leave: the ledger tells of them."""
     after: dict[str, Any] = {"what": str(resource.kind)}
     if resource.kind in _FLOODS:
         told = history(obj).filter(act="images.retrieved", actor_id=by.id, after=canonical(after))
         if told.filter(at__gt=timezone.now() - _QUIET).exists():
             return
     else:
-        after["objects"] = objects
+        after["objects"] = len(taken.held)
+    trial = taken.subject.trial_site.trial
     with transaction.atomic():
-        record(by=by, act="images.retrieved", obj=obj, trial_code=trial_code, after=after)
+        record(by=by, act="images.retrieved", obj=obj, trial_code=trial.code, after=after)
+        if resource.kind is Kind.OBJECTS:
+            disclose(by=by, trial=trial, leaving=leaving(taken.held, subjects=[taken.subject.code]))
+
+
+# As many UIDs as a line of the ledger holds whole.
+_NAMED = 3
+_IN_A_VIEWER = _("looking at images in a program of one's own")
+
+
+@in_english
+def leaving(
+    held: Sequence[Held],
+    *,
+    subjects: Sequence[str],
+    purpose: Promise | str = _IN_A_VIEWER,
+    recipient: str = "",
+    gate: Gate = Gate.READ,
+) -> Leaving:
+    """Return the line of the ledger about whole images; its hash is that over the hashes of the stored objects."""
+    studies = sorted({one.study for one in held})
+    more = f" and {len(studies) - _NAMED} more" if len(studies) > _NAMED else ""
+    listed = "".join(f"{sha256}\n" for sha256 in sorted(one.sha256 for one in held))
+    return Leaving(
+        kind=Disclosure.Kind.IMAGES,
+        what=f"images: {len(held)}, studies: {' '.join(studies[:_NAMED])}{more}",
+        sha256=hashlib.sha256(listed.encode()).hexdigest(),
+        purpose=str(purpose),
+        recipient=recipient,
+        subjects=subjects,
+        modules=(GATES[gate].module.value,),
+    )

@@ -109,7 +109,7 @@ def _step(by: Actor, walk: Scrub, pace: Pace) -> None:
 
 
 def _rows() -> QuerySet[Instance]:
-    return Instance.objects.select_related("series__study__time_point__subject__trial_site__trial", "secluded")
+    return Instance.every.select_related("series__study__time_point__subject__trial_site__trial", "secluded")
 
 
 def _few(rows: list[Instance]) -> list[Instance]:
@@ -152,7 +152,7 @@ def _is_orphan(name: str, path: Path) -> bool:
     except FileNotFoundError:
         return False
     on_its_way = IncomingFile.objects.filter(cleaned_sha256=name, state=IncomingFile.State.CLEANED)
-    return is_settled and not Instance.objects.filter(sha256=name).exists() and not on_its_way.exists()
+    return is_settled and not Instance.every.filter(sha256=name).exists() and not on_its_way.exists()
 
 
 def _tell(by: Actor, rows: list[Instance], found: _Found) -> None:

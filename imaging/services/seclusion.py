@@ -15,7 +15,7 @@ from audit.services import record
 from imaging import archive, quarantine
 from imaging.models import Instance, SecludedInstance, Seclusion, SeclusionDecision
 from imaging.vault import PART_SIZE
-from trials import access, refusals
+from trials import access
 from trials.models import Subject
 from trials.roles import Act
 
@@ -40,7 +40,7 @@ def begin(*, by: Actor, subject: Subject, reason: str) -> Seclusion:
 
 
 def instances_of(subject: Subject) -> QuerySet[Instance]:
-    return Instance.objects.filter(series__study__time_point__subject=subject)
+    return Instance.every.filter(series__study__time_point__subject=subject)
 
 
 def _code(row: Seclusion) -> str:
@@ -70,7 +70,7 @@ def _seclude(row: Seclusion, instance: Instance, number: int) -> None:
             seclusion=row, instance=instance, number=number, sha256=instance.sha256, size=sum(parts), parts=parts
         )
     # Sealed and recorded first: whatever kills the worker here, the bytes are somewhere.
-    others = Instance.objects.filter(sha256=instance.sha256, secluded__isnull=True)
+    others = Instance.every.filter(sha256=instance.sha256, secluded__isnull=True)
     if not others.exists():
         archive.remove(instance.sha256)
 
@@ -84,7 +84,6 @@ def _seal(row: Seclusion, data: bytes, number: int) -> Iterator[int]:
         yield sealed.size
 
 
-@refusals.told("privacy.refused")
 @transaction.atomic
 def decide_destruction(*, by: Actor, seclusion: Seclusion, reason: str) -> Seclusion:
     """Want the images destroyed; where the other side does already, they are, and their hashes stay.

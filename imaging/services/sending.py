@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from imaging.models import Submission
-from imaging.services.submissions import Piece, complete, cut, receive, start
+from imaging.services.pieces import Piece, cut
+from imaging.services.submissions import complete, receive, start
 from imaging.vault import PART_SIZE
 from trials.models import TimePoint
 

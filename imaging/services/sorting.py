@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -22,7 +22,7 @@ from imaging.services.asking import go_on
 from imaging.services.intake import agreed, compare
 from imaging.services.submissions import refuse_closed
 from imaging.vault import QuarantineDamaged
-from trials.keys import trial_key
+from trials.keys import cleaning_key, trial_key
 from trials.models import Subject, TimePoint
 
 State = Submission.State
@@ -35,8 +35,10 @@ def sort(by: Actor, submission: Submission) -> None:
     """Stage SORTING: on to the road where exactly one visit fits, to a person where not."""
     _note(submission)
     arrivals = _arrivals(submission)
-    mine = TimePoint.objects.filter(subject__in=_known_as(submission, arrivals))
-    visit = choose(_scans(submission, arrivals), _visits(submission, arrivals, mine))
+    known = _known_as(submission, arrivals)
+    names = _names(submission, known)
+    mine = TimePoint.objects.filter(subject__in=known)
+    visit = choose(_scans(submission, arrivals), _visits(submission, arrivals, mine, names))
     time_point = _open_one(visit) if visit else None
     with transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
@@ -79,7 +81,7 @@ def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
     """Compare a delivery that waits for a name with the visits of `among`; nothing where no file could be read."""
     arrivals = _arrivals(submission)
     scans = _scans(submission, arrivals)
-    likely = order(_visits(submission, arrivals, among), scans[0])[:SHOWN] if scans else []
+    likely = order(_visits(submission, arrivals, among, {}), scans[0])[:SHOWN] if scans else []
     return Comparison(scans=scans, visits=likely)
 
 
@@ -95,6 +97,20 @@ def _note(submission: Submission) -> None:
         noted.append(file)
         go_on(submission)
     IncomingFile.objects.bulk_update(noted, ["facts"], batch_size=500)
+
+
+def _names(submission: Submission, subjects: Iterable[Subject]) -> dict[str, str]:
+    """The studies that came, from the names under which they would be filed for a subject to those that were noted."""
+    firsts: dict[str, IncomingFile] = {}
+    for file in submission.files.filter(facts__has_key=_NOTED):
+        firsts.setdefault(file.facts[_NOTED]["study"], file)
+    names = {}
+    for subject in subjects:
+        key = cleaning_key(submission.trial_site.trial, subject_code=subject.code)
+        for study, file in firsts.items():
+            told = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
+            names[told.study] = study
+    return names
 
 
 def _arrivals(submission: Submission) -> list[Arrival]:
@@ -137,11 +153,13 @@ def _known_as(submission: Submission, arrivals: Iterable[Arrival]) -> QuerySet[S
     return Subject.objects.filter(same, trial_site=submission.trial_site_id).select_related("trial_site")
 
 
-def _visits(submission: Submission, arrivals: Iterable[Arrival], among: QuerySet[TimePoint]) -> list[Visit]:
+def _visits(
+    submission: Submission, arrivals: Iterable[Arrival], among: QuerySet[TimePoint], names: Mapping[str, str]
+) -> list[Visit]:
     tokens = agreed({arrival.tokens for arrival in arrivals})
     known = {subject.pk: compare(subject, tokens) for subject in _known_as(submission, arrivals)}
     rows = list(among.select_related("subject", "scheduled"))
-    studies = _studies(trial_key(submission.trial_site.trial), rows)
+    studies = _studies(trial_key(submission.trial_site.trial), rows, names)
     return [_visit(row, known.get(row.subject_id) or _stranger(row.subject), studies[row.pk]) for row in rows]
 
 
@@ -150,11 +168,11 @@ def _stranger(subject: Subject) -> IdentityMatch:
     return IdentityMatch.DIFFERS if has_scans else IdentityMatch.FIRST
 
 
-def _studies(key: bytes, rows: list[TimePoint]) -> dict[int, set[str]]:
-    """The studies filed for each visit as `announce` names them; a trial that keeps UIDs files them as sent."""
+def _studies(key: bytes, rows: list[TimePoint], names: Mapping[str, str]) -> dict[int, set[str]]:
+    """The studies filed for each visit as they were noted, if they came again; some trials file them as sent."""
     filed: dict[int, set[str]] = defaultdict(set)
     for visit, uid in Study.objects.filter(time_point__in=rows).values_list("time_point", "uid"):
-        filed[visit] |= {uid, map_uid(key, uid)}
+        filed[visit] |= {names.get(uid, uid), map_uid(key, uid)}
     return filed
 
 

@@ -10,6 +10,7 @@ from audit.actor import Actor, machine
 from audit.context import acting, admit
 from audit.services import record
 from deid import Rejection
+from imaging import quarantine
 from imaging.models import IncomingFile, Submission
 from imaging.services import cleaning, filing, intake, quality, road, sorting
 from imaging.services.asking import require_filing
@@ -22,6 +23,8 @@ STAGES: dict[str, Callable[[Actor, Submission], None]] = {
     State.CLEANED: filing.file,
     State.FILED: quality.check,
 }
+# What a killed process had sealed and not recorded yet, goes before anything is looked at.
+_JUST_CLOSED = (State.SORTING, State.RECEIVED)
 _BEFORE_FILING = (State.RECEIVED, State.OPENED, State.CLEANED)
 AT_REST = (State.CHECKED, State.REVIEW, State.QUARANTINED)
 
@@ -38,6 +41,8 @@ def run(submission: Submission) -> None:
 
 def _run(by: Actor, submission: Submission) -> None:
     try:
+        if submission.state in _JUST_CLOSED:
+            quarantine.forget_unrecorded(submission)
         if submission.state in _BEFORE_FILING:
             require_filing(submission)
         STAGES[submission.state](by, submission)

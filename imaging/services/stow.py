@@ -1,7 +1,8 @@
 """The DICOMweb door: parts of a request sealed as they come, each answered only once it is durable and recorded."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -15,10 +16,11 @@ from audit.context import admit
 from audit.services import record
 from deid import Head, Rejected, read_head
 from deid.keyed import keyed_digest
+from deid.wholeness import Inspector, inspect_file
 from imaging import quarantine
 from imaging.models import IncomingFile, StowDelivery, Submission
-from imaging.services import arrivals, quotas, road, submissions
-from imaging.services.submissions import Piece
+from imaging.services import arrivals, quotas, refusing, road, submissions
+from imaging.services.pieces import Piece, in_parts
 from imaging.vault import PART_SIZE, Stage
 from trials.keys import trial_key
 from trials.models import SiteToken, TimePoint
@@ -92,10 +94,13 @@ class Reception:
         """Take one object, piece by piece; it counts as taken only after `finish`."""
         item, size = Item(), 0
         self.items.append(item)
-        for part, data in enumerate(_pieces(body)):
+        inspector: Inspector | None = None
+        for part, data in enumerate(in_parts(body)):
             size += len(data)
             if part == 0:
-                self._look_at(item, data)
+                inspector = self._look_at(item, data)
+            elif inspector is not None:
+                inspector.feed(data)
             if size > LARGEST_PART:
                 sentence = _("This object is larger than one object may be. Nothing of it was kept.")
                 item.fail(Reason.OUT_OF_RESOURCES, sentence, code="too-large")
@@ -103,21 +108,33 @@ class Reception:
                 self._forget(item)
                 return
             self._waiting.append(_Sealing(item=item, part=part, data=data))
-            if len(self._waiting) >= _BATCH_PIECES or sum(len(one.data) for one in self._waiting) >= _BATCH_BYTES:
+            if sum(len(one.data) for one in self._waiting) >= _BATCH_BYTES:
                 self.flush()
+        self._end(item, inspector)
+        if len(self._waiting) >= _BATCH_PIECES:
+            self.flush()
 
-    def _look_at(self, item: Item, data: bytes) -> None:
+    def _end(self, item: Item, inspector: Inspector | None) -> None:
+        """Take back what turns out torn at its end."""
+        refusal = inspector.end() if inspector is not None else None
+        if refusal is not None:
+            item.fail(Reason.CANNOT_UNDERSTAND, refusal.reason, code=refusal.code)
+            self._forget(item)
+
+    def _look_at(self, item: Item, data: bytes) -> Inspector | None:
         if not data:
             item.fail(Reason.CANNOT_UNDERSTAND, _("This part is empty. Nothing of it was kept."))
-            return
+            return None
         try:
             item.head = read_head(data)
+            inspector = inspect_file(data)
         except Rejected as rejected:
             item.fail(Reason.CANNOT_UNDERSTAND, rejected.reason, code=rejected.code)
-            return
+            return None
         if self.study and item.head.study_instance_uid != self.study:
             sentence = _("This object is of another study than the address names. Nothing of it was kept.")
             item.fail(Reason.OTHER_STUDY, sentence)
+        return inspector
 
     def flush(self) -> None:
         """Seal and record what waits; when it returns, each item that did not fail is durable."""
@@ -193,26 +210,15 @@ class Reception:
     def finish(self, *, is_last: bool) -> None:
         """Make everything durable; `is_last` closes the deliveries, which then go on without a quiet time."""
         self.flush()
+        if reasons := Counter(item.sentence for item in self.items if item.reason is not None):
+            refusing.tell(by=self.by, trial_site=self.token.trial_site, reasons=reasons)
         if is_last:
             for delivery in self.deliveries():
                 close(by=self.by, submission=delivery.submission)
 
 
-def _pieces(body: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a body into pieces of PART_SIZE; an empty one is one empty piece."""
-    held, is_first = bytearray(), True
-    for chunk in body:
-        held += chunk
-        while len(held) >= PART_SIZE:
-            yield bytes(held[:PART_SIZE])
-            del held[:PART_SIZE]
-            is_first = False
-    if held or is_first:
-        yield bytes(held)
-
-
 def _reason_of(refusal: ValidationError) -> Reason:
-    full = {"quota", "too-many", "too-large"}
+    full = {"quota", "no-room", "too-many", "too-large"}
     return Reason.OUT_OF_RESOURCES if getattr(refusal, "code", "") in full else Reason.NOT_AUTHORISED
 
 

@@ -1,8 +1,8 @@
 """Receiving: who may send what for whom, bytes sealed before anything looks at them, and what people do with it."""
 
-import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,27 +14,22 @@ from audit.context import admit
 from audit.services import record
 from imaging import quarantine
 from imaging.models import IncomingFile, Submission
-from imaging.services import quotas, road
-from imaging.vault import PART_SIZE
+from imaging.services import quotas, reserve, road
+from imaging.services.pieces import Piece
+from imaging.vault import PART_SIZE, PlainPart
 from trials import access
 from trials.agreement import Gate
 from trials.models import TimePoint, Trial, TrialSite
 from trials.roles import Act
 from trials.services import consent
 
-MAXIMUM_FILES = 20_000
+log = logging.getLogger("corelab.receiving")
+
 MAXIMUM_BYTES = 8 * 1024**3
 
 State = Submission.State
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Part `part` of file `number`; a file is cut into parts of at most PART_SIZE bytes, sent in order."""
-
-    number: int
-    part: int
-    data: bytes
+# What the site's browser says of files that it cleaned, by number.
+Claims: TypeAlias = Mapping[int, dict[str, Any]]
 
 
 def start(*, by: Actor, time_point: TimePoint, size: int = 0, files: int = 0) -> Submission:
@@ -111,58 +106,74 @@ def refuse_closed(time_point: TimePoint) -> None:
     consent.require(time_point.subject, Gate.RECEIVE, time_point=time_point)
 
 
-def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece]) -> int:
+def receive(*, by: Actor, submission: Submission, pieces: Sequence[Piece], claims: Claims | None = None) -> int:
     """Seal the pieces durably, then record them; returns how many were new. Safe to repeat after a cut line.
 
     Raises ValidationError where the delivery takes no more, consent ended meanwhile, or a piece is out of order,
-    changed, or over a limit; `quota` where a share is full.
+    changed, or over a limit; `quota` where a share is full, `no-room` where the disk is.
     """
-    by = _refuse_sender(by, submission)
+    by = require_sender(by, submission)
     if submission.time_point is not None:
         consent.require(submission.time_point.subject, Gate.RECEIVE, time_point=submission.time_point)
     for piece in pieces:
         _refuse_size(piece)
     # Held, not in a transaction: a slow disk must not stop the database's only writer.
     with quarantine.held(submission):
-        files = _files(submission, pieces)
+        files = _files(submission, pieces, claims or {})
         quotas.require_room(by=by, trial_site=submission.trial_site, more=_more(files, pieces))
-        fresh = [piece for piece in sorted(pieces, key=_place) if _is_fresh(files[piece.number], piece)]
+        fresh = _fresh(submission, files, pieces)
         with transaction.atomic():
             _count(submission, files, sum(len(piece.data) for piece in fresh))
             _note(files.values())
     return len(fresh)
 
 
+def _fresh(submission: Submission, files: dict[int, IncomingFile], pieces: Sequence[Piece]) -> list[Piece]:
+    """Judge all pieces, then seal what is new of them; return those. Raises ValidationError (`no-room`)."""
+    fresh = [piece for piece in sorted(pieces, key=_place) if _is_fresh(files[piece.number], piece)]
+    parts = [PlainPart(number=piece.number, part=piece.part, data=piece.data) for piece in fresh]
+    try:
+        quarantine.sealer(submission).seal_all(parts)
+    except OSError as failure:
+        log.exception("a piece could not be stored: the sender may try again")
+        raise reserve.no_room() from failure
+    return fresh
+
+
 def _place(piece: Piece) -> tuple[int, int]:
     return piece.number, piece.part
 
 
-def _refuse_sender(by: Actor, submission: Submission) -> Actor:
+def require_sender(by: Actor, submission: Submission) -> Actor:
+    """Raise where somebody else opened the delivery (`wrong-state`), or it takes no more."""
     if by.user_id is not None:
         by = access.require(by, Act.SUBMISSION_SEND, submission)
     else:
         admit(by)
     if submission.sent_by != by.id or submission.state != State.RECEIVING:
-        raise _closed()
+        raise closed()
     return by
 
 
-def _closed() -> ValidationError:
+def closed() -> ValidationError:
     return ValidationError(_("This delivery does not take more files. Start a new one."), code="wrong-state")
 
 
 def _refuse_size(piece: Piece) -> None:
-    if not 0 <= piece.number < MAXIMUM_FILES:
+    if not 0 <= piece.number < quarantine.MAXIMUM_FILES:
         raise ValidationError(_("Too many files in one delivery. Divide it."), code="too-many")
     if not 0 <= piece.part <= MAXIMUM_BYTES // PART_SIZE or len(piece.data) > PART_SIZE:
         raise ValidationError(_("A piece of a file is larger than agreed."), code="too-large")
 
 
-def _files(submission: Submission, pieces: Sequence[Piece]) -> dict[int, IncomingFile]:
+def _files(submission: Submission, pieces: Sequence[Piece], claims: Claims) -> dict[int, IncomingFile]:
     """The files that the pieces belong to: recorded ones, and new ones not saved yet."""
     numbers = {piece.number for piece in pieces}
     known = {file.number: file for file in submission.files.filter(number__in=numbers, inside__isnull=True)}
-    new = {number: IncomingFile(submission=submission, number=number, size=0) for number in numbers - set(known)}
+    new = {
+        number: IncomingFile(submission=submission, number=number, size=0, claim=claims.get(number))
+        for number in numbers - set(known)
+    }
     return known | new
 
 
@@ -173,9 +184,9 @@ def _more(files: dict[int, IncomingFile], pieces: Sequence[Piece]) -> quotas.Roo
 
 
 def _is_fresh(file: IncomingFile, piece: Piece) -> bool:
-    """Judge a piece before anything is written; seal it and add it to its file where it is new."""
+    """Judge a piece before anything is written; add it to its file where it is new."""
     if piece.part < len(file.parts):
-        if hashlib.sha256(piece.data).hexdigest() != file.part_hashes[piece.part]:
+        if piece.sha256 != file.part_hashes[piece.part]:
             raise ValidationError(_("A file changed while it was sent. Start the delivery anew."), code="changed")
         return False
     if piece.part > len(file.parts):
@@ -185,25 +196,18 @@ def _is_fresh(file: IncomingFile, piece: Piece) -> bool:
 
 
 def _add(file: IncomingFile, piece: Piece) -> None:
-    sealed = quarantine.vault().seal(
-        submission=str(file.submission_id),
-        number=piece.number,
-        part=piece.part,
-        data=piece.data,
-        wrapped_key=bytes(file.submission.wrapped_key),
-    )
-    file.parts.append(sealed.size)
-    file.part_hashes.append(sealed.sha256)
-    file.size += sealed.size
+    file.parts.append(len(piece.data))
+    file.part_hashes.append(piece.sha256)
+    file.size += len(piece.data)
     # Of a file in several parts the hash is taken when it is opened.
-    file.sha256 = sealed.sha256 if piece.part == 0 else ""
+    file.sha256 = piece.sha256 if piece.part == 0 else ""
 
 
 def _count(submission: Submission, files: dict[int, IncomingFile], size: int) -> None:
     """Hold the delivery's row: what arrives after it was closed or discarded is refused, not lost."""
     row = road.lock(submission)
     if row.state != State.RECEIVING:
-        raise _closed()
+        raise closed()
     if row.bytes_received + size > MAXIMUM_BYTES:
         raise ValidationError(_("More than one delivery can hold. Divide it."), code="too-large")
     added = sum(file.pk is None for file in files.values())
@@ -230,7 +234,7 @@ def complete(*, by: Actor, submission: Submission, files: int, size: int) -> Sub
     if submission.sent_by == by.id and submission.received_at and submission.state != State.DISCARDED:
         # The answer to the first call was lost on its way.
         return submission
-    _refuse_sender(by, submission)
+    require_sender(by, submission)
     if submission.time_point is not None:
         refuse_closed(submission.time_point)
     _refuse_incomplete(submission, files, size)
@@ -257,12 +261,6 @@ def _refuse_incomplete(submission: Submission, files: int, size: int) -> None:
         )
 
 
-def cut(*, number: int, data: bytes) -> list[Piece]:
-    """A whole file as the pieces in which it is sealed; an empty file is one empty piece."""
-    starts = range(0, len(data), PART_SIZE) if data else (0,)
-    return [Piece(number=number, part=part, data=data[at : at + PART_SIZE]) for part, at in enumerate(starts)]
-
-
 @transaction.atomic
 def close_association(*, by: Actor, submission: Submission) -> Submission:
     """End a machine's delivery when its line ended or fell silent; what was acknowledged is all there."""
@@ -276,6 +274,7 @@ def close_association(*, by: Actor, submission: Submission) -> Submission:
 def _close(by: Actor, submission: Submission, to: Submission.State) -> Submission:
     road.move(submission, expected=State.RECEIVING, to=to)
     Submission.objects.filter(pk=submission.pk).update(received_at=timezone.now())
+    submission.manifests.all().delete()  # all that was announced has come, or never will
     if by.user_id is not None:
         by = access.require(by, Act.SUBMISSION_SEND, submission)
     record(

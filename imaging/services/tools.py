@@ -15,17 +15,19 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor, machine
 from audit.context import acting, because, require_reason, widened
+from audit.english import in_english
 from audit.selectors import history
 from audit.services import record
 from imaging.dicomweb.shelf import Held
 from imaging.models import Study, Tool
 from imaging.selectors import tools_in_force
 from imaging.services.doors import Binding, Caller, is_bound, node
-from imaging.services.retrieval import TrialShelf
+from imaging.services.retrieval import TrialShelf, leaving
 from trials import access
 from trials.agreement import Gate
 from trials.models import Trial, TrialSite, User
 from trials.roles import Act, Role, reach_of
+from trials.services.ledger import Leaving, disclose
 
 LONGEST_DAYS = 366
 _QUIET = dt.timedelta(hours=1)
@@ -163,19 +165,29 @@ class Admitted:
         return found if found is not None and _may_use(found, self.by.request_id) else None
 
     def tell_taken(self, held: Sequence[Held], *, service: str, destination: Tool | None) -> None:
-        """Keep on each study how many of its images go out, to whom."""
-        counts = Counter(one.study for one in held)
-        to = (destination or self.tool).ae_title
+        """Keep on each study how many of its images go out, to whom; and in the ledger that they left."""
+        counts, trial = Counter(one.study for one in held), self.tool.trial
+        end = destination or self.tool
         with transaction.atomic(), acting(self.by):
-            for study in Study.objects.filter(uid__in=counts):
-                after = {"what": service, "objects": counts[study.uid], "tool": self.tool.label, "to": to}
-                code = self.tool.trial.code
-                record(by=self.by, act="images.retrieved", obj=study, trial_code=code, after=after)
+            studies = list(Study.objects.filter(uid__in=counts).select_related("time_point__subject"))
+            for study in studies:
+                after = {"what": service, "objects": counts[study.uid], "tool": self.tool.label, "to": end.ae_title}
+                record(by=self.by, act="images.retrieved", obj=study, trial_code=trial.code, after=after)
+            subjects = [study.time_point.subject.code for study in studies]
+            disclose(by=self.by, trial=trial, leaving=_leaving(held, subjects, end))
 
     def tell(self, act: str, *, after: Mapping[str, object]) -> None:
         """Keep what the tool did, beside the tool."""
         with transaction.atomic(), acting(self.by):
             record(by=self.by, act=act, obj=self.tool, trial_code=self.tool.trial.code, after=after)
+
+
+@in_english
+def _leaving(held: Sequence[Held], subjects: Sequence[str], end: Tool) -> Leaving:
+    """Name who receives: for a tool that hands on it is the sponsor, else the organisation of its holder."""
+    purpose = Tool.Purpose(end.purpose)
+    handed_on = f"{end.trial.sponsor.name}, by {end.label}" if purpose is Tool.Purpose.EXPORT else ""
+    return leaving(held, subjects=subjects, purpose=purpose.label, recipient=handed_on, gate=GATES[purpose])
 
 
 def admit(*, ae_title: str, caller: Caller, request_id: str) -> Admitted:

@@ -1,16 +1,13 @@
 """The encrypted quarantine: what a site sends lies here sealed until filed or destroyed, never in plain."""
 
 import io
-import re
 import secrets
 import shutil
 import time
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
@@ -19,21 +16,40 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from imaging.vault.writing import TEMPORARY_PREFIX, DurableFolder, sync_folder
+from imaging.vault.sealing import (
+    KEPT_SIZE,
+    NONCE_SIZE,
+    PART_SIZE,
+    Place,
+    PlainPart,
+    SealedPart,
+    Sealer,
+    Stage,
+    require_own_id,
+)
+from imaging.vault.writing import TEMPORARY_PREFIX, sync_folder
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-PART_SIZE = 8 * 1024 * 1024
 _KEY_SIZE = 32
-_NONCE_SIZE = 12
-_TAG_SIZE = 16
-# Memory of this size is kept from one part to the next: to take and give it back each time costs more than to seal.
-KEPT_SIZE = 1024 * 1024
-_SHARD_SIZE = 256
 _PARTS_IN_MEMORY = 3
 _KEY_LABEL = b"corelab quarantine key 1"
-_OWN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+
+
+__all__ = [
+    "KEPT_SIZE",
+    "PART_SIZE",
+    "PlainPart",
+    "QuarantineDamaged",
+    "SealedPart",
+    "SealedReader",
+    "Sealer",
+    "Stage",
+    "Vault",
+    "VaultError",
+    "WrongKey",
+]
 
 
 class VaultError(Exception):
@@ -48,49 +64,10 @@ class WrongKey(VaultError):
     """The key of this installation does not open the key of the submission."""
 
 
-class Stage(StrEnum):
-    """The two conditions in which a file may lie in quarantine."""
-
-    RECEIVED = "received"
-    CLEANED = "cleaned"
-
-
-@dataclass(frozen=True, slots=True)
-class SealedPart:
-    """What the caller must remember of a part: plain size in bytes and SHA-256 (hex) of the plain bytes."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where one file of a submission lies; it is also what each of its parts is bound to."""
-
-    submission: str
-    stage: Stage
-    number: int
-
-    def __post_init__(self) -> None:
-        _require_own_id(self.submission)
-        if self.number < 0:
-            raise ValueError("a file number counts from 0")
-
-    def folder(self, root: Path) -> Path:
-        # Sharded so that dropping one file of 20,000 never has to list them all.
-        return root / self.submission / self.stage / f"{self.number // _SHARD_SIZE:06d}"
-
-    def part(self, root: Path, part: int) -> Path:
-        return self.folder(root) / f"{self.number:08d}.{part:05d}"
-
-    def bond(self, part: int) -> bytes:
-        return f"{self.stage}|{self.submission}|{self.number}|{part}".encode()
-
-
 class SealedReader(io.RawIOBase):
     """A seekable, read-only view of one sealed file; parts are opened in memory as they are asked for."""
 
-    def __init__(self, *, place: _Place, root: Path, parts: Sequence[int], cipher: AESGCM) -> None:
+    def __init__(self, *, place: Place, root: Path, parts: Sequence[int], cipher: AESGCM) -> None:
         """Take the plain sizes (bytes) of all parts in order, as `seal` returned them."""
         self._place, self._root, self._cipher = place, root, cipher
         self._sizes = tuple(parts)
@@ -153,38 +130,12 @@ class SealedReader(io.RawIOBase):
     def _unseal(self, part: int) -> bytes:
         sealed = _read_sealed(self._place.part(self._root, part))
         try:
-            plain = self._cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], self._place.bond(part))
+            plain = self._cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], self._place.bond(part))
         except (InvalidTag, ValueError):
             raise QuarantineDamaged("A sealed part no longer matches its seal.") from None
         if len(plain) != self._sizes[part]:
             raise QuarantineDamaged("A sealed part has another size than was recorded.")
         return plain
-
-
-class Sealer:
-    """Seals the files of one submission one after another: its key is unwrapped and its folders are made once."""
-
-    def __init__(self, *, submission: str, stage: Stage, root: Path, cipher: AESGCM) -> None:
-        _require_own_id(submission)
-        self._submission, self._stage, self._root, self._cipher = submission, stage, root, cipher
-        # From the folder of a part up to the root: shard, stage, submission, root.
-        self._folder = DurableFolder(depth=3)
-        self._room = bytearray()
-
-    def seal(self, *, number: int, part: int, data: bytes | memoryview) -> SealedPart:
-        """Seal one part as `Vault.seal` does."""
-        if len(data) > PART_SIZE:
-            raise ValueError("a part is larger than PART_SIZE")
-        place = _Place(submission=self._submission, stage=self._stage, number=number)
-        nonce, sealed = secrets.token_bytes(_NONCE_SIZE), self._room_for(len(data) + _TAG_SIZE)
-        self._cipher.encrypt_into(nonce, data, place.bond(part), sealed)
-        self._folder.write(place.part(self._root, part), nonce, sealed)
-        return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
-
-    def _room_for(self, size: int) -> memoryview:
-        if not size <= len(self._room) <= max(size, KEPT_SIZE):
-            self._room = bytearray(size)
-        return memoryview(self._room)[:size]
 
 
 class Vault:
@@ -202,7 +153,7 @@ class Vault:
 
     def new_wrapped_key(self) -> bytes:
         """Give a fresh 256-bit data key, wrapped: key id (1 byte), nonce (12), AES-256-GCM (48)."""
-        nonce = secrets.token_bytes(_NONCE_SIZE)
+        nonce = secrets.token_bytes(NONCE_SIZE)
         wrapped = self._wrapping.encrypt(nonce, secrets.token_bytes(_KEY_SIZE), _KEY_LABEL + self._key_id)
         return self._key_id + nonce + wrapped
 
@@ -216,7 +167,7 @@ class Vault:
         sealer = self.sealer(submission=submission, wrapped_key=wrapped_key, stage=stage)
         return sealer.seal(number=number, part=part, data=data)
 
-    def sealer(self, *, submission: str, wrapped_key: bytes, stage: Stage = Stage.RECEIVED) -> "Sealer":
+    def sealer(self, *, submission: str, wrapped_key: bytes, stage: Stage = Stage.RECEIVED) -> Sealer:
         """Give what seals many files of one submission in one stage. Raises WrongKey, ValueError for a foreign id."""
         return Sealer(submission=submission, stage=stage, root=self._root, cipher=self._cipher(wrapped_key))
 
@@ -227,12 +178,12 @@ class Vault:
 
         Raises WrongKey now and QuarantineDamaged while reading.
         """
-        place = _Place(submission=submission, stage=stage, number=number)
+        place = Place(submission=submission, stage=stage, number=number)
         return SealedReader(place=place, root=self._root, parts=parts, cipher=self._cipher(wrapped_key))
 
     def drop(self, submission: str, number: int, stage: Stage) -> None:
         """Remove every part of one file in one stage; nothing there is no error."""
-        place = _Place(submission=submission, stage=stage, number=number)
+        place = Place(submission=submission, stage=stage, number=number)
         for sealed in place.folder(self._root).glob(f"{number:08d}.*"):
             sealed.unlink(missing_ok=True)
         if place.folder(self._root).exists():
@@ -240,11 +191,26 @@ class Vault:
 
     def destroy(self, submission: str) -> None:
         """Remove everything of a submission; nothing there is no error."""
-        _require_own_id(submission)
+        require_own_id(submission)
         shutil.rmtree(self._root / submission, ignore_errors=True)
         if (self._root / submission).exists():
             raise VaultError("A submission could not be removed from quarantine.")
         sync_folder(self._root)
+
+    def keep_received(self, submission: str, *, parts: Mapping[int, int], below: int) -> int:
+        """Remove files received under a number below `below` whose part `parts` does not count, and halves of writes.
+
+        Gives their count. Only while nobody receives for this submission any more.
+        """
+        require_own_id(submission)
+        swept = 0
+        for path in (self._root / submission / Stage.RECEIVED).glob("*/*.*"):
+            number, _dot, part = path.name.partition(".")
+            # The name of a half has no number.
+            if not number or (int(number) < below and int(part) >= parts.get(int(number), 0)):
+                path.unlink(missing_ok=True)
+                swept += 1
+        return swept
 
     def list_submissions(self) -> tuple[str, ...]:
         """Ids of all submissions that still have a place here, in order."""
@@ -262,11 +228,8 @@ class Vault:
         return swept
 
     def _cipher(self, wrapped_key: bytes) -> AESGCM:
-        key_id, nonce, wrapped = (
-            wrapped_key[:1],
-            wrapped_key[1 : 1 + _NONCE_SIZE],
-            wrapped_key[1 + _NONCE_SIZE :],
-        )
+        key_id, sealed = wrapped_key[:1], wrapped_key[1:]
+        nonce, wrapped = sealed[:NONCE_SIZE], sealed[NONCE_SIZE:]
         try:
             return AESGCM(self._wrapping.decrypt(nonce, wrapped, _KEY_LABEL + key_id))
         except (InvalidTag, ValueError):
@@ -274,17 +237,6 @@ class Vault:
                 "The quarantine key of this installation does not open this submission. "
                 "Nothing was lost; start again with the key that was in use when it was received."
             ) from None
-
-
-def split(data: bytes) -> Iterator[bytes]:
-    """Cut plain bytes into parts of at most PART_SIZE; empty data is one empty part."""
-    for start in range(0, max(len(data), 1), PART_SIZE):
-        yield data[start : start + PART_SIZE]
-
-
-def _require_own_id(submission: str) -> None:
-    if not _OWN_ID.fullmatch(submission):
-        raise ValueError("this is not an id of ours")
 
 
 def _read_sealed(path: Path) -> bytes:

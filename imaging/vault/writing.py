@@ -2,9 +2,34 @@
 
 import os
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".unfinished-"
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """Bytes that lie under a temporary name, not synced yet."""
+
+    descriptor: int
+    temporary: Path
+    target: Path
+
+    def finish(self) -> None:
+        os.fdatasync(self.descriptor)
+        self.close()
+        self.temporary.replace(self.target)
+
+    def abandon(self) -> None:
+        self.close()
+        self.temporary.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 class DurableFolder:
@@ -16,32 +41,44 @@ class DurableFolder:
 
     def write(self, target: Path, *pieces: bytes | memoryview) -> None:
         """When this returns, the file has its name and survives a power cut. Raises OSError and leaves nothing."""
-        known = target.parent in self._durable
-        folders = (target.parent,) if known else (target.parent, *target.parent.parents[: self._depth])
-        for folder in () if known else folders[-2::-1]:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        _write_and_rename(target, *pieces)
+        self.finish([self.begin(target, *pieces)])
+
+    def begin(self, target: Path, *pieces: bytes | memoryview) -> Unfinished:
+        """Write under a temporary name; `finish` makes it durable. Raises OSError and leaves nothing."""
+        if target.parent not in self._durable:
+            for folder in self._folders(target.parent)[-2::-1]:
+                folder.mkdir(mode=0o700, exist_ok=True)
+        return _write_new(target, *pieces)
+
+    def finish(self, begun: Sequence[Unfinished]) -> None:
+        """Sync and name all that was begun, and sync each folder once. Raises OSError; what has no name then goes."""
+        try:
+            for one in begun:
+                one.finish()
+        except BaseException:
+            for one in begun:
+                one.abandon()
+            raise
         # Another process may have made a parent an instant ago: each level is synced before we answer.
-        for folder in folders:
+        parents = {one.target.parent for one in begun}
+        for folder in dict.fromkeys(folder for parent in sorted(parents) for folder in self._folders(parent)):
             sync_folder(folder)
-        self._durable.add(target.parent)
+        self._durable |= parents
+
+    def _folders(self, parent: Path) -> tuple[Path, ...]:
+        return (parent,) if parent in self._durable else (parent, *parent.parents[: self._depth])
 
 
-def _write_and_rename(target: Path, *pieces: bytes | memoryview) -> None:
+def _write_new(target: Path, *pieces: bytes | memoryview) -> Unfinished:
     temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    made = Unfinished(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), temporary, target)
     try:
-        _write_new(temporary, *pieces)
-        temporary.replace(target)
+        with os.fdopen(made.descriptor, "wb", closefd=False) as file:
+            file.writelines(pieces)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        made.abandon()
         raise
-
-
-def _write_new(path: Path, *pieces: bytes | memoryview) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fdatasync(file.fileno())
+    return made
 
 
 def sync_folder(folder: Path) -> None:

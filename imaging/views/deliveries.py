@@ -3,25 +3,30 @@
 from typing import Any
 from uuid import UUID
 
+from csp.constants import WASM_UNSAFE_EVAL
+from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from imaging import progress
-from imaging.forms import AssignForm, ReasonForm, SendForm
-from imaging.models import Submission
+from imaging import acceptance, progress
+from imaging.equipment import equipment
+from imaging.forms import AssignForm, ReasonForm, SendForm, SubjectCodeForm
+from imaging.models import Query, Resend, Submission
 from imaging.selectors import submissions_of
-from imaging.services import conflicts, desk, sending, sorting
+from imaging.services import conflicts, desk, resending, sending, sorting
 from imaging.views import custody
 from imaging.views.sorting import side_by_side
 from trials import access
 from trials.http import ActorRequest, status_of
 from trials.models import TimePoint, Trial
 from trials.roles import Act
+from trials.views.pages import attempt
 
 # htmx stops polling on this status.
 STOP_POLLING = 286
@@ -52,6 +57,7 @@ def submission_list(request: ActorRequest, code: str) -> HttpResponse:
             "waiting": waiting,
             "deliveries": rows.exclude(pk__in=waiting)[:200],
             "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
+            "sees_quarantine": Act.QUARANTINE_VIEW in access.acts_in(request.actor, trial),
             "may_set_room": Act.TRIAL_EDIT in access.acts_in(request.actor, trial),
             "has_trouble": custody.has_trouble(request.actor, trial),
         },
@@ -65,28 +71,41 @@ def _open_time_points(request: ActorRequest, trial: Trial) -> QuerySet[TimePoint
     return mine.select_related("subject", "scheduled").order_by("due_on", "subject__code")
 
 
+# Its worker cleans scans with WebAssembly, for which some browsers ask the page as well.
+@csp_update({"script-src": [WASM_UNSAFE_EVAL]})  # type: ignore[arg-type]  # it knows Django's own request alone
 def send(request: ActorRequest, code: str) -> HttpResponse:
-    """The page that sends a folder or archive; its POST serves browsers without JavaScript."""
+    """The page that sends a scan in six steps; its POST serves browsers without JavaScript."""
     trial = _trial(request, code)
     access.require_in(request.actor, Act.SUBMISSION_SEND, trial)
-    asked = request.GET.get("time_point", "")
-    form = SendForm(
-        request.POST or None,
-        time_points=_open_time_points(request, trial),
-        initial={"time_point": asked if asked.isdecimal() else ""},
-    )
+    visits = _open_time_points(request, trial)
+    subject_form = SubjectCodeForm(request.GET if "subject" in request.GET else None, time_points=visits)
+    if subject_form.is_found:
+        visits = visits.filter(subject__code=subject_form.cleaned_data["subject"])
+    form = SendForm(request.POST or None, time_points=visits, initial={"time_point": _asked_for(request, visits)})
+    context = {"trial": trial, "form": form, "subject_form": subject_form, "expects_scans": visits.exists()}
+    context["equipment"] = equipment()
     if request.method == "POST" and form.is_valid():
-        return _send_plainly(request, trial, form)
-    return render(request, "send.html", {"trial": trial, "form": form})
+        return _send_plainly(request, form, context)
+    is_piece = "hx-request" in request.headers
+    return render(request, "_send_visits.html" if is_piece else "send.html", context)
 
 
-def _send_plainly(request: ActorRequest, trial: Trial, form: SendForm) -> HttpResponse:
+def _asked_for(request: ActorRequest, visits: QuerySet[TimePoint]) -> str:
+    """The visit that a link names, or the only one there is."""
+    asked = request.GET.get("time_point", "")
+    if asked.isdecimal():
+        return asked
+    first = list(visits[:2]) if "subject" in request.GET else []
+    return str(first[0].pk) if len(first) == 1 else ""
+
+
+def _send_plainly(request: ActorRequest, form: SendForm, context: dict[str, Any]) -> HttpResponse:
     uploads = [upload.read() for upload in request.FILES.getlist("files")]
     try:
         delivery = sending.send_whole(by=request.actor, time_point=form.cleaned_data["time_point"], files=uploads)
     except ValidationError as error:
         form.add_error(None, error)
-        return render(request, "send.html", {"trial": trial, "form": form}, status=status_of(error))
+        return render(request, "send.html", context, status=status_of(error))
     return redirect("submission", pk=delivery.pk)
 
 
@@ -94,6 +113,7 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
     may_assign = access.may(request.actor, Act.SUBMISSION_ASSIGN, delivery)
     may_discard = access.may(request.actor, Act.SUBMISSION_DISCARD, delivery)
     told = progress.describe(delivery)
+    resend = resending.standing(delivery)
     waits = may_assign and delivery.state == Submission.State.UNASSIGNED
     kept = delivery.state in (
         Submission.State.UNASSIGNED,
@@ -111,7 +131,25 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "has_conflicts": conflicts.open_conflicts().filter(file__submission=delivery).exists(),
         "discard_form": ReasonForm() if may_discard and (kept or told["refusals"]) else None,
         "may_review": access.may(request.actor, Act.PIXEL_REVIEW, delivery),
+        "sees_quarantine": access.may(request.actor, Act.QUARANTINE_VIEW, delivery),
+        "resend": resend,
+        "resend_form": _resend_form(request, delivery),
+        "may_take_back": resend is not None and resend.state == "announced" and may_assign,
+        "supersedes": Resend.objects.filter(successor=delivery).select_related("submission"),
+        "awaited": () if told["ended"] else resending.awaited(delivery),
+        "acceptance": acceptance.of(delivery, is_superseded=resend is not None and resend.state == "done"),
+        "queries": _queries(request, delivery),
     }
+
+
+def _resend_form(request: ActorRequest, delivery: Submission) -> ReasonForm | None:
+    may = access.may(request.actor, Act.SUBMISSION_SEND, delivery) and resending.is_open(delivery)
+    return ReasonForm(prefix="resend") if may else None
+
+
+def _queries(request: ActorRequest, delivery: Submission) -> QuerySet[Query]:
+    rows = Query.objects.filter(time_point=delivery.time_point_id).exclude(state=Query.State.CLOSED)
+    return access.visible(request.actor, rows)
 
 
 def _assign_form(request: ActorRequest, delivery: Submission) -> AssignForm:
@@ -191,3 +229,31 @@ def submission_discard(request: ActorRequest, pk: UUID) -> HttpResponse:
             form.add_error(None, error)
     context = _delivery_context(request, delivery) | {"discard_form": form}
     return render(request, "submission.html", context, status=400)
+
+
+@require_POST
+def submission_resend(request: ActorRequest, pk: UUID) -> HttpResponse:
+    """Announce that the next delivery takes the place of this one, and lead to where it is sent."""
+    delivery = _delivery(request, pk)
+    access.require(request.actor, Act.SUBMISSION_SEND, delivery)
+    form = ReasonForm(request.POST, prefix="resend")
+    reason = form["reason"].data or ""
+    if attempt(form, lambda: resending.announce(by=request.actor, submission=delivery, reason=reason)) is None:
+        context = _delivery_context(request, delivery) | {"resend_form": form}
+        return render(request, "submission.html", context, status=400)
+    messages.success(request, _("The next delivery for this visit takes the place of that one. Send it now, or later."))
+    code = delivery.trial_site.trial.code
+    return redirect(f"{reverse('send', args=[code])}?time_point={delivery.time_point_id}")
+
+
+@require_POST
+def submission_keep(request: ActorRequest, pk: UUID) -> HttpResponse:
+    """Take back that this delivery is to be superseded."""
+    delivery = _delivery(request, pk)
+    access.require(request.actor, Act.SUBMISSION_ASSIGN, delivery)
+    try:
+        resending.take_back(by=request.actor, submission=delivery)
+        messages.success(request, _("This delivery stands as it is."))
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    return redirect("submission", pk=pk)

@@ -2,20 +2,23 @@
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from imaging import fence
 from imaging.archive import ArchiveDamaged
 from imaging.dicomweb import documents, media
 from imaging.dicomweb.multipart import compose, new_boundary
 from imaging.dicomweb.questions import BadQuestion, answer, read_question
 from imaging.dicomweb.resources import SEARCHES, Kind, Resource, read_resource
 from imaging.dicomweb.shelf import Held, Shelf
+from imaging.fence import copies
 from imaging.frames import FrameRefused
 from imaging.services.retrieval import TrialShelf
 from imaging.views.stow import JSON, problem
@@ -86,8 +89,26 @@ def _address(base: str, values: Mapping[str, object], level: Kind) -> str:
     return "/".join([base, *(f"{word}/{values[name]}" for word, name in steps[:depth])])
 
 
+# A withdrawal is in force within 5 s, also on a download that takes longer.
+ASKED_AGAIN_SECONDS = 1.0
+
+
+class _Asking:
+    """Lets a long answer go on as long as it may: rights and consent are asked anew between two of its objects."""
+
+    def __init__(self, shelf: Shelf, resource: Resource) -> None:
+        self._shelf, self._resource, self._asked = shelf, resource, time.monotonic()
+
+    def read(self, held: Held) -> bytes:
+        if time.monotonic() - self._asked >= ASKED_AGAIN_SECONDS:
+            self._shelf.require_open(self._resource)
+            self._asked = time.monotonic()
+        return held.read()
+
+
 def _take(request: HttpRequest, shelf: Shelf, resource: Resource) -> HttpResponse | StreamingHttpResponse:
-    objects = shelf.objects(resource)
+    asking = _Asking(shelf, resource)
+    objects = [replace(one, read=partial(asking.read, one)) for one in shelf.objects(resource)]
     ways: dict[Kind, Callable[..., HttpResponse | StreamingHttpResponse]] = {
         Kind.OBJECTS: _objects,
         Kind.METADATA: _metadata,
@@ -97,7 +118,7 @@ def _take(request: HttpRequest, shelf: Shelf, resource: Resource) -> HttpRespons
     }
     response = ways[resource.kind](request, resource, objects)
     # Before the first byte goes out, and only for what does.
-    shelf.note(resource, objects=len(objects))
+    shelf.note(resource, objects)
     return response
 
 
@@ -107,7 +128,7 @@ def _objects(
     wanted = media.wishes(request.headers.get("accept", ""))
     choices = [media.choose_object(wanted, stored=one.syntax) for one in objects]
     body = (
-        ({"Content-Type": media.DICOM}, one.read() if choice.is_stored else documents.decoded(one.read()))
+        ({"Content-Type": media.DICOM}, one.read() if choice.is_stored else copies.decoded(one.read()))
         for one, choice in zip(objects, choices, strict=True)
     )
     return _parts(body, name=media.DICOM, in_parts=choices[0].in_parts, count=len(objects))
@@ -132,9 +153,7 @@ def _metadata(request: HttpRequest, _resource: Resource, objects: Sequence[Held]
         raise media.NotAcceptable
     base = _base(request)
     told = [
-        documents.metadata(
-            one.read(), address=f"{base}/studies/{one.study}/series/{one.series}/instances/{one.instance}"
-        )
+        copies.metadata(one.read(), address=f"{base}/studies/{one.study}/series/{one.series}/instances/{one.instance}")
         for one in objects
     ]
     return JsonResponse(told, safe=False, content_type=JSON)
@@ -143,7 +162,7 @@ def _metadata(request: HttpRequest, _resource: Resource, objects: Sequence[Held]
 def _frames(request: HttpRequest, resource: Resource, objects: Sequence[Held]) -> HttpResponse | StreamingHttpResponse:
     (held,) = objects
     choice = media.choose_frame(media.wishes(request.headers.get("accept", "")), stored=held.syntax)
-    frames = documents.frames(held.read(), resource.frames, is_stored=choice.is_stored)
+    frames = copies.frames(held.read(), resource.frames, is_stored=choice.is_stored)
     syntax = held.syntax if choice.is_stored and held.syntax in media.OF_SYNTAX else media.EXPLICIT
     head = {"Content-Type": f"{choice.name}; transfer-syntax={syntax}"}
     body = ((head, frame) for frame in frames)
@@ -157,8 +176,7 @@ def _rendered(request: HttpRequest, resource: Resource, objects: Sequence[Held])
         raise media.NotAcceptable
     window = documents.read_window(request.GET.get("window", ""))
     frame = resource.frames[0] if resource.frames else 1
-    shown = fence.render(held.read(), frame=frame, window=window)
-    return HttpResponse(documents.picture(shown.png, kind=kind), content_type=kind)
+    return HttpResponse(copies.picture(held.read(), frame=frame, window=window, kind=kind), content_type=kind)
 
 
 def _bulk(request: HttpRequest, resource: Resource, objects: Sequence[Held]) -> HttpResponse | StreamingHttpResponse:
@@ -168,7 +186,7 @@ def _bulk(request: HttpRequest, resource: Resource, objects: Sequence[Held]) -> 
     )
     if wish is None:
         raise media.NotAcceptable
-    data = documents.bulk(held.read(), resource.tag)
+    data = copies.bulk(held.read(), resource.tag)
     if data is None:
         raise Http404
     return _parts([({"Content-Type": media.OCTETS}, data)], name=media.OCTETS, in_parts=wish.in_parts, count=1)

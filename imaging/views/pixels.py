@@ -48,7 +48,11 @@ def pixel_list(request: ActorRequest, code: str) -> HttpResponse:
         file__submission__trial_site__trial=trial,
         state=PixelReview.State.WAITING,
         file__state=IncomingFile.State.WAITING,
-    ).select_related("file__submission__time_point__subject", "file__submission__time_point__scheduled")
+    ).select_related(
+        "file__submission__time_point__subject",
+        "file__submission__time_point__scheduled",
+        "file__submission__trial_site__site",
+    )
     return render(request, "pixel_list.html", {"trial": trial, "reviews": access.visible(request.actor, rows)})
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.selectors import signature_of
 from imaging.forms import AnswerForm, DecisionForm
 from imaging.models import QCDecision, Query, Submission
-from imaging.selectors import latest_decision, latest_findings, series_of
+from imaging.selectors import latest_decision, latest_findings, marked, series_of
 from imaging.services import quality
 from trials import access
 from trials.ceremony import Ceremony, hold, is_signed
@@ -51,7 +51,7 @@ def _context(request: ActorRequest, point: TimePoint) -> dict[str, Any]:
         "decision": decision,
         "signature": signature_of(decision.signature_id) if decision else None,
         "is_void": decision is not None and not quality.is_as_signed(decision),
-        "deliveries": access.visible(request.actor, Submission.objects.filter(time_point=point)),
+        "deliveries": access.visible(request.actor, marked(Submission.objects.filter(time_point=point))),
         "queries": access.visible(request.actor, point.queries.prefetch_related("messages")),
         "decision_form": _decision_form(point) if may_decide and _waits_for_verdict(point) else None,
         "answer_form": AnswerForm() if access.may(request.actor, Act.SUBMISSION_SEND, point) else None,

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.actor import Actor
 from audit.context import acting
+from audit.english import in_english
 from imaging import progress
 from imaging.dicomweb.answers import Outcome, store_response
 from imaging.dicomweb.multipart import Malformed, Parts, media_type, require_boundary
 from imaging.models import StowDelivery
-from imaging.services import doors, expecting
+from imaging.services import doors, expecting, refusing
 from imaging.services.stow import Item, Reason, Reception
 from trials.models import SiteToken, TimePoint
 from trials.services import tokens
@@ -52,14 +53,22 @@ class Caller:
 @login_not_required
 @never_cache
 @require_POST
+@in_english
 def store(request: HttpRequest, study: str = "") -> HttpResponse:
-    """Take the objects of a multipart body; 202 once those that are named as taken are durable."""
+    """Take the objects of a multipart body; 202 once those that are named as taken are durable.
+
+    In English: a machine asks, and what is refused stands in the trail.
+    """
     try:
         caller = _caller(request)
-        with acting(caller.by):
-            return _answer(request, _receive(request, caller, study))
     except Refused as refused:
         return problem(request, refused.status, refused.sentence)
+    with acting(caller.by):
+        try:
+            return _answer(request, _receive(request, caller, study))
+        except Refused as refused:
+            refusing.tell(by=caller.by, trial_site=caller.token.trial_site, reasons={refused.sentence: 0})
+            return problem(request, refused.status, refused.sentence)
 
 
 @login_not_required
@@ -211,7 +220,7 @@ def _status(items: list[Item]) -> HTTPStatus:
     """202 where anything was taken; else what kept all of it out."""
     if any(item.reason is None for item in items):
         return HTTPStatus.ACCEPTED
-    if all(item.code == "too-large" for item in items):
+    if all(item.reason is Reason.OUT_OF_RESOURCES and item.code == "too-large" for item in items):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if any(item.reason is Reason.OUT_OF_RESOURCES for item in items):
         return HTTPStatus.INSUFFICIENT_STORAGE

@@ -15,6 +15,7 @@ class Erasure(models.Model):
     class Level(models.TextChoices):
         LINK = "link", _("the link to the person: identity, tokens, originals")
         EVERYTHING = "everything", _("the link to the person, and the coded images too")
+        IMAGES = "images", _("the images, which lay out of analysis")
 
     class Ground(models.TextChoices):
         NO_LONGER_NEEDED = "17(1)(a)", _("no longer needed for its purpose (17(1)(a))")
@@ -40,7 +41,8 @@ class Erasure(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PROPOSED)
     decided_by = models.CharField(_("decided by"), max_length=150)
     decided_at = models.DateTimeField(_("decided at"))
-    decision_signature_id = models.UUIDField()
+    # NULL where it followed from an act that was recorded by itself: a withdrawal (W5), a decision on images (W6).
+    decision_signature_id = models.UUIDField(null=True, blank=True)
     confirmed_by = models.CharField(_("confirmed by"), max_length=150, blank=True)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     confirmation_signature_id = models.UUIDField(null=True, blank=True)
@@ -52,7 +54,10 @@ class Erasure(models.Model):
         verbose_name = _("erasure")
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(state="done") | models.Q(confirmation_signature_id__isnull=False),
+                condition=~models.Q(state="done")
+                | models.Q(confirmation_signature_id__isnull=False)
+                | models.Q(decision_signature_id__isnull=True, level="link", ground="17(1)(b)")
+                | models.Q(decision_signature_id__isnull=True, level="images", ground="17(1)(d)"),
                 name="erasure_done_is_confirmed",
             ),
         ]

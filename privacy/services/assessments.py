@@ -4,21 +4,25 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.version import VERSION
-from imaging.models import Series
+from deid import Option
+from imaging.models import Series, Tool
+from imaging.services.browser import hindrance
 from privacy.models import Register
 from privacy.services.records import DutyFieldEmpty, Missing, Side, label_of, make, missing_in
 from privacy.services.safeguards import measures
-from trials.models import Subject, Trial, TrialSite
+from trials.models import Charter, SiteToken, Subject, Trial, TrialSite
+from trials.selectors import policy_of
 
 FORMAT = "corelab-dpia-1"
 # Below this many subjects a site number says much about who is meant.
 FEW = 5
+_RETAIN = "retain-"
 _DUTIES = ("need", "residual_risk", "officer_opinion")
-FLOW = (
-    "A site sends images in the browser or by DICOM; they are encrypted before anything looks at them.",
+_FLOW = (
     "A worker removes identity (PS3.15 Basic Profile, deny by default), files the coded image, destroys the original.",
     "People check quality; blinded readers see a case code, no site, no subject and no other reader.",
     "Software measures and derives; nothing counts before a reader has signed the read (article 22).",
@@ -49,7 +53,7 @@ def make_assessment(*, trial: Trial) -> dict[str, Any]:
         "made_at": timezone.now(),
         "software": VERSION,
         "description": make(side=Side.CONTROLLER, trials=[trial])["activities"][0],
-        "data flow": list(FLOW),
+        "data flow": [*_ways_in(trial), *_FLOW, _ways_out(trial)],
         "need and proportion": register.need,
         "risks": [asdict(threat) for threat in threats(trial)],
         "measures": [asdict(measure) for measure in measures()],
@@ -64,7 +68,8 @@ def _missing(trial: Trial) -> Iterator[Missing]:
     for name in _DUTIES:
         if not getattr(register, name).strip():
             yield Missing(trial=trial.code, field=label_of(Register, name))
-    if register.review_on is None:
+    # One that was to be reviewed and was not says nothing of today (GDPR 35(11)).
+    if register.review_on is None or register.review_on < timezone.localdate():
         yield Missing(trial=trial.code, field=label_of(Register, "review_on"))
 
 
@@ -83,14 +88,14 @@ def threats(trial: Trial) -> tuple[Threat, ...]:
             how="names, numbers, dates and UIDs in DICOM headers and private elements",
             measures="deny by default, shifted dates, keyed UIDs, search for residue before filing",
             checks="I02, P04",
-            here=f"patient characteristics (age, sex, weight): {_characteristics(trial)}",
+            here=f"kept by the charter in force: {_kept(trial)}",
         ),
         Threat(
             name="re-identification by faces",
             how="a face rendered from slices of the head",
-            measures="only named people open images, inside the core laboratory; none leave with a report",
+            measures="only named people and registered tools open images; the ledger tells of each that leaves",
             checks="C01, P12",
-            here=f"body parts held: {_parts(trial)}",
+            here=f"body parts held: {_parts(trial)}; {_faces(trial)}",
         ),
         Threat(
             name="re-identification by small sites",
@@ -116,9 +121,42 @@ def _parts(trial: Trial) -> str:
     return _series(trial, "body_part")
 
 
-def _characteristics(trial: Trial) -> str:
-    kept = trial.charters.filter(state="approved", retain_patient_characteristics=True).exists()
-    return "kept, as the charter says" if kept else "removed"
+def _options(trial: Trial) -> frozenset[Option]:
+    """The options that the charter in force executes beside the Basic Profile."""
+    charter = trial.charters.filter(state=Charter.State.APPROVED).first()
+    return policy_of(charter).options if charter else frozenset()
+
+
+def _kept(trial: Trial) -> str:
+    kept = sorted(option.removeprefix(_RETAIN).replace("-", " ") for option in _options(trial) if _RETAIN in option)
+    return ", ".join(kept) or "nothing"
+
+
+def _faces(trial: Trial) -> str:
+    taken_out = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES in _options(trial)
+    return "faces are taken out" if taken_out else "faces stay as they were scanned"
+
+
+def _ways_in(trial: Trial) -> Iterator[str]:
+    senders = TrialSite.objects.filter(trial=trial).exclude(ae_title="").count()
+    tokens = SiteToken.objects.filter(_in_force(), trial_site__trial=trial).count()
+    yield (
+        f"Sites send images in the browser, by DICOM ({senders} known senders) and by DICOMweb ({tokens} tokens in "
+        "force); they are encrypted before anything here looks at them."
+    )
+    charter = trial.charters.filter(state=Charter.State.APPROVED).first()
+    if charter and hindrance(trial, policy_of(charter)) is None:
+        yield "The site's browser removes identity before it sends, where it can; a second run here proves that."
+
+
+def _in_force() -> Q:
+    return Q(revoked_at__isnull=True, ends_on__gte=timezone.localdate())
+
+
+def _ways_out(trial: Trial) -> str:
+    tools = Tool.objects.filter(_in_force(), trial=trial)
+    handing = tools.filter(purpose=Tool.Purpose.EXPORT).count()
+    return f"Registered tools take cleaned images: {tools.count()}; of these hand them on to the sponsor: {handing}."
 
 
 def _small_sites(trial: Trial) -> str:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.actor import Actor
+from audit.english import in_english
 from audit.selectors import Signed, signature_of
 from audit.services import record
 from privacy.models import Certificate, Erasure, Tombstone
@@ -45,6 +46,14 @@ def certify(*, by: Actor, tombstone: Tombstone) -> Certificate:
     return made
 
 
+# Decision 0017 tells why no role of ours can shorten it.
+_JOURNAL = (
+    "destroyed keys and rows are out of service at once; on PostgreSQL their bytes stay in dead rows until VACUUM, in "
+    "the write-ahead log until its files are overwritten, and in its archive until that ages out with the backups"
+)
+
+
+@in_english
 def draw(tombstone: Tombstone) -> bytes:
     """Return the certificate before it is sealed."""
     told: dict[str, Any] = json.loads(tombstone.contents)
@@ -73,6 +82,8 @@ def _decision(told: dict[str, Any]) -> Section:
 
 
 def _signer(key: str, account: str) -> str:
+    if not key:
+        return f"{account}, by the act that it followed from: a withdrawal (W5), or the decision on images (W6)"
     signature: Signed | None = signature_of(UUID(key))
     if signature is None:
         # The signature went with the database that a restored backup replaced; its trail has it.
@@ -93,6 +104,7 @@ def _destroyed(told: dict[str, Any]) -> Section:
             ("Originals in quarantine", f"keys and files of {len(gone['deliveries'])} deliveries"),
             ("Coded images", f"{len(gone['images'])} objects"),
             ("Backups", "every restored backup repeats this erasure before it serves"),
+            ("Journal of the database", _JOURNAL),
         ),
     )
 
@@ -119,6 +131,6 @@ def _images(told: dict[str, Any]) -> Section:
 def _check(tombstone: Tombstone) -> Section:
     words = (
         f"The attached file {ATTACHMENT} has the SHA-256 {tombstone.contents_sha256}. The audit trail of the trial "
-        "holds the same hash in the act “erasure.done”, and both signatures as acts of their own."
+        "holds the same hash in the act “erasure.done”, and the two decisions or signatures as acts of their own."
     )
     return Section(heading="How to verify this certificate", sentences=(words,))

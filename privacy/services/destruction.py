@@ -44,8 +44,9 @@ def destroy(*, by: Actor, subjects: list[Subject], level: str, reason: str) -> D
     """Destroy keys and values now, and files when the transaction ends."""
     done = Destroyed()
     for subject in subjects:
-        _destroy_link(by, subject, reason, done)
-        if level == Level.EVERYTHING:
+        if level != Level.IMAGES:
+            _destroy_link(by, subject, reason, done)
+        if level != Level.LINK:
             seclusion.destroy_all(by=by, subject=subject, reason=reason)
             images = imaging.destroy_images(by=by, subject=subject, reason=reason)
             done.images += [asdict(image) for image in images]

@@ -4,24 +4,51 @@ import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Min, Sum
 from django.utils import timezone
 
 from audit.acts import words
+from audit.english import in_english
 from audit.selectors import histories
-from endpoints.models import Assignment, EndpointResult, Read
+from endpoints.models import Assignment, EndpointResult, RadiomicsRun, Read, Segmentation
 from endpoints.selectors.results import rows_of
-from imaging.models import Series, Study, Submission
-from privacy.models import LegalBasis, Register, Request
+from identity.selectors import Holding, holding_of
+from imaging.models import QCDecision, Query, Seclusion, Series, Study, Submission
+from privacy.models import Erasure, LegalBasis, Register, Request
 from privacy.selectors import kept_until, retention_of
-from trials.models import Consent, ConsentForm, Subject, TimePoint
+from privacy.services import decisions
+from trials.models import Consent, Restriction, Subject, TimePoint
 from trials.selectors import recipients_of
 
-FORMAT = "corelab-access-1"
+FORMAT = "corelab-access-2"
 IDENTITY = (
     "This system knows the person by the code alone. The hospital that sent the images adds name and contact data, "
     "which it keeps itself."
 )
+IN_VAULT = (
+    "Name, birth date, sex, the hospital's number and the contact data of the person lie here in a vault of their own, "
+    "apart from everything below, and are opened by two people alone, who say why. The hospital adds them to this "
+    "answer. Everything below stands under the code."
+)
+# What hangs on a subject and has acts of its own in the trail, with the way to it.
+_ROADS: dict[Any, str] = {
+    Assignment: "time_point__subject",
+    Consent: "subject",
+    EndpointResult: "subject",
+    Erasure: "subject",
+    QCDecision: "time_point__subject",
+    Query: "time_point__subject",
+    Read: "assignment__time_point__subject",
+    Request: "subject",
+    Restriction: "subject",
+    Seclusion: "subject",
+    Segmentation: "series__study__time_point__subject",
+    Series: "study__time_point__subject",
+    Study: "time_point__subject",
+    Submission: "time_point__subject",
+    TimePoint: "subject",
+}
 RIGHTS = (
     "to have wrong data put right (article 16)",
     "to have data erased, unless law keeps them (article 17)",
@@ -35,13 +62,14 @@ RIGHTS = (
 )
 
 
+@in_english
 def collect(subject: Subject) -> dict[str, Any]:
     """Return the dossier as JSON data: coded, with roles in place of colleagues' names."""
     trial = subject.trial_site.trial
     return {
         "format": FORMAT,
         "made_at": timezone.now(),
-        "identity": IDENTITY,
+        "identity": _identity(subject),
         "subject": {
             "code": subject.code,
             "trial": trial.code,
@@ -53,18 +81,32 @@ def collect(subject: Subject) -> dict[str, Any]:
             "state": subject.get_state_display(),
         },
         "purposes": _purposes(subject),
-        "consents": _consents(subject),
+        "consents": decisions.consents(subject),
+        "allowances": decisions.allowances(subject),
+        "restrictions": decisions.restrictions(subject),
+        "arm": decisions.arm(subject),
         "visits": _visits(subject),
         "deliveries": _deliveries(subject),
+        "quality": decisions.quality(subject),
         "results": _results(subject),
+        "features": _features(subject),
+        "voided": decisions.voided(subject),
         "decisions": "No decision about the subject is made by a machine alone: a reader signs every read.",
         "looked_at": _looked_at(subject),
         "received_by": _received_by(subject),
-        "requests": _requests(subject),
+        "requests": decisions.requests(subject),
+        "unblindings": decisions.unblindings(subject),
+        "breaches": decisions.breaches(subject),
+        "destroyed": decisions.destroyed(subject),
         "retention": _retention(subject),
         "rights": list(RIGHTS),
         "contacts": _contacts(subject),
     }
+
+
+def _identity(subject: Subject) -> str:
+    is_here = settings.VAULT_ON and holding_of(subject) is Holding.RECORDED
+    return IN_VAULT if is_here else IDENTITY
 
 
 def _purposes(subject: Subject) -> list[dict[str, str]]:
@@ -74,20 +116,6 @@ def _purposes(subject: Subject) -> list[dict[str, str]]:
             "purpose": str(row.get_purpose_display()),
             "article_6": str(row.get_article_6_display()),
             "article_9": str(row.get_article_9_display()),
-        }
-        for row in rows
-    ]
-
-
-def _consents(subject: Subject) -> list[dict[str, Any]]:
-    rows = Consent.objects.filter(subject=subject).select_related("form").order_by("id")
-    return [
-        {
-            "kind": str(row.get_kind_display()),
-            "form": row.form.version,
-            "modules": [str(ConsentForm.Scope(scope).label) for scope in row.scopes],
-            "on": row.on,
-            "recorded_at": row.recorded_at,
         }
         for row in rows
     ]
@@ -138,6 +166,20 @@ def _results(subject: Subject) -> list[dict[str, Any]]:
     return [asdict(row) for row in rows_of(subject, timezone.localdate()) if row.time_points]
 
 
+def _features(subject: Subject) -> list[dict[str, Any]]:
+    """Return what software computed of each drawn segment."""
+    rows = RadiomicsRun.objects.filter(segmentation__series__study__time_point__subject=subject)
+    return [
+        {
+            "visit": row.segmentation.series.study.time_point.scheduled.code,
+            "segment": row.segmentation.label,
+            "computed_at": row.computed_at,
+            "values": row.values,
+        }
+        for row in rows.select_related("segmentation__series__study__time_point__scheduled").order_by("pk")
+    ]
+
+
 def _looked_at(subject: Subject) -> list[dict[str, Any]]:
     """Return who did what to the subject's records, by role: colleagues' names are theirs (GDPR 15(4))."""
     events = histories(_things(subject)).filter(layer="act").order_by()
@@ -155,17 +197,7 @@ def _looked_at(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _things(subject: Subject) -> dict[str, list[str]]:
-    roads: dict[Any, str] = {
-        TimePoint: "subject",
-        Submission: "time_point__subject",
-        Study: "time_point__subject",
-        Series: "study__time_point__subject",
-        Assignment: "time_point__subject",
-        Read: "assignment__time_point__subject",
-        EndpointResult: "subject",
-        Request: "subject",
-    }
-    found = {model._meta.label: _keys(model, road, subject) for model, road in roads.items()}
+    found = {model._meta.label: _keys(model, road, subject) for model, road in _ROADS.items()}
     return found | {Subject._meta.label: [str(subject.pk)]}
 
 
@@ -183,18 +215,6 @@ def _received_by(subject: Subject) -> list[dict[str, Any]]:
             "at": row.at,
         }
         for row in recipients_of(subject)
-    ]
-
-
-def _requests(subject: Subject) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": str(row.get_kind_display()),
-            "received_on": row.received_on,
-            "state": str(row.get_state_display()),
-            "answer": row.answer,
-        }
-        for row in subject.requests.order_by("id")
     ]
 
 

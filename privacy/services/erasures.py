@@ -1,23 +1,20 @@
 """Erasure by two people: one decides and signs, another confirms and signs, and then it is carried out (GDPR 17)."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
+from audit.english import in_english
 from audit.meanings import Meaning
-from audit.selectors import Signed
-from audit.services import canonical, record
-from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
+from audit.signing import Offer, Proof, offer, sign, signing
 from imaging.services import seclusion
 from privacy.models import Erasure, Tombstone
 from privacy.selectors import is_retention_over
-from privacy.services import tombstones
+from privacy.services.burials import bury, stays, tell
 from privacy.services.destruction import destroy, inventory
 from privacy.standing import has_valid_consent, is_collected_from
 from trials import access, refusals
@@ -25,22 +22,10 @@ from trials.models import Subject, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
 
-FORMAT = "corelab-erasure-1"
 MEANINGS = (Meaning.APPROVAL, Meaning.RESPONSIBILITY)
 Level, Ground, State = Erasure.Level, Erasure.Ground, Erasure.State
 # Whoever may stop the use of a subject's data may agree to end it; deciding is for the data protection officer alone.
 CONFIRM = Act.SUBJECT_RESTRICT
-_AFTER_RETENTION = "GDPR 17(3)(d), 89: research and archiving; nothing links it to a person any more"
-_LAW = "GDPR 17(3)(b) legal duty (CTR 58), (c) public health, (d) research and archiving"
-_EVIDENCE = "GDPR 17(3)(b) legal duty (21 CFR 11.10(e), CTR 58), (e) legal claims"
-STAYS = {
-    Level.LINK: "coded images and everything measured, read and reported from them",
-    Level.EVERYTHING: "what was measured, read and reported under the code, without images",
-}
-_ALWAYS = (
-    ("the audit trail, signatures and reports released before", _EVIDENCE),
-    ("identifiers and hashes of what was destroyed, as proof that it was", _EVIDENCE),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +35,6 @@ class Wish:
     level: Erasure.Level
     ground: Erasure.Ground
     reason: str
-
-
-def stays(level: str, ground: str) -> list[dict[str, str]]:
-    """Return what an erasure leaves, each with the law that keeps it (P07)."""
-    law = _AFTER_RETENTION if ground == Ground.RETENTION_OVER else _LAW
-    kept = ((STAYS[Level(level)], law), *_ALWAYS)
-    return [{"what": what, "ground": by_law} for what, by_law in kept]
 
 
 @refusals.told("privacy.refused")
@@ -73,9 +51,8 @@ def decide(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish, proo
     """Decide on an erasure; nothing is destroyed before another person confirms.
 
     Without a subject it is the destruction at the end of a trial's retention. Raises SignatureRefused as `sign`, and
-    ValidationError: `no-reason`, `must-stay` where law keeps the coded images, `collecting` while scans are
-    still taken, `not-over` before retention has ended,
-    `waits` where one waits already, `erased`.
+    ValidationError: `no-reason`, `must-stay` where law keeps the coded images, `collecting` while scans are still
+    taken, `not-over` before retention has ended, `waits` where one waits already, `erased`.
     """
     by = access.require(by, Act.ERASURE_DECIDE, trial)
     Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
@@ -98,10 +75,11 @@ def decide(*, by: Actor, trial: Trial, subject: Subject | None, wish: Wish, proo
         decided_at=signature.at,
         decision_signature_id=signature.pk,
     )
-    _tell(by, erasure, "erasure.decided", wish.reason)
+    tell(by, erasure, "erasure.decided", wish.reason)
     return erasure
 
 
+@in_english
 def _decision(trial: Trial, subject: Subject | None, wish: Wish) -> dict[str, Any]:
     return {
         "trial": trial.code,
@@ -143,7 +121,8 @@ def _refuse_law(trial: Trial, subject: Subject | None, level: str, ground: str) 
             ),
             code="collecting",
         )
-    if subject is not None and level == Level.EVERYTHING and seclusion.is_held(subject):
+    is_secluded = subject is not None and level == Level.EVERYTHING and seclusion.is_held(subject)
+    if is_secluded or level == Level.IMAGES:
         raise ValidationError(
             _(
                 "Images of this subject lie out of analysis already: sponsor and data protection officer decide there "
@@ -198,7 +177,7 @@ def confirm(*, by: Actor, erasure: Erasure, proof: Proof) -> Tombstone:
     erasure.state, erasure.confirmed_by, erasure.confirmed_at = State.DONE, by.id, signature.at
     erasure.confirmation_signature_id = signature.pk
     erasure.save(update_fields=["state", "confirmed_by", "confirmed_at", "confirmation_signature_id"])
-    return _carry_out(by, erasure, signature)
+    return _carry_out(by, erasure)
 
 
 def _refuse_confirmation(by: Actor, erasure: Erasure) -> None:
@@ -213,6 +192,7 @@ def _refuse_confirmation(by: Actor, erasure: Erasure) -> None:
     _refuse_law(erasure.trial, erasure.subject, erasure.level, erasure.ground)
 
 
+@in_english
 def _confirmation(erasure: Erasure) -> dict[str, Any]:
     return {
         "erasure": str(erasure.pk),
@@ -233,48 +213,10 @@ def subjects_in(erasure: Erasure) -> list[Subject]:
     return list(rows.filter(pk=erasure.subject_id) if erasure.subject_id else rows)
 
 
-def _carry_out(by: Actor, erasure: Erasure, signature: Signed) -> Tombstone:
+def _carry_out(by: Actor, erasure: Erasure) -> Tombstone:
     subjects = subjects_in(erasure)
     done = destroy(by=by, subjects=subjects, level=erasure.level, reason=erasure.reason)
-    contents: dict[str, Any] = json.loads(
-        canonical(_contents(erasure, subjects, signature) | {"destroyed": asdict(done)})
-    )
-    tombstone = bury(erasure.trial, contents)
-    _tell(by, erasure, "erasure.done", erasure.reason, {"contents_sha256": tombstone.contents_sha256})
-    # After the commit: a line for what was rolled back would destroy at the next start.
-    transaction.on_commit(lambda: tombstones.append(contents))
-    return tombstone
-
-
-def _contents(erasure: Erasure, subjects: list[Subject], signature: Signed) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "id": str(erasure.pk),
-        "trial": erasure.trial.code,
-        "is_whole_trial": erasure.subject_id is None,
-        "subjects": [subject.code for subject in subjects],
-        "level": erasure.level,
-        "ground": erasure.ground,
-        "reason": erasure.reason,
-        "decided_by": erasure.decided_by,
-        "decided_at": erasure.decided_at,
-        "decision_signature": str(erasure.decision_signature_id),
-        "confirmed_by": erasure.confirmed_by,
-        "confirmed_at": signature.at,
-        "confirmation_signature": str(signature.pk),
-        "stays": stays(erasure.level, erasure.ground),
-    }
-
-
-def bury(trial: Trial, contents: dict[str, Any]) -> Tombstone:
-    """Set the tombstone."""
-    return Tombstone.objects.create(
-        id=contents["id"],
-        trial=trial,
-        contents=canonical(contents),
-        contents_sha256=sha256_of(contents),
-        at=timezone.now(),
-    )
+    return bury(by=by, erasure=erasure, subjects=subjects, done=done)
 
 
 @refusals.told("privacy.refused")
@@ -289,11 +231,5 @@ def drop(*, by: Actor, erasure: Erasure, reason: str) -> Erasure:
         raise ValidationError(_("This erasure does not wait any more. Nothing was changed."), code="wrong-state")
     erasure.state = State.DROPPED
     erasure.save(update_fields=["state"])
-    _tell(by, erasure, "erasure.dropped", reason)
+    tell(by, erasure, "erasure.dropped", reason)
     return erasure
-
-
-def _tell(by: Actor, erasure: Erasure, act: str, reason: str, more: dict[str, Any] | None = None) -> None:
-    subject = erasure.subject.code if erasure.subject else ""
-    after = {"subject": subject, "level": erasure.level, "ground": erasure.ground} | (more or {})
-    record(by=by, act=act, obj=erasure, trial_code=erasure.trial.code, after=after, reason=reason)

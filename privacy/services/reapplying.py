@@ -13,7 +13,8 @@ from audit.actor import Actor, machine
 from audit.context import acting, widened
 from audit.services import record
 from privacy.models import Erasure, Tombstone
-from privacy.services import erasures, tombstones
+from privacy.services import tombstones
+from privacy.services.burials import lay
 from privacy.services.destruction import destroy, destroy_again
 from trials.models import Subject, Trial
 from trials.selectors import subjects_of
@@ -74,7 +75,7 @@ def _bury_again(contents: dict[str, Any]) -> None:
             else subjects_of(trial).filter(code__in=contents["subjects"])
         )
         destroy(by=by, subjects=list(chosen), level=contents["level"], reason=_REASON)
-        erasures.bury(trial, contents)
+        lay(trial, contents)
         _close_decision(trial, contents)
         _record(by, trial, contents)
 
@@ -95,8 +96,8 @@ def _close_decision(trial: Trial, contents: dict[str, Any]) -> None:
         **{name: contents[name] for name in ("level", "ground", "reason", "decided_by", "decided_at", "confirmed_by")},
         "state": Erasure.State.DONE,
         "confirmed_at": contents["confirmed_at"],
-        "decision_signature_id": contents["decision_signature"],
-        "confirmation_signature_id": contents["confirmation_signature"],
+        "decision_signature_id": contents["decision_signature"] or None,
+        "confirmation_signature_id": contents["confirmation_signature"] or None,
     }
     Erasure.objects.update_or_create(pk=contents["id"], defaults=told)
 

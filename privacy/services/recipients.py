@@ -1,17 +1,26 @@
-"""Who received something of a subject before, and the notice they get once consent is gone."""
+"""Who received something of a subject before, the notice they get once consent is gone, and who was told (GDPR 19)."""
 
 import datetime as dt
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as __
 
+from audit.actor import Actor
 from audit.context import widened
+from audit.selectors import history
+from audit.services import record
 from reports.models import Report
 from reports.services import read as contents_of
-from trials.agreement import Level
+from trials import access, refusals
+from trials.agreement import Level, Standing
 from trials.models import Subject
+from trials.roles import Act
 from trials.selectors import recipients_of
 from trials.services import consent
 
@@ -56,8 +65,46 @@ def recall_notice(subject: Subject) -> str:
 
     Raises ValidationError (`wrong-state`) below W4, where nobody has to be told.
     """
+    standing = _withdrawn(subject)
+    told = {"code": subject.code, "trial": subject.trial_site.trial.code, "on": standing.withdrawn_on}
+    return str(_NEVER_VALID if standing.level == Level.W6 else _WITHDREW) % told
+
+
+def _withdrawn(subject: Subject) -> Standing:
     standing = consent.standing_of(subject)
     if standing.level is None or standing.level < Level.W4 or standing.withdrawn_on is None:
         raise ValidationError(_("This subject did not withdraw at a level that recipients are told of."), "wrong-state")
-    told = {"code": subject.code, "trial": subject.trial_site.trial.code, "on": standing.withdrawn_on}
-    return str(_NEVER_VALID if standing.level == Level.W6 else _WITHDREW) % told
+    return standing
+
+
+def told_on(subject: Subject) -> dict[str, dt.date]:
+    """Return by name the recipients who were told of the withdrawal that stands, and on which day."""
+    level, found = consent.standing_of(subject).level, dict[str, dt.date]()
+    for event in history(subject).filter(act=_TOLD).order_by("sequence"):
+        after = json.loads(event.after)
+        if after.get("level") == level:
+            found |= dict.fromkeys(after["recipients"], dt.date.fromisoformat(after["on"]))
+    return found
+
+
+_TOLD = "recipients.told"
+
+
+@refusals.told("privacy.refused")
+@transaction.atomic
+def keep_told(*, by: Actor, subject: Subject, names: Sequence[str], on: dt.date) -> None:
+    """Keep that recipients were told of the withdrawal that stands.
+
+    Raises ValidationError: `wrong-state` below W4, `unknown` for a name that received nothing, `date` for a day before
+    the withdrawal or to come.
+    """
+    by = access.require(by, Act.CONSENT_RECORD, subject)
+    standing = _withdrawn(subject)
+    if not names or set(names) - {one.name for one in earlier_recipients(subject)}:
+        raise ValidationError(_("Choose who was told, among those who received something."), code="unknown")
+    if standing.withdrawn_on is None or not standing.withdrawn_on <= on <= timezone.localdate():
+        raise ValidationError(
+            _("Nobody was told before the withdrawal, or on a day to come. Check the day."), code="date"
+        )
+    after = {"recipients": sorted(set(names)), "level": standing.level, "on": on}
+    record(by=by, act=_TOLD, obj=subject, trial_code=subject.trial_site.trial.code, after=after)

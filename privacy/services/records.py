@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
+from audit.english import in_english
 from audit.version import VERSION
 from privacy.models import LegalBasis, Processor, Register, Transfer
 from privacy.selectors import kept_until, retention_of
@@ -20,6 +22,7 @@ DATA = (
     "consent: form, version, modules, dates",
     "accounts of staff: name, organisation, roles, acts with time and address",
 )
+IN_VAULT = "identity, in a vault apart: name, birth date, sex, number and contact of the participant at the hospital"
 # What every role needs of the register's fields.
 _DUTIES = {
     "controller": ("controller", "joint_controller", "representative", "officer"),
@@ -53,6 +56,7 @@ class DutyFieldEmpty(Exception):
         self.missing = missing
 
 
+@in_english
 def make(*, side: Side, trials: list[Trial] | None = None) -> dict[str, Any]:
     """Return the record over the live trials, or those told. Raises DutyFieldEmpty."""
     chosen = live_trials() if trials is None else trials
@@ -112,7 +116,7 @@ def _of_controller(trial: Trial) -> dict[str, Any]:
         "trial": trial.code,
         "(a) controller": _fields(register, "controller", "joint_controller", "representative", "officer"),
         "(b) purposes": _purposes(trial),
-        "(c) categories of subjects and data": {"subjects": list(SUBJECTS), "data": [*DATA, *_modalities(trial)]},
+        "(c) categories of subjects and data": {"subjects": list(SUBJECTS), "data": [*_data(), *_modalities(trial)]},
         "(d) recipients": recipients(trial),
         "(e) transfers": _transfers(trial),
         "(f) time limits of erasure": _limits(trial),
@@ -156,6 +160,10 @@ def _purposes(trial: Trial) -> list[dict[str, str]]:
         }
         for row in LegalBasis.objects.filter(trial=trial)
     ]
+
+
+def _data() -> list[str]:
+    return [*DATA, IN_VAULT] if settings.VAULT_ON else list(DATA)
 
 
 def _modalities(trial: Trial) -> list[str]:

@@ -36,19 +36,19 @@ def _of_data() -> tuple[Measure, ...]:
 
 
 def _identity() -> str:
-    if "identity" in settings.DATABASES:
+    if settings.VAULT_ON:
         return "kept in a vault of its own: another database, role and key"
     return "none is held: the site keeps the list of its subjects"
 
 
 def _of_people() -> tuple[Measure, ...]:
-    idle = settings.SESSION_COOKIE_AGE // 60
+    idle, longest = settings.SESSION_IDLE // 60, settings.SESSION_ABSOLUTE // 3600
     minutes = int(TRIES_WINDOW.total_seconds() // 60)
     hasher = settings.PASSWORD_HASHERS[0].rsplit(".", 1)[-1].removesuffix("PasswordHasher")
     return (
         Measure(name="passwords", stands=f"kept as {hasher} hashes", checks="C04"),
-        Measure(name="second factor", stands="demanded under every signature", checks="S04"),
-        Measure(name="idle sessions", stands=f"end after {idle} minutes", checks="C04"),
+        Measure(name="second factor", stands="demanded to sign in, and under every signature", checks="C04, S04"),
+        Measure(name="sessions", stands=f"end after {idle} idle minutes, and after {longest} hours", checks="C04"),
         Measure(name="wrong tries", stands=f"{MAXIMUM_TRIES} within {minutes} minutes lock an account", checks="A09"),
         Measure(name="roles", stands="one table of rights, dated memberships, default no", checks="C01, C02"),
     )

@@ -21,11 +21,13 @@ from privacy.models import Permit
 from privacy.selectors import secondary_subjects
 from privacy.services import pseudonyms
 from trials import access, refusals
+from trials.agreement import Gate, Why
 from trials.models import ConsentForm, Disclosure, Subject, Trial
 from trials.roles import Act
+from trials.services import consent
 from trials.services.ledger import Leaving, disclose
 
-FORMAT = "corelab-secondary-1"
+FORMAT = "corelab-secondary-2"
 DATA, MANIFEST = "subjects.jsonl", "manifest.json"
 
 
@@ -129,7 +131,16 @@ def _coded(permit: Permit, subject: Subject) -> dict[str, Any]:
     """Return one subject without code, site, dates, UIDs and hashes: whatever would join with another recipient's."""
     rows = rows_of(subject, timezone.localdate())
     readings = [_reading(row) for row in rows if row.time_points]
-    return {"id": pseudonyms.id_of(permit, subject), "readings": readings}
+    return {"id": pseudonyms.id_of(permit, subject), "withdrawn": _withdrawn(subject), "readings": readings}
+
+
+def _withdrawn(subject: Subject) -> dict[str, Any] | None:
+    """Return level and study day of a withdrawal under which this goes on: what goes out bears its mark (W3)."""
+    standing = consent.standing_of(subject)
+    is_marked = consent.answer(subject, Gate.SECONDARY).why is Why.MARKED
+    if not is_marked or standing.withdrawn_on is None:
+        return None
+    return {"level": standing.level, "day": (standing.withdrawn_on - subject.day_zero).days}
 
 
 def _reading(row: SubjectRow) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from imaging.models import Instance, Submission
 from imaging.services import seclusion
 from imaging.services.road import WORKING
 from privacy.models import Erasure
+from privacy.services.burials import bury_link
 from privacy.services.destruction import destroy
 from privacy.services.recipients import Recipient, earlier_recipients, reports_about
 from trials import access, refusals
@@ -98,6 +99,7 @@ def _erase_link(by: Actor, subject: Subject, reason: str) -> None:
     """Destroy what could tell whose the coded images are, which stay (W5)."""
     with because(reason):
         done = destroy(by=by, subjects=[subject], level=Erasure.Level.LINK, reason=reason)
+        bury_link(by=by, subject=subject, reason=reason, done=done)
     code = subject.trial_site.trial.code
     after = {"level": Level.W5, "identity": done.identity}
     record(by=by, act="subject.unlinked", obj=subject, trial_code=code, after=after, reason=reason)
@@ -155,7 +157,7 @@ def _part(title: str, effect: str, names: Iterator[str] | tuple[str, ...]) -> Pa
 
 
 def _stored(subject: Subject, new: NewWithdrawal) -> Part:
-    images = Instance.objects.filter(series__study__time_point__subject=subject)
+    images = Instance.every.filter(series__study__time_point__subject=subject)
     codes = images.order_by("series__study__time_point__due_on").values_list(
         "series__study__time_point__scheduled__code", flat=True
     )

@@ -19,6 +19,7 @@ from privacy import selectors
 from privacy.models import Erasure, Tombstone
 from privacy.rights_forms import ErasureForm, ReasonForm
 from privacy.services import erasures
+from privacy.services.burials import stays
 from privacy.services.certificates import certify
 from privacy.views.frame import Page, handed_out
 from privacy.views.frame import show as show_page
@@ -136,7 +137,7 @@ def show(request: ActorRequest, code: str, pk: object) -> HttpResponse:
     context = {
         "erasure": erasure,
         "signatures": [signature_of(key) for key in keys if key],
-        "stays": erasures.stays(erasure.level, erasure.ground),
+        "stays": stays(erasure.level, erasure.ground),
         "tombstone": tombstone,
         "destroyed": json.loads(tombstone.contents)["destroyed"] if tombstone else None,
         "certificate": tombstone.certificates.first() if tombstone else None,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from imaging.models import Seclusion
-from imaging.services import seclusion
+from privacy.services.burials import decide_destruction
 from trials import access
 from trials.forms import ReasonForm
 from trials.http import ActorRequest
@@ -31,9 +31,7 @@ def show(request: ActorRequest, pk: UUID) -> HttpResponse:
     rows = Seclusion.objects.select_related("subject__trial_site__trial")
     row = get_object_or_404(access.visible(request.actor, rows), pk=pk)
     form = ReasonForm(typed(request))
-    done = attempt(
-        form, lambda: seclusion.decide_destruction(by=request.actor, seclusion=row, reason=form.cleaned_data["reason"])
-    )
+    done = attempt(form, lambda: decide_destruction(by=request.actor, row=row, reason=form.cleaned_data["reason"]))
     if done:
         is_over = done.state == Seclusion.State.DESTROYED
         told = _("The images are destroyed.") if is_over else _("Recorded. The other side must decide, too.")

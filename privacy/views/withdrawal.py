@@ -6,9 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
-from privacy.forms import ConfirmForm, WithdrawForm
+from privacy.forms import ConfirmForm, ToldForm, WithdrawForm
 from privacy.services import recipients, withdrawal
 from privacy.services.withdrawal import Preview
 from trials import access
@@ -64,9 +64,9 @@ def _page(
     return render(request, "subject_withdraw.html", context, status=status)
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def notice(request: ActorRequest, code: str) -> HttpResponse:
-    """The text for earlier recipients, with their list."""
+    """The text for earlier recipients, with their list; whoever told them says so here."""
     subject = access.visible_subject(request.actor, code)
     access.require(request.actor, Act.CONSENT_RECORD, subject)
     try:
@@ -74,10 +74,22 @@ def notice(request: ActorRequest, code: str) -> HttpResponse:
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
         return redirect("subject", subject.code)
+    received, told = recipients.earlier_recipients(subject), recipients.told_on(subject)
+    untold = dict.fromkeys(one.name for one in received if one.name not in told)
+    form = ToldForm(typed(request), recipients=untold)
+    if attempt(form, lambda: _keep_told(request, subject, form)):
+        messages.success(request, _("Who was told is recorded."))
+        return redirect("withdrawal-notice", subject.code)
     context = {
         "subject": subject,
         "trial": subject.trial_site.trial,
         "text": text,
-        "recipients": recipients.earlier_recipients(subject),
+        "recipients": [(one, told.get(one.name)) for one in received],
+        "form": form if untold else None,
     }
-    return render(request, "withdrawal_notice.html", context)
+    return render(request, "withdrawal_notice.html", context, status=400 if form.is_bound else 200)
+
+
+def _keep_told(request: ActorRequest, subject: Subject, form: ToldForm) -> bool:
+    recipients.keep_told(by=request.actor, subject=subject, **form.cleaned_data)
+    return True

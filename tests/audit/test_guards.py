@@ -33,6 +33,16 @@ UPDATES = {
 TABLES = tuple(UPDATES)
 
 
+@pytest.mark.req("R-PAGE-12")
+def test_no_trial_is_given_another_way_of_making_keys_than_it_began_with(cast: Cast) -> None:
+    for change in ("key_scheme = 'trial'", "title = 'other', key_scheme = 'trial'"):
+        with pytest.raises(DatabaseError, match="evidence is append-only"):
+            run(f"UPDATE trials_trial SET {change}")  # noqa: S608  our own words
+    run("UPDATE trials_trial SET title = 'other', key_scheme = key_scheme")
+    cast.trial.refresh_from_db()
+    assert (cast.trial.title, cast.trial.key_scheme) == ("other", "subject")
+
+
 def run(sql: str, *values: str | int | UUID) -> None:
     with acting(STAGE, reason=STAGE_REASON), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, values)

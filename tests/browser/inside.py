@@ -22,9 +22,10 @@ _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "w
 class Inside(Person):
     """Somebody signed in at a browser whose answers come from the test's own database."""
 
-    def __init__(self, context: BrowserContext, user: User) -> None:
+    def __init__(self, context: BrowserContext, user: User | None) -> None:
         self.client = Client(SERVER_NAME="localhost")
-        self.client.force_login(user)
+        if user is not None:
+            self.client.force_login(user)
         # Playwright answers in a context of its own, in which Django would open another connection to the database.
         self._here = copy_context()
         context.route("**/*", self._answer)
@@ -43,7 +44,7 @@ class Inside(Person):
 
     def _ask(self, method: str, path: str, asked: Request) -> Any:
         kind = asked.headers.get("content-type", "application/octet-stream")
-        kept = {name: value for name, value in asked.headers.items() if name in {"accept", "hx-request"}}
+        kept = {name: value for name, value in asked.headers.items() if name in {"accept", "hx-request", "referer"}}
         return self.client.generic(method, path, asked.post_data_buffer or b"", content_type=kind, headers=kept)
 
     @staticmethod
@@ -73,7 +74,7 @@ class Inside(Person):
         assert wide <= 0, f"{page.url}: {wide} px too wide"
 
 
-def enter(browser: Browser, user: User, *, width: int) -> Inside:
-    """A browser of this width in the hands of somebody signed in; whoever calls closes its context."""
+def enter(browser: Browser, user: User | None, *, width: int) -> Inside:
+    """A browser of this width in the hands of somebody signed in, or of nobody; whoever calls closes its context."""
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
     return Inside(context, user)

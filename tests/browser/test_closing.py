@@ -1,4 +1,4 @@
-"""Closing, arms, unblinding, more time, vouching and linking in a real browser: both themes, wide and narrow, axe."""
+"""Closing, arms, unblinding, more time, vouching and linking in a narrow window of a real browser: both themes, axe."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ from trials.oidc import Provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-LOCK-06")]
 TRIAL = "/trials/TUNDRA/"
-WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def somebody(browser: Browser) -> Iterator[Any]:
     people: list[Inside] = []
 
     def come(user: User, *, width: int = 1280) -> Inside:
-        people.append(enter(browser, user, width=width))
+        people.append(enter(browser, user, width=390))
         return people[-1]
 
     yield come
@@ -35,9 +34,8 @@ def somebody(browser: Browser) -> Iterator[Any]:
         person.page.context.close()
 
 
-@WIDTHS
-def test_data_are_closed_asked_for_and_opened_again(cast: Cast, somebody: Any, width: int) -> None:
-    clara = somebody(cast.coordinator, width=width)
+def test_data_are_closed_asked_for_and_opened_again(cast: Cast, somebody: Any) -> None:
+    clara = somebody(cast.coordinator)
     clara.see(f"{TRIAL}closing/")
     page = clara.see(f"{TRIAL}closing/close/")
     page.get_by_label("Reason").fill("Database lock before the final analysis.")
@@ -48,13 +46,13 @@ def test_data_are_closed_asked_for_and_opened_again(cast: Cast, somebody: Any, w
     expect(page.get_by_text("Every edit is refused from now on.")).to_be_visible()
     clara.check()
     clara.see(TRIAL)
-    kora = somebody(cast.data_manager, width=width)
+    kora = somebody(cast.data_manager)
     page = kora.go(f"{TRIAL}closing/ask/")
     page.get_by_label("What must change, and why").fill("Day zero of one subject was mistyped.")
     kora.press("Go on to the signature")
     kora.sign("Sign")
     expect(page.get_by_text("The data stay closed until another person agrees.")).to_be_visible()
-    anke = somebody(cast.administrator, width=width)
+    anke = somebody(cast.administrator)
     page = anke.see(f"{TRIAL}closing/open/")
     expect(page.get_by_text("Day zero of one subject was mistyped.")).to_be_visible()
     page.get_by_label("Reason").fill("Agreed.")
@@ -64,9 +62,8 @@ def test_data_are_closed_asked_for_and_opened_again(cast: Cast, somebody: Any, w
     anke.check()
 
 
-@WIDTHS
-def test_an_unblinding_is_recorded_and_decided(cast: Cast, somebody: Any, width: int) -> None:
-    clara = somebody(cast.coordinator, width=width)
+def test_an_unblinding_is_recorded_and_decided(cast: Cast, somebody: Any) -> None:
+    clara = somebody(cast.coordinator)
     clara.see(f"{TRIAL}unblindings/")
     page = clara.see(f"{TRIAL}unblindings/new/")
     page.get_by_label("Kind", exact=True).select_option("emergency")
@@ -89,9 +86,8 @@ def test_an_unblinding_is_recorded_and_decided(cast: Cast, somebody: Any, width:
     expect(page.get_by_text("Decided: reads this subject no more.")).to_be_visible()
 
 
-@WIDTHS
-def test_arms_are_recorded_by_the_statistician(cast: Cast, somebody: Any, width: int) -> None:
-    tova = somebody(cast.statistician, width=width)
+def test_arms_are_recorded_by_the_statistician(cast: Cast, somebody: Any) -> None:
+    tova = somebody(cast.statistician)
     page = tova.see(f"{TRIAL}arms/")
     page.get_by_label("Subjects and arms").fill(f"{cast.subject_a.code}, A\n{cast.subject_b.code}, B")
     tova.press("Record")
@@ -99,9 +95,8 @@ def test_arms_are_recorded_by_the_statistician(cast: Cast, somebody: Any, width:
     tova.check()
 
 
-@WIDTHS
-def test_a_share_of_the_room_is_set_with_a_reason(cast: Cast, somebody: Any, width: int) -> None:
-    clara = somebody(cast.coordinator, width=width)
+def test_a_share_of_the_room_is_set_with_a_reason(cast: Cast, somebody: Any) -> None:
+    clara = somebody(cast.coordinator)
     page = clara.see(f"{TRIAL}room/")
     page.get_by_label("Whose share").select_option("01")
     page.get_by_label("Gigabytes kept").fill("7")
@@ -112,12 +107,11 @@ def test_a_share_of_the_room_is_set_with_a_reason(cast: Cast, somebody: Any, wid
     clara.check()
 
 
-@WIDTHS
-def test_more_time_is_taken_for_a_request(cast: Cast, somebody: Any, width: int) -> None:
+def test_more_time_is_taken_for_a_request(cast: Cast, somebody: Any) -> None:
     came = TODAY - dt.timedelta(days=3)
     by = actor_for(cast.officer)
     request = requests.receive(by=by, subject=cast.subject_a, kind=Request.Kind.ACCESS, received_on=came)
-    david = somebody(cast.officer, width=width)
+    david = somebody(cast.officer)
     page = david.go(f"{TRIAL}privacy/requests/{request.pk}/")
     page.get_by_role("link", name="A month is not enough").click()
     david.check()
@@ -127,11 +121,10 @@ def test_more_time_is_taken_for_a_request(cast: Cast, somebody: Any, width: int)
     david.check()
 
 
-@WIDTHS
 @pytest.mark.req("R-IN-18")
-def test_a_colleague_is_vouched_for(cast: Cast, somebody: Any, width: int) -> None:
+def test_a_colleague_is_vouched_for(cast: Cast, somebody: Any) -> None:
     User.objects.filter(pk=cast.reader.pk).update(awaits_vouching=True)
-    mona = somebody(cast.monitor, width=width)
+    mona = somebody(cast.monitor)
     page = mona.see("/account/")
     page.get_by_role("link", name=str(cast.reader)).click()
     mona.check()
@@ -143,13 +136,12 @@ def test_a_colleague_is_vouched_for(cast: Cast, somebody: Any, width: int) -> No
     expect(page.get_by_text(f"You vouched for {cast.reader}, who can sign again.")).to_be_visible()
 
 
-@WIDTHS
 @pytest.mark.req("R-IN-18")
-def test_an_identity_elsewhere_is_linked(cast: Cast, somebody: Any, settings: Settings, width: int) -> None:
+def test_an_identity_elsewhere_is_linked(cast: Cast, somebody: Any, settings: Settings) -> None:
     with running() as provider:
         settings.OIDC_PROVIDER = Provider(issuer=provider.address, client_id=CLIENT, client_secret=SECRET)
         settings.OIDC_NAME = "Northlight sign-in"
-        mona = somebody(cast.monitor, width=width)
+        mona = somebody(cast.monitor)
         page = mona.see("/account/")
         page.get_by_role("link", name="Link", exact=True).click()
         mona.check()

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_privacy import see, tab_to
+from tests.browser.hands import tab_to
+from tests.browser.test_privacy import see
 from tests.flows.test_running import send_zip
 from tests.imaging.scans import PLANTED, ct_series, ct_slice, to_bytes
 from tests.stack import Session, Stack, wait_until

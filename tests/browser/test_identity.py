@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.hands import press, sign, write
 from tests.stack import Stack
 
 TYPED = {
@@ -35,12 +36,12 @@ def record(nora: Any, code: str) -> None:
 
 def ask(nora: Any) -> str:
     page = nora.page
-    page.get_by_role("link", name="Ask to read it").click()
+    press(page, "Ask to read it")
     nora.look()
-    nora.fill(reason="The ward must reach her about a finding")
-    nora.press("Go on to sign")
+    write(page, {"Reason": "The ward must reach her about a finding"})
+    press(page, "Go on to sign")
     nora.look()
-    nora.sign("Sign the request")
+    sign(page, "Sign the request")
     expect(page.get_by_text("Nothing opens until another person has agreed")).to_be_visible()
     nora.look()
     return str(page.url)
@@ -54,24 +55,24 @@ def test_two_people_unlock_an_identity_and_it_hides_again(someone: Any, stack: S
     david = someone("david", width=390)
     page = david.go("/trials/THORAX/identities/")
     david.look()
-    page.get_by_role("link", name=re.compile("Look and agree")).first.focus()
-    page.keyboard.press("Enter")
+    press(page, page.get_by_role("link", name=re.compile("Look and agree")).first)
     david.look()
-    david.sign("Sign and unlock")
+    sign(page, "Sign and unlock")
     expect(page.get_by_text("Unlocked for")).to_be_visible()
     nora.page.goto(window)
     assert TYPED["name"] not in nora.page.content()
     nora.look()
-    nora.page.get_by_role("button", name="Show who it is").focus()
-    nora.page.keyboard.press("Enter")
+    press(nora.page, "Show who it is")
     expect(nora.page.get_by_text(TYPED["name"])).to_be_visible()
     expect(nora.page.get_by_text("30 Jul 1951")).to_be_visible()
+    expect(nora.page.get_by_text("female", exact=True)).to_be_visible()
     assert TYPED["name"] not in nora.page.title() + nora.page.url
     assert nora.page.locator("main img").count() == 0
     nora.look()
-    nora.page.get_by_role("link", name="Hide it again").click()
+    press(nora.page, "Hide it again")
+    expect(nora.page.get_by_role("button", name="Show who it is")).to_be_visible()
     assert TYPED["name"] not in nora.page.content()
-    nora.press("Close this window")
+    press(nora.page, "Close this window")
     expect(nora.page.get_by_text("Closed. Nobody reads through this window any more.")).to_be_visible()
     page = david.go(f"/subjects/{code}/identity/")
     david.look()

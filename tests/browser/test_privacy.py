@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.hands import tab_to
 from tests.stack import Stack
 
 TRIAL = "/trials/THORAX/privacy/"
-ROOMS = ("", "requests/", "erasures/", "ledger/", "breaches/", "register/", "retention/")
 
 
 def see(person: Any, name: str) -> None:
@@ -17,29 +17,6 @@ def see(person: Any, name: str) -> None:
     page = person.page
     width = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width <= 0, f"{page.url}: {width} px too wide ({name})"
-
-
-@pytest.mark.req("R-PRIV-16")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_each_page_satisfies_axe_light_and_dark_and_fits(someone: Any, width: int) -> None:
-    david = someone("david", width=width)
-    for room in ROOMS:
-        david.go(TRIAL + room)
-        expect(david.page.get_by_role("link", name="Privacy").first).to_be_visible()
-        see(david, f"{room or 'clocks'}{width}")
-    carmen = someone("carmen", width=width)
-    carmen.go(f"{TRIAL}secondary/")
-    see(carmen, f"secondary{width}")
-
-
-def tab_to(page: Any, name: str) -> None:
-    """Walk by the keyboard alone until the element of this accessible name has the focus."""
-    wanted = page.get_by_label(name, exact=True).or_(page.get_by_role("button", name=name, exact=True)).first
-    for _step in range(80):
-        page.keyboard.press("Tab")
-        if wanted.evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError(f"{name} cannot be reached by keyboard")
 
 
 @pytest.mark.req("R-PRIV-16")
@@ -64,12 +41,10 @@ def test_a_request_is_recorded_and_answered_by_keyboard_alone(someone: Any) -> N
 def somebody_left(stack: Stack) -> str:
     """Let a new subject withdraw; return its code."""
     code = stack.enrol().code
-    words = (
+    stack.shell(
         "from tests.privacy.leaving import leave; from trials.models import Subject; "
         f"leave(Subject.objects.get(code={code!r}))"
     )
-    done = stack.manage("shell", "--no-imports", "-c", words)
-    assert done.returncode == 0, done.stderr
     return code
 
 

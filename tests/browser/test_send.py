@@ -1,51 +1,51 @@
-"""The sending page where things go wrong: a refusal, a change of mind, a cut line, an answer that is lost."""
+"""The sending page, all six steps, where things go wrong: a cut line, a reload, lost answers, refusals, an ended session."""
 
+import hashlib
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
+from pydicom import dcmread
 
-from tests.imaging.scans import ct_series
-from tests.stack import Stack
+from tests.browser.conftest import Person
+from tests.browser.sending import (
+    PIECES,
+    SEND,
+    Scan,
+    choose,
+    go_to_send,
+    need_engine,
+    press,
+    receipt_of,
+    send,
+    stored_at,
+)
+from tests.browser.wire import Wire, wire_to
+from tests.imaging.scans import PLANTED
+from tests.stack import Enrolled, Stack
 
-DELIVERY = re.compile(r"/deliveries/([0-9a-f-]{36})/$")
-PIECES = re.compile(r"/api/deliveries/[0-9a-f-]{36}/pieces/$")
+MANIFEST = re.compile(r"/api/deliveries/[0-9a-f-]{36}/manifest/$")
 COMPLETE = re.compile(r"/api/deliveries/[0-9a-f-]{36}/complete/$")
 START = re.compile(r"/api/deliveries/$")
-
-
-@pytest.fixture
-def scan(tmp_path: Path) -> Callable[[str], list[str]]:
-    def write(seed: str) -> list[str]:
-        folder = tmp_path / seed
-        folder.mkdir()
-        for number, data in enumerate(ct_series(5, seed=seed)):
-            (folder / f"IM{number}").write_bytes(data)
-        return [str(path) for path in sorted(folder.iterdir())]
-
-    return write
+# Two bytes of 1, as a picture has them.
+UNTOUCHED = 257
 
 
 @pytest.fixture
 def page(someone: Any) -> Page:
-    """The sending page of a site."""
-    page: Page = someone("saul").go("/trials/THORAX/send/")
+    """The sending page of a site, in a browser that runs no engine: all goes to the encrypted intake."""
+    saul = someone("saul")
+    saul.page.add_init_script("delete globalThis.WebAssembly")
+    page: Page = saul.go(SEND)
     return page
 
 
-def choose(page: Page, *, visit: int, files: list[str]) -> str:
-    """Choose the visit at this place of the list and the files; returns the visit as the receipt calls it."""
-    field = page.locator("[name='time_point']")
-    field.select_option(index=visit)
-    page.locator("[data-files]").set_input_files(files)
-    return str(field.input_value())
-
-
-def send(page: Page) -> None:
-    page.get_by_role("button", name="Send", exact=True).click()
+@pytest.fixture
+def wire(stack: Stack) -> Iterator[Wire]:
+    with wire_to(stack.address) as wire:
+        yield wire
 
 
 def opened(page: Page) -> list[Any]:
@@ -73,106 +73,194 @@ def answer_once(page: Page, address: re.Pattern[str], act: Callable[[Route], Non
     return seen
 
 
-def arrived(page: Page) -> str:
-    page.wait_for_url(DELIVERY)
-    found = DELIVERY.search(page.url)
-    assert found
-    expect(page.get_by_text("filed and checked").first).to_be_visible(timeout=60_000)
-    return found[1]
-
-
-def refuse(route: Route) -> None:
-    problem = {"title": "Bad Request", "status": 400, "detail": "A file changed while it was sent."}
-    route.fulfill(status=400, content_type="application/problem+json", json=problem)
-
-
-@pytest.mark.req("R-UI-12")
-def test_after_a_refusal_another_visit_gets_a_delivery_of_its_own(
-    stack: Stack, page: Page, scan: Callable[[str], list[str]]
-) -> None:
-    bodies = opened(page)
-    answer_once(page, PIECES, refuse)
-    first = choose(page, visit=1, files=scan("first"))
-    send(page)
-    expect(page.get_by_role("alert").filter(has_text="A file changed")).to_be_visible()
-    second = choose(page, visit=2, files=scan("second"))
-    send(page)
-    delivery = arrived(page)
-    assert [body["time_point"] for body in bodies] == [int(first), int(second)]
-    told = page.request.get(f"{stack.address}/api/deliveries/{delivery}/").json()
-    assert told["counts"]["filed"] == 5
-
-
-@pytest.mark.req("R-UI-12")
-def test_a_cut_line_opens_no_second_delivery_and_other_files_do(page: Page, scan: Callable[[str], list[str]]) -> None:
-    bodies = opened(page)
-    page.clock.install()
-    page.route(PIECES, lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    visit = choose(page, visit=1, files=scan("cut"))
-    send(page)
-    for _wait in range(6):
-        page.wait_for_timeout(200)
-        page.clock.run_for(20_000)
-    expect(page.get_by_role("alert").filter(has_text="The line is broken. What was sent is kept")).to_be_visible()
-    page.unroute(PIECES)
-    page.locator("[data-files]").set_input_files(scan("other"))
-    send(page)
-    arrived(page)
-    assert [body["time_point"] for body in bodies] == [int(visit)] * 2
-
-
-def cut(route: Route) -> None:
-    route.abort()
-
-
 def lose_answer(route: Route) -> None:
     """The server does it; only what it says gets lost."""
     route.fetch()
     route.abort()
 
 
-@pytest.mark.req("R-UI-12")
-@pytest.mark.parametrize("break_line", [cut, lose_answer])
-@pytest.mark.parametrize("address", [PIECES, COMPLETE], ids=["pieces", "complete"])
-def test_a_line_that_breaks_once_is_taken_up_again(
-    page: Page, scan: Callable[[str], list[str]], address: re.Pattern[str], break_line: Callable[[Route], None]
+def told_in_alert(page: Page, words: str) -> None:
+    expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.req("R-SEND-03", "R-SEND-04", "R-SEND-05")
+def test_a_scan_is_sent_whole_through_a_cut_and_a_reload_and_nothing_twice(
+    stack: Stack, browser: Browser, wire: Wire, subject: Enrolled, scan: Callable[..., Scan]
+) -> None:
+    files = scan("whole", 24, is_large=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    saul = Person(context, wire.address).sign_in("saul")
+    page = saul.go(SEND)
+    need_engine(page)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("Code of the subject").fill(subject.code[:-1] + ("2" if subject.code[-1] != "2" else "3"))
+    press(page, "Find")
+    expect(page.get_by_text("its check characters do not fit")).to_be_visible()
+    saul.look()
+    choose(page, subject)
+    go_to_send(page, files.paths, saul.look)
+    expect(page.get_by_role("row").filter(has_text="ZWEISTEIN^ALBA").first).to_be_visible()
+    boxes = page.get_by_label("Boxes to cover")
+    boxes.fill("100 100 120")
+    send(page)
+    told_in_alert(page, "A line of the boxes cannot be read, so nothing was sent.")
+    boxes.fill("100 100 120 120")
+    wire.fuse = 1
+    send(page)
+    expect(page.get_by_role("status").filter(has_text="The line is broken")).to_be_attached()
+    assert not page.get_by_text("You may close this page").is_visible()
+    wire.mend()
+    saul.complaints.clear()
+    page.reload()
+    expect(page.get_by_text(f"A sending for {subject.code}")).to_be_visible()
+    press(page, "Go on with it")
+    # Another order, as another dialog may give them; what arrived is not cleaned again.
+    go_to_send(page, files.paths[::-1])
+    send(page)
+    receipt = receipt_of(page)
+    saul.look()
+    context.close()
+    carried = b"".join(wire.sent)
+    assert [carried.count(mark) for mark in files.marks] == [1] * len(files.marks)
+    assert not [planted for planted in (*map(str.encode, PLANTED), *files.uids) if planted in carried]
+    assert stored_in(stack, receipt) == {row["filed_sha256"]: row["sop_instance_uid"] for row in receipt["filed"]}
+    assert len(receipt["filed"]) == len(files.marks)
+    assert receipt["is_as_recorded"]
+    one = dcmread(stored_at(stack, receipt["filed"][0]["filed_sha256"])).pixel_array
+    assert (one[100:120, 100:120] != UNTOUCHED).all()
+    assert (one[120:, 120:] == UNTOUCHED).all()
+
+
+def stored_in(stack: Stack, receipt: dict[str, Any]) -> dict[str, str]:
+    """SOP Instance UIDs by hash of what lies in the archive under the hashes of a receipt."""
+    held = [stored_at(stack, row["filed_sha256"]) for row in receipt["filed"]]
+    return {hashlib.sha256(one.read_bytes()).hexdigest(): str(dcmread(one).SOPInstanceUID) for one in held}
+
+
+@pytest.mark.req("R-SEND-10")
+def test_mixed_persons_stop_before_sending_until_one_is_chosen(
+    someone: Any, subject: Enrolled, scan: Callable[..., Scan]
+) -> None:
+    saul = someone("saul", width=390)
+    page = saul.go(SEND)
+    need_engine(page)
+    choose(page, subject)
+    # Two examinations of one person, and another person.
+    files = [*scan("first", 3).paths, *scan("second", 2, name="DREISTEIN^BERTA").paths, *scan("third", 1).paths]
+    page.locator("[data-files]").set_input_files(files)
+    press(page, "Next: look at them")
+    expect(page.get_by_text("These files are not of one examination of one person")).to_be_visible(timeout=60_000)
+    press(page, "Next: what is removed")
+    told_in_alert(page, "Mark what belongs to this visit first.")
+    expect(page.get_by_role("row")).to_have_count(4)
+    three_images = page.get_by_role("row").filter(has=page.get_by_role("cell", name="3", exact=True))
+    three_images.get_by_role("checkbox", name="ZWEISTEIN").check()
+    page.get_by_label("DREISTEIN").check()
+    told_in_alert(page, "These are several persons.")
+    saul.look()
+    page.get_by_label("DREISTEIN").uncheck()
+    expect(page.locator("article.series")).to_have_count(1)
+    expect(page.locator("article.series")).to_contain_text("3 images")
+    expect(page.locator("[data-required]")).to_contain_text("missing")
+    expect(page.locator("[data-required]")).to_contain_text("CT chest (CT, at least 20 images). Only 3 images")
+    saul.look()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.req("R-UI-12", "R-SEND-04", "R-SEND-11")
+def test_lines_that_break_and_answers_that_are_lost_are_taken_up_again(
+    page: Page, subject: Enrolled, scan: Callable[..., Scan]
 ) -> None:
     bodies = opened(page)
-    seen = answer_once(page, address, break_line)
-    choose(page, visit=1, files=scan("once"))
+    seen = [
+        answer_once(page, address, act)
+        for address, act in ((MANIFEST, lambda route: route.abort()), (PIECES, lose_answer), (COMPLETE, lose_answer))
+    ]
+    choose(page, subject)
+    go_to_send(page, scan("broken").paths)
+    expect(page.get_by_text("This browser cannot run the engine").last).to_be_visible()
     send(page)
-    arrived(page)
-    assert (len(bodies), len(seen)) == (1, 2)
+    assert len(receipt_of(page)["filed"]) == 5
+    assert (len(bodies), [len(methods) for methods in seen]) == (1, [2, 2, 2])
 
 
 @pytest.mark.req("R-UI-12")
-def test_a_proxy_that_answers_in_html_is_told_in_a_sentence(page: Page, scan: Callable[[str], list[str]]) -> None:
-    answer_once(page, PIECES, lambda route: route.fulfill(status=413, body="<html>nginx</html>"))
-    choose(page, visit=1, files=scan("proxy"))
-    send(page)
-    expect(page.get_by_role("alert").filter(has_text="refuses pieces of this size")).to_be_visible()
-
-
-@pytest.mark.req("R-UI-12")
-def test_who_signs_in_again_in_another_tab_goes_on_with_the_same_delivery(
-    stack: Stack, someone: Any, scan: Callable[[str], list[str]]
+def test_a_refusal_and_a_proxy_are_told_and_other_files_or_visits_get_a_delivery_of_their_own(
+    stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
 ) -> None:
-    saul = someone("saul")
-    page = saul.go("/trials/THORAX/send/")
-    bodies = opened(page)
-    page.route(PIECES, lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    choose(page, visit=1, files=scan("tabs"))
-    with page.expect_request_finished(lambda asked: bool(START.search(asked.url))):
-        send(page)
-    page.context.clear_cookies()
+    bodies, other = opened(page), stack.enrol(site="sur", staff="saul")
+    choose(page, subject)
+    go_to_send(page, scan("proxy").paths)
+    page.route(PIECES, lambda route: route.fulfill(status=413, body="<html>nginx</html>"))
+    send(page)
+    told_in_alert(page, "refuses pieces of this size")
     page.unroute(PIECES)
-    expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible(timeout=20_000)
-    other = page.context.new_page()
-    other.goto(f"{stack.address}/sign-in/")
+    problem = {"title": "Bad Request", "status": 400, "detail": "A file changed while it was sent."}
+    page.route(PIECES, lambda route: route.fulfill(status=400, content_type="application/problem+json", json=problem))
+    press(page, "Go on")
+    told_in_alert(page, "A file changed while it was sent.")
+    page.unroute(PIECES)
+    press(page, "Begin another")
+    choose(page, other)
+    go_to_send(page, scan("other").paths)
+    send(page)
+    assert (receipt_of(page)["subject"], len(receipt_of(page)["filed"])) == (other.code, 5)
+    assert [body["time_point"] for body in bodies] == [int(subject.visit), int(other.visit)]
+
+
+@pytest.mark.req("R-SEND-03")
+def test_what_one_window_completes_is_not_noted_for_the_sending_of_another(
+    stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
+) -> None:
+    other, held = stack.enrol(site="sur", staff="saul"), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(PIECES, hold)
+    choose(page, subject)
+    go_to_send(page, scan("one window").paths)
+    with page.expect_request(PIECES):
+        send(page)
+    second = page.context.new_page()
+    second.add_init_script("delete globalThis.WebAssembly")
+    second.on("dialog", lambda dialog: dialog.accept())
+    second.route(PIECES, lambda _never: None)
+    second.goto(page.url)
+    choose(second, other)
+    go_to_send(second, scan("another window").paths)
+    with second.expect_request(PIECES):
+        send(second)
+    for route in held:
+        route.continue_()
+    assert receipt_of(page)["subject"] == subject.code
+    second.reload()
+    expect(second.get_by_text(f"A sending for {other.code}")).to_be_visible()
+
+
+@pytest.mark.req("R-SEND-06", "R-UI-12")
+def test_an_ended_session_is_renewed_in_a_dialog_and_the_sending_goes_on(
+    stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
+) -> None:
+    bodies = opened(page)
+    choose(page, subject)
+    go_to_send(page, scan("session").paths)
+
+    def end_session(route: Route) -> None:
+        page.context.clear_cookies()
+        route.continue_(headers={})
+
+    answer_once(page, PIECES, end_session)
+    send(page)
+    dialog = page.get_by_role("dialog", name="Your session has ended")
+    expect(dialog).to_be_visible(timeout=30_000)
+    with page.context.expect_page() as opening:
+        dialog.get_by_role("link", name="Sign in again").click()
+    other = opening.value
     other.get_by_label("Name").fill("saul")
     other.get_by_label("Password").fill(stack.password)
     other.get_by_role("button", name="Sign in", exact=True).click()
     other.wait_for_url(f"{stack.address}/")
-    send(page)
-    arrived(page)
+    expect(dialog).to_be_hidden()
+    assert len(receipt_of(page)["filed"]) == 5
     assert len(bodies) == 1

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_privacy import see, tab_to
+from tests.browser.hands import tab_to
+from tests.browser.test_privacy import see
 from tests.imaging.scans import PLANTED, ct_series
 from tests.stack import Stack
 from tests.wire.test_dicom import storescu, waiting

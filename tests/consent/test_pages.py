@@ -1,13 +1,20 @@
 """The pages of consent: what they show, and how they refuse."""
 
+import datetime as dt
+import json
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from audit.models import AuditEvent
 from imaging.models import Seclusion
 from imaging.tasks import seclude
+from reports import services as reports
 from tests.cast import ALL_CHECKS, TODAY, Cast, actor_for, new_consent, withdraw
 from tests.imaging.scans import baseline_of, ct_series, drive, send
+from tests.people import ORGANISATION
+from tests.reports.rows import HALVED, write_reads
 from trials.agreement import Gate, Level
 from trials.models import Consent
 from trials.services import consent, consents
@@ -90,6 +97,33 @@ def test_the_preview_comes_again_where_something_changed_and_confirms_what_it_sh
     fresh = again.context["shown"].seen
     assert f'value="{fresh}"' in again.content.decode()
     assert client.post(address, told | confirmed | {"seen": fresh}).status_code == 302
+
+
+@pytest.mark.req("R-CONS-18")
+def test_who_received_something_is_listed_after_a_withdrawal_and_who_was_told_is_kept(
+    cast: Cast, client: Client
+) -> None:
+    write_reads(cast, cast.subject_a, reader=cast.reader, told=HALVED, best="PR")
+    reports.take_results(by=actor_for(cast.sponsor), trial=cast.trial)
+    client.force_login(cast.alba)
+    address = f"/subjects/{cast.subject_a.code}/withdrawal/notice/"
+    told: dict[str, Any] = {"names": [ORGANISATION], "on": TODAY}
+    assert client.post(address, told).status_code == 302, "nobody is told of anything below W4"
+    withdraw(cast.alba, cast.subject_a, Level.W4)
+    assert "Record who was told" in body(client, address)
+    names: list[dict[str, Any]] = [{"names": ["Somebody"]}, {"names": []}]
+    days: list[dict[str, Any]] = [{"on": TODAY + dt.timedelta(days=1)}, {"on": "2020-01-01"}]
+    for wrong in (*names, *days):
+        assert client.post(address, told | wrong).status_code == 400, wrong
+    assert not AuditEvent.objects.filter(act="recipients.told").exists()
+    assert client.post(address, told).status_code == 302
+    event = AuditEvent.objects.get(act="recipients.told")
+    assert json.loads(event.after) == {"level": "W4", "on": str(TODAY), "recipients": [ORGANISATION]}
+    page = body(client, address)
+    assert "told on" in page
+    assert "Record who was told" not in page
+    withdraw(cast.alba, cast.subject_a, Level.W6)
+    assert "Record who was told" in body(client, address), "of a graver withdrawal they are told again"
 
 
 @pytest.mark.req("R-CONS-12")

@@ -21,8 +21,10 @@ from endpoints.services import assignments
 from imaging import archive, quarantine
 from imaging import tasks as imaging_tasks
 from imaging.models import IncomingFile, Instance, SecludedInstance, Seclusion, Submission
-from imaging.services import seclusion, submissions
+from imaging.services import submissions
+from imaging.services.pieces import Piece
 from privacy.services import recipients, withdrawal
+from privacy.services.burials import decide_destruction
 from reports.models import Report
 from reports.services import Form, build, download, read, take_results
 from tests.cast import TODAY, Cast, actor_for, give, withdraw
@@ -49,11 +51,11 @@ def refused(call: Callable[[], object]) -> str:
     return ""
 
 
-def half_sent(cast: Cast) -> tuple[Submission, list[submissions.Piece]]:
+def half_sent(cast: Cast) -> tuple[Submission, list[Piece]]:
     """A delivery of which one file arrived, and the pieces still to come."""
     by, files = actor_for(cast.alba), ct_series(2)
     delivery = submissions.start(by=by, time_point=cast.subject_a.time_points.get(scheduled__code="FU2"))
-    pieces = [submissions.Piece(number=number, part=0, data=data) for number, data in enumerate(files)]
+    pieces = [Piece(number=number, part=0, data=data) for number, data in enumerate(files)]
     submissions.receive(by=by, submission=delivery, pieces=pieces[:1])
     return delivery, pieces[1:]
 
@@ -268,15 +270,15 @@ def test_only_sponsor_and_officer_together_destroy_and_the_hashes_stay(
     hashes = set(never_valid.images.values_list("sha256", flat=True))
     for name in ("coordinator", "alba", "monitor"):
         with pytest.raises((PermissionDenied, Http404)):
-            seclusion.decide_destruction(by=actor_for(getattr(cast, name)), seclusion=never_valid, reason="now")
-    seclusion.decide_destruction(by=actor_for(cast.sponsor), seclusion=never_valid, reason="nobody consented")
-    again = refused(
-        lambda: seclusion.decide_destruction(by=actor_for(cast.sponsor), seclusion=never_valid, reason="again")
-    )
+            decide_destruction(by=actor_for(getattr(cast, name)), row=never_valid, reason="now")
+    decide_destruction(by=actor_for(cast.sponsor), row=never_valid, reason="nobody consented")
+    again = refused(lambda: decide_destruction(by=actor_for(cast.sponsor), row=never_valid, reason="again"))
     assert again == "wrong-state"
+    (told,) = AuditEvent.objects.filter(act="privacy.refused")
+    assert told.after == '{"act":"decide_destruction","cause":"wrong-state"}'
     assert Seclusion.objects.get().state == Seclusion.State.HELD
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]  # pytest-django's
-        seclusion.decide_destruction(by=actor_for(cast.officer), seclusion=never_valid, reason="nobody consented")
+        decide_destruction(by=actor_for(cast.officer), row=never_valid, reason="nobody consented")
     row = Seclusion.objects.get()
     assert (row.state, bytes(row.wrapped_key)) == (Seclusion.State.DESTROYED, b"")
     assert str(row.pk) not in quarantine.vault().list_submissions()

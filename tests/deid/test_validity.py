@@ -3,18 +3,18 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydicom.data import get_testdata_files
 
 import deid
 from deid.dictionary import allowed_vrs
 from deid.elements import Item, values_of
 from deid.engine import read_source
 from deid.plan import Place, Plan, plan_for
-from tests.deid import builders, mutants, planting
+from tests.deid import mutants
+from tests.deid.objects import BUNDLED, MADE
 
 TOOL = "dciodvfy"
 POLICIES = {
@@ -24,17 +24,6 @@ POLICIES = {
 }
 # Type 1 in modules that go as a whole (deid/data/supplement.json): graphic annotations and their layers.
 DROPPED = {"00700001", "00700060"}
-MADE: dict[str, Callable[[], bytes]] = {
-    "CT": lambda: planting.encode(builders.ct()),
-    "MR": lambda: planting.encode(builders.mr()),
-    "PT": lambda: planting.encode(builders.pet()),
-    "RTSTRUCT": lambda: planting.encode(builders.structures()),
-    "SR": lambda: planting.encode(builders.report()),
-    "SEG": lambda: planting.encode(builders.segmentation([builders.ct(index) for index in range(2)])),
-    "PR": lambda: planting.encode(builders.presentation_state([builders.ct()])),
-    "enhanced": lambda: planting.encode(builders.enhanced([builders.ct(index) for index in range(2)])),
-}
-BUNDLED = {Path(path).name: Path(path) for path in map(str, get_testdata_files()) if Path(path).is_file()}
 
 
 def errors(data: bytes, folder: Path) -> set[str]:

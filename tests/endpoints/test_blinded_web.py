@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -17,10 +18,12 @@ from endpoints.services import assignments, reads
 from imaging.archive import load
 from imaging.dicomweb.blinding import Guise, blind
 from imaging.models import Instance, QCDecision, Submission
-from tests.cast import Cast, actor_for
+from imaging.views import dicomweb
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import baseline_of
 from tests.imaging.test_dicomweb import parts_of
 from tests.signing import decide
+from trials.agreement import Level
 
 TAKE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
@@ -125,6 +128,22 @@ def test_metadata_frames_and_pictures_are_those_of_the_guise(case: Assignment) -
     read = case.read
     told_of = [event.after for event in history(read).filter(act="images.retrieved")]
     assert sorted(told_of) == ['{"objects":1,"what":"metadata"}', '{"what":"rendered"}']
+
+
+@pytest.mark.req("R-WEB-11", "R-CONS-09")
+@pytest.mark.django_db
+def test_a_readers_download_that_is_under_way_ends_with_the_consent(
+    cast: Cast, case: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dicomweb, "ASKED_AGAIN_SECONDS", 0.0)
+    reader = Reader(case)
+    study = reader.search("studies")[0]["0020000D"]["Value"][0]
+    assert len(parts_of(reader.get(f"studies/{study}"))) == 5, "asked at every object, and open"
+    parts = iter(reader.get(f"studies/{study}").streaming_content)
+    assert b"DICM" in next(parts) + next(parts) + next(parts)
+    withdraw(cast.alba, cast.subject_a, Level.W6)
+    with pytest.raises(PermissionDenied, match="may not be read any more"):
+        list(parts)
 
 
 @pytest.mark.req("R-WEB-11")

@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.context import acting
@@ -209,3 +210,18 @@ def test_a_time_point_without_dates_counts_by_its_planned_day(cast: Cast) -> Non
     lock(read)
     row = next(row for row in subject_rows(cast.trial, timezone.localdate()) if row.time_points).time_points[1]
     assert (row.day, row.is_day_planned) == (56, True)
+
+
+@pytest.mark.req("R-END-07")
+def test_the_results_of_more_subjects_and_visits_take_no_more_questions_of_the_database(cast: Cast) -> None:
+    read_through(cast, cast.subject_a, {"BL": "50.0"})
+    with CaptureQueriesContext(connection) as few:
+        assert len(subject_rows(cast.trial, timezone.now().date())[0].time_points) == 1
+    follow_up = opened(cast, cast.subject_a, "FU1")
+    say(follow_up, Lesion.objects.get(label="T01"), State.MEASURED, "35.0")
+    lock(follow_up)
+    read_through(cast, cast.subject_b, {"BL": "20.0"})
+    with CaptureQueriesContext(connection) as many:
+        rows = subject_rows(cast.trial, timezone.now().date())
+    assert sum(len(row.time_points) for row in rows) == 3
+    assert len(many) == len(few)

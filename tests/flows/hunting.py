@@ -143,17 +143,29 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.stack, self.temporary, self.over = stack, temporary, threading.Event()
         self.seen = Passing()
+        # Whether a process is the product's, by its id and command line: it keeps the environment it began with.
+        self.known: dict[tuple[str, bytes], bool] = {}
 
     def run(self) -> None:
         while not self.over.wait(0.05):
             self._look_at_messages()
             for path in self.temporary.rglob("*"):
                 self._keep(self.seen.files, str(path), path)
-            for process in self.stack.children(""):
-                self._keep(self.seen.commands, str(process), Path(f"/proc/{process}/cmdline"))
-                for entry in Path(f"/proc/{process}/fd").glob("*"):
-                    self._look(entry)
-                self._look_at_messages()
+            for process in Path("/proc").iterdir():
+                if process.name.isdecimal() and self._is_ours(process):
+                    self._keep(self.seen.commands, process.name, process / "cmdline")
+                    for entry in (process / "fd").glob("*"):
+                        self._look(entry)
+                    self._look_at_messages()
+
+    def _is_ours(self, process: Path) -> bool:
+        try:
+            here = process.name, (process / "cmdline").read_bytes()
+            if here not in self.known:
+                self.known[here] = f"CORELAB_HOME={self.stack.home}".encode() in (process / "environ").read_bytes()
+        except OSError:
+            return False
+        return self.known[here]
 
     def _look_at_messages(self) -> None:
         for path in (self.stack.home / "broker").rglob("*"):

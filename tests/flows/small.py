@@ -35,8 +35,7 @@ AE_TITLE = "NORDA_PACS"
 
 
 def seed(stack: Stack, *, number_of_subjects: int = 1) -> None:
-    told = stack.manage("shell", "-c", f"from tests.flows import small; small.found({number_of_subjects})")
-    assert told.returncode == 0, told.stderr
+    stack.shell(f"from tests.flows import small; small.found({number_of_subjects})")
 
 
 def found(number_of_subjects: int) -> None:

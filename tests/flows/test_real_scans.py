@@ -27,7 +27,7 @@ from imaging.volumes import read_structures, read_volume
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import drive, send
 from tests.signing import approve, decide
-from trials.keys import trial_key
+from trials.keys import cleaning_key
 from trials.models import TimePoint
 from trials.services import charters
 
@@ -138,7 +138,9 @@ def test_a_real_scan_is_filed_accepted_measured_and_shown_and_keeps_nothing_of_w
     assert measured.series == series
     assert measured.longest_axial_mm
     _assert_pictures(client, cast, series, len(original.images))
-    _assert_clean(original, days=shift_days(trial_key(cast.trial), cast.subject_a.code))
+    _assert_clean(
+        original, days=shift_days(cleaning_key(cast.trial, subject_code=cast.subject_a.code), cast.subject_a.code)
+    )
     seal_all()
     assert examine(gather(outside=None, with_rows=True)).faults == []
     assert Submission.objects.get().state == Submission.State.CHECKED

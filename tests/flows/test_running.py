@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.announcing import manifest_of
+from tests.flows.test_supervision import mode, ours, run
 from tests.imaging.scans import PLANTED, ct_series
 from tests.reports.sealed import told_by_pdfsig
 from tests.stack import Session, Stack
@@ -29,6 +31,7 @@ def send_zip(site: Session, time_point: str, files: list[bytes]) -> str:
     assert opened.status_code == 201, opened.text
     delivery: str = opened.json()["id"]
     root = f"/api/deliveries/{delivery}/"
+    assert site.api("POST", f"{root}manifest/", json=manifest_of([data])).ok
     assert site.api("POST", f"{root}pieces/", files={"0.0": ("piece", data)}).json() == {"taken": 1}
     assert site.api("POST", f"{root}complete/", json={"files": 1, "size": len(data)}).status_code == 202
     return delivery
@@ -39,6 +42,18 @@ def test_the_demo_subjects_came_out_as_pr_sd_and_pd(stack: Stack) -> None:
     results = stack.session("silvia").get("/trials/THORAX/results/").text
     for response in ("PR", "SD", "PD"):
         assert response in results
+
+
+@pytest.mark.req("R-ROLE-14")
+def test_the_demos_monitor_of_a_site_sees_that_site_and_nothing_of_the_other(stack: Stack) -> None:
+    visitor, own, other = stack.session("vito"), stack.enrol(), stack.enrol(site="sur", staff="saul")
+    pages = [visitor.get(path) for path in ("/trials/THORAX/", "/trials/THORAX/subjects/", "/trials/THORAX/audit/")]
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert own.code in pages[1].text
+    assert not [page.url for page in pages if other.code in page.text or "Hospital Sur" in page.text]
+    assert visitor.get(f"/subjects/{own.code}/").status_code == 200
+    assert visitor.get(f"/subjects/{other.code}/").status_code == 404
+    assert visitor.get("/trials/THORAX/results/").status_code == 403
 
 
 @pytest.mark.req("R-RUN-02")
@@ -102,3 +117,29 @@ def test_the_demo_report_comes_out_sealed_and_both_doors_say_that_it_holds(stack
     assert (told.returncode, "everything holds" in told.stdout) == (0, True), told.stderr
     path.write_bytes(data[:-1])
     assert stack.manage("verify_report", str(path)).returncode == 1
+
+
+@pytest.mark.req("R-RUN-07", "R-RUN-12")
+def test_a_second_run_in_the_same_home_is_refused_and_only_the_owner_reads_the_home(stack: Stack) -> None:
+    before = ours(stack.home)
+    told = run(stack.home, "--no-demo")
+    assert told.returncode == 1
+    assert "is running in" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert requests.get(f"{stack.address}/healthz", timeout=10).text == "ok\n"
+    assert set(before) <= set(ours(stack.home))
+    files = [path for path in stack.home.iterdir() if path.name.startswith("corelab.sqlite3")]
+    assert {path.name for path in files} >= {"corelab.sqlite3", "corelab.sqlite3-wal"}
+    assert {mode(path) for path in files} == {"600"}
+    # The log of the test itself was opened by the test.
+    open_to_others = [path for path in stack.home.iterdir() if path.name != "run.log" and int(mode(path), 8) & 0o077]
+    assert not open_to_others
+
+
+@pytest.mark.req("R-ARC-15")
+def test_who_speaks_with_the_world_holds_no_decoder(stack: Stack) -> None:
+    for word in ("manage.py serve", "manage.py dicom_node"):
+        (process,) = stack.children(word)
+        held = Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
+        assert "cryptography" in held
+        assert not [name for name in ("gdcm", "openjpeg") if name in held], word

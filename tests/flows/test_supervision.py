@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import prepared
 from tests.stack import ROOT, Stack, environment_of, free_port, start, wait_until
 
 
@@ -40,6 +41,7 @@ def ours(home: Path) -> list[int]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Stack]:
+    prepared.lay(tmp_path)
     running = start(tmp_path, "--no-demo")
     yield running
     running.process.send_signal(signal.SIGTERM)
@@ -47,41 +49,18 @@ def lab(tmp_path: Path) -> Iterator[Stack]:
     wait_until(lambda: not ours(tmp_path))
 
 
-@pytest.mark.req("R-RUN-07", "R-RUN-12")
-def test_a_second_run_in_the_same_home_is_refused_and_only_the_owner_reads_the_home(lab: Stack) -> None:
-    before = ours(lab.home)
-    told = run(lab.home, "--no-demo")
-    assert told.returncode == 1
-    assert "is running in" in told.stderr
-    assert "Traceback" not in told.stderr
-    assert requests.get(f"{lab.address}/healthz", timeout=10).text == "ok\n"
-    assert set(before) <= set(ours(lab.home))
-    files = [path for path in lab.home.iterdir() if path.name.startswith("corelab.sqlite3")]
-    assert {path.name for path in files} >= {"corelab.sqlite3", "corelab.sqlite3-wal"}
-    assert {mode(path) for path in files} == {"600"}
-    # The log of the test itself was opened by the test.
-    open_to_others = [path for path in lab.home.iterdir() if path.name != "run.log" and int(mode(path), 8) & 0o077]
-    assert not open_to_others
-
-
-@pytest.mark.req("R-RUN-09")
-def test_a_closed_terminal_ends_everything(lab: Stack) -> None:
-    lab.process.send_signal(signal.SIGHUP)
-    assert lab.process.wait(timeout=240) == 0
-    assert not ours(lab.home)
-    assert "Corelab has stopped." in lab.log.read_text()
-
-
 @pytest.mark.req("R-RUN-09", "R-RUN-07")
-def test_a_killed_supervisor_leaves_no_orphan_and_no_lock(lab: Stack) -> None:
+def test_a_killed_supervisor_leaves_no_orphan_and_no_lock_and_a_closed_terminal_ends_everything(lab: Stack) -> None:
     # Four children, and those of the two workers.
     wait_until(lambda: len(ours(lab.home)) > 6)
     lab.process.kill()
     lab.process.wait(timeout=240)
     wait_until(lambda: not ours(lab.home), seconds=30)
     again = start(lab.home, "--no-demo")
-    again.process.send_signal(signal.SIGTERM)
+    again.process.send_signal(signal.SIGHUP)
     assert again.process.wait(timeout=240) == 0
+    assert not ours(again.home)
+    assert "Corelab has stopped." in again.log.read_text()
 
 
 @pytest.mark.req("R-RUN-08", "R-RUN-12")
@@ -103,6 +82,7 @@ def test_a_taken_port_is_told_by_the_variable_that_changes_it(tmp_path: Path, va
 
 @pytest.mark.req("R-RUN-10")
 def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> None:
+    prepared.lay(tmp_path)
     log = tmp_path / "run.log"
     ports = {"CORELAB_PORT": str(free_port()), "CORELAB_DICOM_PORT": str(free_port())}
     command = [sys.executable, "manage.py", "run"]
@@ -127,8 +107,7 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The web server alone, for the host lab.example, with the environment of the parameter."""
     port = free_port()
     environment = environment_of(tmp_path, CORELAB_PORT=str(port), CORELAB_HOSTS="lab.example", **request.param)
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, cwd=ROOT, env=environment)
-    subprocess.run([sys.executable, "manage.py", "collectstatic", "-v0"], check=True, cwd=ROOT, env=environment)
+    prepared.lay(tmp_path)
     process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment)
     wait_until(lambda: _listens(port))
     yield f"http://127.0.0.1:{port}"
@@ -174,7 +153,14 @@ def test_whoever_is_not_the_trusted_proxy_is_not_believed_to_come_over_tls(serve
 def test_a_wrapped_child_does_not_start_for_a_parent_that_is_gone() -> None:
     wrapper = [sys.executable, "-I", str(ROOT / "config" / "child.py")]
     echo = ["/bin/echo", "alive"]
-    orphan = subprocess.run([*wrapper, "1", *echo], check=False, capture_output=True)
+    orphan = subprocess.run([*wrapper, "1", "0", *echo], check=False, capture_output=True)
     assert (orphan.returncode, orphan.stdout) == (1, b"")
-    kept = subprocess.run([*wrapper, str(os.getpid()), *echo], check=False, capture_output=True)
+    kept = subprocess.run([*wrapper, str(os.getpid()), "0", *echo], check=False, capture_output=True)
     assert (kept.returncode, kept.stdout) == (0, b"alive\n")
+
+
+@pytest.mark.req("R-RUN-13")
+def test_who_files_gives_way_to_who_is_waited_for() -> None:
+    wrapper = [sys.executable, "-I", str(ROOT / "config" / "child.py"), str(os.getpid()), "7"]
+    told = subprocess.run([*wrapper, "/bin/nice"], check=True, capture_output=True, start_new_session=True)
+    assert int(told.stdout) == min(os.nice(0) + 7, 19)

@@ -22,6 +22,7 @@ from identity.models import Identity, SubjectKey, UnlockWindow
 from identity.routers import VaultRouter
 from identity.services import keys
 from identity.switch import ALIAS, CREDENTIALS
+from tests import prepared
 from tests.cast import Cast
 from tests.services import lacking
 from tests.stack import ROOT, environment_of, start, stop
@@ -143,6 +144,7 @@ def environment_of_process(process: int) -> set[str]:
 
 @pytest.mark.req("R-ID-21")
 def test_in_a_real_run_the_web_server_alone_holds_what_opens_the_vault(tmp_path: Path) -> None:
+    prepared.lay(tmp_path, CORELAB_VAULT="on")
     running = start(tmp_path, "--no-demo", CORELAB_VAULT="on")
     try:
         children = {

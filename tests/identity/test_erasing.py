@@ -16,6 +16,7 @@ from identity import services
 from identity.models import Identity, SubjectKey, UnlockWindow
 from identity.person import FIELDS, Correction
 from identity.refusals import VaultRefused
+from tests import prepared
 from tests.cast import Cast, actor_for
 from tests.identity.conftest import ALMA, SESSION, ask
 from tests.people import STAGE
@@ -115,7 +116,6 @@ from tests.identity.conftest import ALMA
 from tests.people import STAGE
 from trials.models import Site, Sponsor, Subject, Trial, TrialSite
 with acting(STAGE, reason="a test"):
-    call_command("migrate", verbosity=0)
     call_command("open_vault")
     sponsor = Sponsor.objects.create(name="S")
     trial = Trial.objects.create(code="T", title="T", protocol_number="T", sponsor=sponsor, wrapped_key=b"k")
@@ -139,6 +139,7 @@ with acting(STAGE, reason="a test"):
 
 @pytest.mark.req("R-ID-16")
 def test_no_file_of_an_embedded_vault_keeps_a_byte_of_the_destroyed_key(tmp_path: Path) -> None:
+    prepared.lay(tmp_path, CORELAB_VAULT="on")
     environment = environment_of(tmp_path, CORELAB_VAULT="on", DJANGO_SETTINGS_MODULE="config.settings")
     with subprocess.Popen(
         [sys.executable, "-c", _DEED],

@@ -16,6 +16,8 @@ from identity.person import FIELDS, Correction, Person, Sex
 from identity.refusals import VaultRefused
 from identity.services import records
 from identity.switch import ALIAS
+from privacy.services import access_packages
+from privacy.services.dossiers import IDENTITY, IN_VAULT
 from tests.cast import Cast, actor_for, register
 from tests.identity.conftest import ALMA, PLANTED
 from trials.models import Subject
@@ -207,3 +209,14 @@ def _refused(cast: Cast, subject: Subject) -> None:
         )
     assert list(Identity.objects.order_by("pk").values_list()) == held
     assert json.loads(told(subject)[-1].after) == {"cause": "damaged"}
+
+
+@pytest.mark.req("R-PRIV-03", "R-ID-08")
+def test_an_access_package_says_that_the_identity_lies_in_the_vault_and_tells_no_value(
+    cast: Cast, recorded: Subject
+) -> None:
+    by = actor_for(cast.officer)
+    package = access_packages.hand_out(by=by, subject=recorded)
+    other = access_packages.hand_out(by=by, subject=cast.subject_b)
+    assert [json.loads(made.data)["identity"] for made in (package, other)] == [IN_VAULT, IDENTITY]
+    assert not [word for word in PLANTED if word.encode() in package.data]

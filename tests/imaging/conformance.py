@@ -5,7 +5,7 @@ Written anew by: manage.py shell -c "from tests.imaging import conformance; conf
 
 from pathlib import Path
 
-from imaging.dicomweb import media, questions
+from imaging.dicomweb import documents, media, questions
 from imaging.services.stow import LARGEST_PART, Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation" / "dicomweb-conformance.md"
@@ -42,7 +42,7 @@ _REASONS = {
     Reason.NOT_AUTHORISED: "consent, an accepted scan or a closed trial forbids it",
     Reason.OUT_OF_RESOURCES: "no room, a full share, or too large",
     Reason.OTHER_STUDY: "of another study than the address names",
-    Reason.CANNOT_UNDERSTAND: "empty, not DICOM, or without its UIDs",
+    Reason.CANNOT_UNDERSTAND: "empty, not DICOM, torn, without all of its pixels, or without its UIDs",
 }
 _SEARCH = """## QIDO-RS
 
@@ -67,7 +67,8 @@ _RETRIEVE = """## WADO-RS
 | `…/bulkdata/{tag}` | `application/octet-stream` |
 
 `transfer-syntax=*` gives objects as they are stored; without the word, or for 1.2.840.10008.1.2.1, they are decoded to
-Explicit VR Little Endian. What is not offered is 406, an image that cannot be decoded 422, an erased one 410.
+Explicit VR Little Endian. What is not offered is 406, an image that cannot be decoded 422, an erased one 410. Up to
+{decoded} MiB are decoded for one object or request of frames, and 64 MiB or more only from a hundredth of that.
 
 | stored transfer syntax | media type of its frames |
 |---|---|
@@ -85,7 +86,8 @@ def page() -> str:
     syntaxes = "".join(f"| {uid} | {name} |\n" for uid, name in media.OF_SYNTAX.items())
     store = _STORE.format(largest=LARGEST_PART // _GIGABYTE, reasons=reasons)
     search = _SEARCH.format(limit=questions.DEFAULT_LIMIT, most=questions.MOST, attributes=rows)
-    return f"{_HEAD}{store}\n{search}\n{_RETRIEVE}{syntaxes}"
+    retrieve = _RETRIEVE.replace("{decoded}", str(documents.MOST_DECODED // 1024**2))
+    return f"{_HEAD}{store}\n{search}\n{retrieve}{syntaxes}"
 
 
 def write() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom.uid import UID
 
 from imaging import dicom_node
-from imaging.dicom_node import asking, commitment, handing, identifiers, limits, retrieving, tls
+from imaging.dicom_node import asking, commitment, handing, identifiers, limits, reception, retrieving, tls
 from imaging.dicom_node.identifiers import Level
 from imaging.dicomweb.questions import ATTRIBUTES
 from imaging.services import committing
@@ -44,6 +44,16 @@ findscu, getscu, movescu, storescp), pynetdicom and Orthanc (Debian 12).
 | N-ACTION as SCP, N-EVENT-REPORT as SCU | {commitment} | senders of open sites |
 
 """
+_STORE = """## C-STORE
+
+Success is told once the bytes are durable and recorded. Lengths are followed while an object comes, and nothing of one that
+is refused is kept. Error Comment says why.
+
+| status | means |
+|---|---|
+{statuses}
+
+"""
 _FIND = """## C-FIND, C-GET, C-MOVE
 
 Unique keys above the level name one each; the key of the level may be a list of UIDs, texts may hold `*` and `?`, dates may
@@ -58,6 +68,11 @@ and C-MOVE take unique keys alone. Objects go out as they are stored where the p
 |---|---|---|
 {statuses}
 """
+_STORED = {
+    reception.SUCCESS: "taken",
+    reception.OUT_OF_RESOURCES: "no room, a full share, or not now; it may be sent again",
+    reception.CANNOT_UNDERSTAND: "torn, without all of its pixels, or without the UID of its class, itself or study",
+}
 _LEVELS = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.IMAGE}
 _STATUSES = {
     asking.NOT_AUTHORISED: ("all", "no registered tool, its right has ended, or no consent for what it does"),
@@ -112,6 +127,7 @@ def page() -> str:
     assert {tuple(offered[uid]) for uid in storage} == {tuple(offered[storage[0]])}, "all take the same syntaxes"
     return (
         _head(len(storage))
+        + _STORE.format(statuses="\n".join(f"| {code:04X} | {words} |" for code, words in _STORED.items()))
         + _find()
         + "\n"
         + _commit()

@@ -10,9 +10,9 @@ from pydicom.uid import generate_uid
 from audit.actor import machine
 from imaging.fence import Rules
 from imaging.models import IncomingFile, Submission
-from imaging.services import cleaning, road, sending, stages
+from imaging.services import browser, cleaning, road, sending, stages
 from tests.cast import Cast, actor_for
-from trials.keys import trial_key
+from trials.keys import cleaning_key
 from trials.models import TimePoint, User
 from trials.selectors import policy_of
 
@@ -69,8 +69,9 @@ def send(staff: User, time_point: TimePoint, files: list[bytes]) -> Submission:
 
 def clean_by_hand(cast: Cast, file: IncomingFile) -> None:
     """Clean one file by the charter the cast began with, as a worker that dies right after."""
-    context = cleaning.clinical_trial(baseline_of(cast))
-    rules = Rules(key=trial_key(cast.trial), trial=context, policy=policy_of(cast.charter))
+    context = browser.clinical_trial(baseline_of(cast))
+    key = cleaning_key(cast.trial, subject_code=cast.subject_a.code)
+    rules = Rules(key=key, trial=context, policy=policy_of(cast.charter))
     worker = machine("worker", source="worker", request_id="1")
     cleaned = cleaning._clean_one(worker, file, rules, boxes=None, tick=lambda: None)
     assert cleaned

@@ -7,6 +7,7 @@ from audit.context import acting
 from deid import Option
 from deid.choices import Choices
 from imaging import archive, quarantine
+from imaging.dicom_node import promises
 from imaging.dicom_node.reception import SUCCESS
 from imaging.models import IncomingFile, Instance, Submission
 from imaging.services import committing, desk, doors, sending
@@ -115,3 +116,22 @@ def test_a_refused_file_is_kept_and_so_is_one_that_is_no_dicom_passed_over(cast:
     )
     IncomingFile.objects.filter(submission=delivery, number=1).update(state=IncomingFile.State.REFUSED)
     assert judged(cast.site_a, 0, 1) == [None, Reason.NO_SUCH_OBJECT]
+
+
+@pytest.mark.req("R-COMMIT-07")
+def test_a_promise_lies_sealed_until_it_is_kept_and_is_taken_up_only_from_a_node_that_is_gone() -> None:
+    asked = [Named(sop_class=CT, instance="1.2.3.99871345")]
+    made = promises.keep(ae_title="ALBA_PACS", transaction="1.2.3.4", named=asked)
+    (path,) = promises.places()
+    assert not [word for word in (b"99871345", b"ALBA_PACS", b"1.2.3.4") if word in path.read_bytes()]
+    assert not list(promises.left(promises.places())), "its node lives"
+    # As the kernel does when the node is killed.
+    made.claim.end()
+    (found,) = promises.left(promises.places())
+    assert (found.ae_title, found.transaction, found.named) == ("ALBA_PACS", "1.2.3.4", tuple(asked))
+    found.claim.end()
+    sealed = path.read_bytes()
+    path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    assert not list(promises.left(promises.places())), "nobody is told what was changed"
+    found.end()
+    assert not promises.places()

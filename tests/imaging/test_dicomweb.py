@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +22,13 @@ from imaging.dicomweb.questions import BadQuestion, days, read_question
 from imaging.dicomweb.resources import Kind, read_resource
 from imaging.models import Instance, Series, Study, Submission
 from imaging.services.stow import Reason
-from tests.cast import Cast, withdraw
+from imaging.views import dicomweb
+from tests.cast import Cast, actor_for, withdraw
 from tests.imaging import conformance
 from tests.imaging.scans import ct_series, drive, send
 from trials.agreement import Level
+from trials.models import Membership
+from trials.services import members
 
 EXPLICIT, LOSSLESS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"
 
@@ -96,7 +101,7 @@ def test_a_search_is_narrowed_by_names_tags_lists_wildcards_and_dates(cast: Cast
     uid = Instance.objects.earliest("pk").uid
     assert values(viewer.get("instances", SOPInstanceUID=uid).json(), "00080018") == [[uid]]
     assert len(viewer.get("series", Modality="C?").json()) == 1
-    assert viewer.get("studies", PatientID="*" * 1000 + "X").json() == []
+    assert viewer.get("studies", PatientID="*" * 1000 + "!").json() == []
     assert not viewer.get("series", SeriesNumber="99999999999").json()
 
 
@@ -295,6 +300,27 @@ def test_without_consent_nothing_is_taken_and_what_is_gone_is_told(cast: Cast, v
         path.write_bytes(data)
     withdraw(cast.alba, cast.subject_a, Level.W6)
     assert viewer.get(whole()).status_code == 403
+
+
+@pytest.mark.req("R-WEB-10", "R-CONS-09")
+@pytest.mark.django_db
+@pytest.mark.parametrize("ends", ["consent", "role"])
+def test_a_download_that_is_under_way_ends_with_the_consent_or_the_role_it_rests_on(
+    cast: Cast, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr(dicomweb, "ASKED_AGAIN_SECONDS", 0.0)
+    whole_again = parts_of(viewer.get(whole("study")))
+    assert len(whole_again) == 5, "asked at every object, and open"
+    answer = viewer.get(whole("study"))
+    parts = iter(answer.streaming_content)
+    assert b"DICM" in next(parts) + next(parts) + next(parts)
+    if ends == "consent":
+        withdraw(cast.alba, cast.subject_a, Level.W6)
+    else:
+        seat = Membership.objects.get(user=cast.analyst)
+        members.end(by=actor_for(cast.administrator), membership=seat, reason="left")
+    with pytest.raises((PermissionDenied, Http404)):
+        list(parts)
 
 
 @pytest.mark.req("R-WEB-13")

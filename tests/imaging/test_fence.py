@@ -93,7 +93,7 @@ def test_what_is_cleaned_behind_the_fence_is_the_same_to_the_last_bit(name: str)
             assert getattr(behind, each) == getattr(here, each), each
     else:
         assert behind == here
-    assert fence.identify(data, key=KEY) == deid.identify(data, key=KEY)
+    assert fence.identify(data, keys=[KEY]) == (deid.identify(data, key=KEY),)
 
 
 @pytest.mark.req("R-ARC-14")
@@ -103,15 +103,15 @@ def test_a_frame_rendered_behind_the_fence_is_the_same_picture() -> None:
     with pytest.raises(FrameRefused, match="no frame 9"):
         fence.render(data, frame=9)
     with pytest.raises(Rejected):
-        fence.identify(b"no image", key=KEY)
+        fence.identify(b"no image", keys=[KEY])
 
 
 @pytest.mark.req("R-ARC-15")
 def test_one_child_reads_many_files_and_holds_no_secret_no_core_and_no_file(child: Child) -> None:
     for _ in range(3):
-        child.ask("identify", {"key": KEY}, [ct_series(1)[0]], Limits.of(MEGABYTE))
+        child.ask("identify", {"keys": [KEY]}, [ct_series(1)[0]], Limits.of(MEGABYTE))
     first = child.pid
-    child.ask("identify", {"key": KEY}, [b"no image"], SHORT)
+    child.ask("identify", {"keys": [KEY]}, [b"no image"], SHORT)
     assert child.pid == first
     process = Path(f"/proc/{first}")
     environment = process.joinpath("environ").read_bytes()
@@ -131,7 +131,7 @@ def test_memory_time_files_and_silence_end_the_child_and_the_next_file_is_read(c
     assert (tmp_path / "written").stat().st_size == 0
     quiet = Limits(memory=256 * MEGABYTE, cpu_seconds=5, seconds=0.5, answer=MEGABYTE)
     assert suffer(child, "import time; time.sleep(60)", quiet) < 5
-    assert child.ask("identify", {"key": KEY}, [ct_series(1)[0]], SHORT)[0]["tokens"]
+    assert child.ask("identify", {"keys": [KEY]}, [ct_series(1)[0]], SHORT)[0]["tokens"]
 
 
 @pytest.mark.req("R-ARC-15")
@@ -145,7 +145,7 @@ def test_a_child_that_speaks_nonsense_is_not_believed(child: Child, said: bytes)
 
 @pytest.mark.req("R-ARC-15")
 def test_a_child_reaches_no_network_where_the_system_lets_it_be_cut_off(child: Child) -> None:
-    child.ask("identify", {"key": KEY}, [b""], SHORT)
+    child.ask("identify", {"keys": [KEY]}, [b""], SHORT)
     ours, its = (Path(f"/proc/{pid}/ns/net").readlink() for pid in ("self", child.pid))
     if ours == its:
         pytest.skip("this system does not let a process leave its network")
@@ -178,11 +178,11 @@ def test_a_file_that_kills_the_child_twice_is_kept_with_a_reason_and_the_deliver
 
 @pytest.mark.req("R-ARC-16")
 def test_a_child_killed_once_costs_nothing() -> None:
-    fence.identify(ct_series(1)[0], key=KEY)
+    fence.identify(ct_series(1)[0], keys=[KEY])
     killed = [each.pid for each in calls._idle.queue if each.pid]
     for pid in killed:
         os.kill(pid, 9)
-    assert fence.identify(ct_series(1)[0], key=KEY).person
+    assert fence.identify(ct_series(1)[0], keys=[KEY])[0].person
 
 
 @pytest.mark.req("R-ARC-14")
@@ -217,7 +217,7 @@ def test_whoever_asks_is_heard_while_a_picture_is_read_and_an_answer_given_up_is
     with pytest.raises(LookupError):
         child.ask("identify", slowly, [b""], Limits.of(MEGABYTE), consent_is_gone)
     assert child.pid is None
-    assert child.ask("identify", {"key": KEY}, [ct_series(1)[0]], SHORT)[0]["tokens"]
+    assert child.ask("identify", {"keys": [KEY]}, [ct_series(1)[0]], SHORT)[0]["tokens"]
 
 
 @pytest.mark.req("R-ARC-15")

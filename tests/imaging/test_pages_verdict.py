@@ -142,7 +142,7 @@ def test_the_page_names_signer_time_and_meaning_of_the_verdict(cast: Cast, at_de
     decision = signing.decide(cast.analyst, baseline_of(cast), VERDICT.ACCEPTED)
     client.force_login(cast.alba)
     page = client.get(at_desk).content.decode()
-    assert f"signed by Quinn Analyst on {decision.at:%Y-%m-%d %H:%M} UTC: “I have reviewed this record”" in page
+    assert f"signed by Quinn Analyst on {decision.at:%d %b %Y %H:%M} UTC: “I have reviewed this record”" in page
     assert "Signature void" not in page
 
 

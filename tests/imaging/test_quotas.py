@@ -1,5 +1,6 @@
 """Shares of the room: a full one stops its own person, site or trial with a sentence, and the others go on."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,7 +17,10 @@ from audit.models import AuditEvent
 from imaging.dicom_node.reception import OUT_OF_RESOURCES, SUCCESS
 from imaging.models import Quota, Submission
 from imaging.services import desk, quotas, sending, submissions
+from imaging.services.pieces import cut
 from imaging.services.quotas import Level, Room, Share
+from imaging.vault import Sealer
+from tests.announcing import manifest_of
 from tests.cast import Cast, actor_for
 from tests.imaging.reception import AtOnce, opened, store
 from tests.imaging.scans import baseline_of, ct_series
@@ -41,7 +45,9 @@ def reached() -> list[str]:
 
 
 def post_piece(client: Client, delivery: str, number: int, size: int) -> tuple[int, str]:
-    piece = {f"{number}.0": SimpleUploadedFile("x", b"x" * size)}
+    root, data = f"/api/deliveries/{delivery}", b"x" * size
+    client.post(f"{root}/manifest/", manifest_of([data]), content_type="application/json")
+    piece = {f"{number}.0": SimpleUploadedFile("x", data)}
     answer = client.post(f"/api/deliveries/{delivery}/pieces/", piece)
     return answer.status_code, answer.json().get("detail", "")
 
@@ -73,10 +79,10 @@ def test_the_same_piece_sent_again_counts_once_and_a_raised_share_lets_the_deliv
     limit(cast, Room(size=1000), trial_site=cast.site_a)
     by = actor_for(cast.alba)
     delivery = submissions.start(by=by, time_point=baseline_of(cast))
-    pieces = submissions.cut(number=0, data=b"x" * 900)
+    pieces = cut(number=0, data=b"x" * 900)
     assert submissions.receive(by=by, submission=delivery, pieces=pieces) == 1
     assert submissions.receive(by=by, submission=delivery, pieces=pieces) == 0
-    more = submissions.cut(number=1, data=b"y" * 200)
+    more = cut(number=1, data=b"y" * 200)
     with pytest.raises(ValidationError, match="is full"):
         submissions.receive(by=by, submission=delivery, pieces=more)
     limit(cast, Room(size=2000), trial_site=cast.site_a)
@@ -91,9 +97,9 @@ def test_files_and_deliveries_under_way_have_shares_too_and_discarding_gives_roo
     by = actor_for(cast.alba)
     first = submissions.start(by=by, time_point=baseline_of(cast))
     for number in (0, 1):
-        submissions.receive(by=by, submission=first, pieces=submissions.cut(number=number, data=b"x"))
+        submissions.receive(by=by, submission=first, pieces=cut(number=number, data=b"x"))
     with pytest.raises(ValidationError, match="2 of 2 files"):
-        submissions.receive(by=by, submission=first, pieces=submissions.cut(number=2, data=b"x"))
+        submissions.receive(by=by, submission=first, pieces=cut(number=2, data=b"x"))
     with pytest.raises(ValidationError, match="1 of 1 deliveries under way"):
         submissions.start(by=by, time_point=baseline_of(cast))
     desk.discard(by=by, submission=first, reason="sent by mistake")
@@ -245,3 +251,38 @@ def test_the_coordinator_sees_how_full_each_share_is_and_sets_one_with_a_reason(
     assert AuditEvent.objects.get(act="quota.set").reason == "a small site"
     assert "2.8\xa0GB" in client.get(address).content.decode()
     assert client.post(address, told | {"whose": "99", "reason": "x"}).status_code == 400
+
+
+@pytest.mark.req("R-FAULT-07")
+def test_in_the_reserve_of_the_disk_every_door_refuses_in_words_and_leaves_one_event(
+    cast: Cast, client: Client, settings: Any
+) -> None:
+    begun = submissions.start(by=actor_for(cast.alba), time_point=baseline_of(cast))
+    line = opened("ALBA_PACS")
+    assert store(line, b"there is room") == SUCCESS
+    settings.RESERVE = 10**9
+    client.force_login(cast.alba)
+    status, sentence = post_piece(client, str(begun.pk), 0, 10)
+    assert (status, sentence.startswith("There is no room for new images now.")) == (507, True)
+    for _again in range(2):
+        assert store(line, b"there is none") == store(opened("ALBA_PACS"), b"nor here") == OUT_OF_RESOURCES
+    assert client.get("/healthz").content == b"ok\nno room for new images: less than 1000000000 MB are free\n"
+    assert AuditEvent.objects.filter(act="disk.reserved").count() == 1
+    settings.RESERVE = 0
+    assert store(line, b"there is room again") == SUCCESS
+
+
+@pytest.mark.req("R-FAULT-07")
+def test_a_disk_that_fails_under_a_piece_is_told_with_the_same_sentence(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_told: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    client.force_login(cast.alba)
+    begun = submissions.start(by=actor_for(cast.alba), time_point=baseline_of(cast))
+    monkeypatch.setattr(Sealer, "seal_all", full)
+    status, sentence = post_piece(client, str(begun.pk), 0, 10)
+    assert (status, sentence.startswith("There is no room for new images now.")) == (507, True)
+    monkeypatch.undo()
+    assert post_piece(client, str(begun.pk), 0, 10) == (200, "")

@@ -14,7 +14,7 @@ from imaging import archive, progress
 from imaging.models import IncomingFile, Instance, QCCheck, Series, Submission
 from imaging.quarantine import vault
 from imaging.services import desk, road, stages, submissions
-from imaging.services.submissions import Piece
+from imaging.services.pieces import Piece
 from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, baseline_of, clean_by_hand, ct_series, ct_slice, drive, send, to_bytes
 from trials.models import TimePoint

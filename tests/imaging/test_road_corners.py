@@ -15,7 +15,7 @@ from audit.models import AuditEvent
 from imaging import quarantine
 from imaging.models import IncomingFile, Instance, QCCheck, QCDecision, Query, Study, Submission
 from imaging.services import desk, filing, housekeeping, quality, road, stages, submissions
-from imaging.services.submissions import Piece
+from imaging.services.pieces import Piece
 from tests import signing
 from tests.cast import Cast, actor_for, register, withdraw
 from tests.imaging.scans import baseline_of, ct_series, drive, send

@@ -11,6 +11,7 @@ from audit.actor import machine
 from audit.models import AuditEvent
 from imaging.models import IncomingFile, Submission
 from imaging.services import desk, submissions
+from imaging.services.pieces import cut
 from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, ct_slice, drive, send, to_bytes
 from trials.models import TimePoint
@@ -32,7 +33,7 @@ def arrive(cast: Cast, files: list[bytes]) -> Submission:
     """Come as from a scanner, which knows no subject, and go as far as machines take it."""
     delivery = submissions.start_unassigned(by=NODE, trial_site=cast.site_a)
     for number, data in enumerate(files):
-        submissions.receive(by=NODE, submission=delivery, pieces=submissions.cut(number=number, data=data))
+        submissions.receive(by=NODE, submission=delivery, pieces=cut(number=number, data=data))
     return drive(submissions.close_association(by=NODE, submission=delivery))
 
 

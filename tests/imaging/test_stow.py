@@ -174,7 +174,9 @@ def test_an_object_larger_than_allowed_is_refused_alone(cast: Cast, monkeypatch:
 
 @pytest.mark.req("R-WEB-01")
 def test_a_large_object_is_sealed_in_pieces(cast: Cast) -> None:
-    large = ct_series(1)[0] + b"\0" * (2 * PART_SIZE)
+    padded = ct_slice(0)
+    padded.DataSetTrailingPadding = bytes(2 * PART_SIZE)
+    large = to_bytes(padded)
     assert sender_of(cast).send([large]).status_code == 202
     file = IncomingFile.objects.get()
     assert len(file.parts) == 3
@@ -263,7 +265,7 @@ def test_a_full_disk_is_told_and_nothing_false_is_acknowledged(cast: Cast, monke
         raise OSError(28, "No space left on device")
 
     sender = sender_of(cast)
-    monkeypatch.setattr(quarantine.vault(), "seal", full, raising=False)
+    monkeypatch.setattr(quarantine.vault(), "sealer", full, raising=False)
     assert sender.send(ct_series(2)).status_code == 507
     monkeypatch.undo()
     assert sender.send(ct_series(2)).status_code == 202

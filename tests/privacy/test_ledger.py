@@ -1,5 +1,6 @@
 """The ledger: nothing leaves the core laboratory without a line about who received what."""
 
+import hashlib
 import json
 
 import pytest
@@ -7,12 +8,20 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
+from audit.context import acting
 from audit.selectors import Wanted
-from privacy.services import access_packages
+from endpoints.services import assignments, reads
+from imaging.dicomweb.resources import Kind as Level
+from imaging.dicomweb.resources import Resource
+from imaging.models import Instance, QCDecision, Submission, Tool
+from imaging.services import tools
+from imaging.services.doors import Binding, Caller
+from privacy.services import access_packages, recipients
 from reports import services as reports
 from reports.services import Form
 from tests.cast import TODAY, Cast, actor_for, withdraw
 from tests.reports.rows import HALVED, write_reads
+from tests.signing import decide
 from trials.models import Disclosure, Subject
 from trials.selectors import recipients_of
 from trials.services import trail
@@ -116,3 +125,82 @@ def test_the_page_filters_by_subject_kind_and_recipient_and_is_open_to_coordinat
     }
     for query, count in shown.items():
         assert client.get(address + query).context["page"].paginator.count == count, query
+
+
+HERE = Caller(address="192.0.2.7", certificate_sha256="ab" * 32)
+
+
+def registered(cast: Cast, purpose: Tool.Purpose) -> tools.Admitted:
+    binding = Binding(networks=["192.0.2.0/24"], certificate="ab" * 32, host="192.0.2.7", port=104)
+    new = tools.NewTool(
+        label="the post room",
+        ae_title="POST",
+        holder=cast.analyst,
+        purpose=purpose,
+        binding=binding,
+        ends_on=TODAY,
+        reason="a test",
+    )
+    tools.register(by=actor_for(cast.coordinator), trial=cast.trial, new=new)
+    return tools.admit(ae_title="POST", caller=HERE, request_id="call")
+
+
+@pytest.mark.req("R-PRIV-01")
+@pytest.mark.parametrize("purpose", list(Tool.Purpose))
+def test_images_that_a_tool_takes_stand_in_the_ledger_and_the_sponsor_is_named_where_they_are_handed_on(
+    cast: Cast, filed: Submission, purpose: Tool.Purpose
+) -> None:
+    admitted = registered(cast, purpose)
+    study = Instance.objects.filter(submission=filed)[0].series.study
+    with acting(admitted.by):
+        held = admitted.shelf().objects(Resource(kind=Level.OBJECTS, study=study.uid))
+    assert lines() == [], "nothing has left yet"
+    admitted.tell_taken(held, service="C-GET", destination=None)
+    (line,) = lines()
+    stored = sorted(Instance.objects.filter(submission=filed).values_list("sha256", flat=True))
+    assert line.sha256 == hashlib.sha256("".join(f"{one}\n" for one in stored).encode()).hexdigest()
+    assert (line.kind, line.codes, line.by) == (Kind.IMAGES, (cast.subject_a.code,), admitted.by.id)
+    sponsor = f"{cast.trial.sponsor.name}, by the post room"
+    assert line.recipient == (sponsor if purpose == Tool.Purpose.EXPORT else "Tundra Core Laboratory")
+    module = {"read": "imaging", "compute": "computing", "export": "export"}[purpose]
+    assert line.modules == [module]
+    assert [one.name for one in recipients.earlier_recipients(cast.subject_a)] == [line.recipient]
+
+
+@pytest.mark.req("R-PRIV-01")
+def test_whole_objects_taken_by_dicomweb_are_a_line_and_frames_and_facts_are_none(
+    cast: Cast, filed: Submission, client: Client
+) -> None:
+    instance = Instance.objects.filter(submission=filed)[0]
+    client.force_login(cast.coordinator)
+    study = f"/trials/TUNDRA/dicomweb/studies/{instance.series.study.uid}"
+    one = f"{study}/series/{instance.series.uid}/instances/{instance.uid}"
+    for looked in (f"{study}/metadata", f"{one}/frames/1", f"{one}/rendered"):
+        assert client.get(looked, headers={"accept": "*/*"}).status_code == 200, looked
+    assert lines() == []
+    for taken in (study, f"{study}/series/{instance.series.uid}", one):
+        assert b"".join(client.get(taken, headers={"accept": "*/*"}))
+    told = lines()
+    assert [(line.kind, line.codes, line.recipient) for line in told] == [
+        (Kind.IMAGES, (cast.subject_a.code,), "Tundra Core Laboratory")
+    ] * 3
+    assert told[2].sha256 == hashlib.sha256(f"{instance.sha256}\n".encode()).hexdigest()
+
+
+@pytest.mark.req("R-PRIV-01")
+def test_what_a_blinded_reader_takes_into_a_viewer_is_a_line_without_an_archive_uid(
+    cast: Cast, filed: Submission, client: Client
+) -> None:
+    assert filed.time_point is not None
+    decide(cast.analyst, filed.time_point, QCDecision.Verdict.ACCEPTED)
+    by = actor_for(cast.coordinator)
+    case = assignments.assign(by=by, time_point=filed.time_point, reader=cast.reader)
+    reads.open_read(by=actor_for(cast.reader), assignment=case)
+    client.force_login(cast.reader)
+    root = f"/reads/{case.pk}/dicomweb/studies"
+    (study,) = client.get(root, headers={"accept": "application/dicom+json"}).json()
+    uid = study["0020000D"]["Value"][0]
+    assert b"".join(client.get(f"{root}/{uid}", headers={"accept": "*/*"}))
+    (line,) = lines()
+    assert (line.kind, line.codes) == (Kind.IMAGES, (cast.subject_a.code,))
+    assert Instance.objects.filter(submission=filed)[0].series.study.uid not in line.what

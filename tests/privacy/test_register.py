@@ -1,5 +1,6 @@
 """The record of processing and the impact assessment: made from what is live, refused while a duty is empty."""
 
+import datetime as dt
 import json
 import time
 from pathlib import Path
@@ -10,12 +11,16 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from audit.context import acting
 from privacy.models import Processor, Register
 from privacy.services import register
-from privacy.services.records import DutyFieldEmpty, Side, make
-from tests.cast import Cast, actor_for
+from privacy.services.assessments import make_assessment
+from privacy.services.records import IN_VAULT, DutyFieldEmpty, Side, make
+from tests.cast import TODAY, Cast, actor_for, amend_charter
+from tests.people import STAGE
 from tests.privacy.conftest import WORDS
 from tests.reports.pdftext import text_of
+from trials.services import tokens
 
 pytestmark = pytest.mark.django_db
 SECONDS = 5.0
@@ -95,21 +100,52 @@ def test_the_assessment_tells_flow_threats_measures_and_what_people_judged(regis
     assert "01, 02" in told["risks"][3]["here"]
     assert told["need and proportion"] == WORDS["need"]
     assert all(measure["checks"] for measure in told["measures"])
-    for field in ("need", "residual_risk", "officer_opinion", "review_on"):
-        empty = {field: None if field == "review_on" else ""}
-        register.change(by=actor_for(registered.officer), trial=registered.trial, told=empty, reason="a test")
+    yesterday = TODAY - dt.timedelta(days=1)
+    words = [(field, "") for field in ("need", "residual_risk", "officer_opinion")]
+    for number, (field, empty) in enumerate([*words, ("review_on", None), ("review_on", yesterday)]):
+        by = actor_for(registered.officer)
+        register.change(by=by, trial=registered.trial, told={field: empty}, reason="a test")
         with pytest.raises(CommandError, match="TUNDRA: assessment"):
-            call_command("dpia", "TUNDRA", out=tmp_path / field)
-        register.change(by=actor_for(registered.officer), trial=registered.trial, told=WORDS, reason="a test")
+            call_command("dpia", "TUNDRA", out=tmp_path / str(number))
+        register.change(by=by, trial=registered.trial, told=WORDS, reason="a test")
 
 
 @pytest.mark.req("R-PRIV-12")
 def test_what_is_told_of_security_follows_the_settings(registered: Cast, settings: object) -> None:
-    settings.SESSION_COOKIE_AGE = 7 * 60  # type: ignore[attr-defined]  # pytest-django's
+    settings.SESSION_IDLE = 7 * 60  # type: ignore[attr-defined]  # pytest-django's
     settings.SECURE_SSL_REDIRECT = True  # type: ignore[attr-defined]  # pytest-django's
     told = json.dumps(make(side=Side.CONTROLLER), default=str)
-    assert "end after 7 minutes" in told
+    assert "end after 7 idle minutes, and after 12 hours" in told
     assert "TLS is demanded" in told
+    assert ("none is held" in told, IN_VAULT in told) == (True, False)
+    settings.VAULT_ON = True  # type: ignore[attr-defined]  # pytest-django's
+    told = json.dumps(make(side=Side.CONTROLLER), default=str)
+    assert ("none is held" in told, IN_VAULT in told) == (False, True)
+
+
+@pytest.mark.req("R-PRIV-12")
+def test_the_assessment_tells_what_the_charter_keeps_and_who_sends_and_takes(registered: Cast) -> None:
+    def told() -> str:
+        # A site's staff, who acted last, does not see the register.
+        with acting(STAGE):
+            made = make_assessment(trial=registered.trial)
+        return json.dumps([made["data flow"], made["risks"]], default=str)
+
+    before = told()
+    assert "kept by the charter in force: modified dates" in before
+    assert "2 known senders" in before
+    assert "0 tokens" in before
+    assert "cleaned images: 0;" in before
+    assert "browser removes identity" in before
+    amend_charter(registered.trial, registered.coordinator, retain_patient_characteristics=True)
+    send_by_token(registered)
+    after = told()
+    assert "modified dates, patient characteristics" in after
+    assert "1 tokens" in after
+
+
+def send_by_token(cast: Cast) -> None:
+    tokens.grant(by=actor_for(cast.alba), trial_site=cast.site_a, label="PACS", reason="a test", ends_on=TODAY)
 
 
 @pytest.mark.req("R-PRIV-13")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import prepared
 from tests.stack import ROOT, environment_of, free_port
 
 # Sets the cast on a stage of its own and files one scan; told as JSON on the last line.
@@ -120,7 +121,7 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, dict[str,
     """A home that was copied, then had a subject erased, and then was put back from the copy."""
     folder = tmp_path_factory.mktemp("house")
     house = House(folder)
-    assert house.run("manage.py", "migrate", "-v0").returncode == 0
+    prepared.lay(house.home)
     told = house.tell(STAGE)
     shutil.copytree(house.home, folder / "backup")
     house.tell(ERASE, told["code"])

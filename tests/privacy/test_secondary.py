@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from privacy.models import Permit, Request
 from privacy.selectors import secondary_subjects
 from privacy.services import requests, secondary
-from tests.cast import TODAY, Cast, actor_for, give
+from tests.cast import TODAY, Cast, actor_for, give, withdraw
 from tests.privacy.conftest import wish
 from tests.reports.rows import GROWN, HALVED, write_reads
+from trials.agreement import Level
 from trials.models import ConsentForm, Disclosure, Subject
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,22 @@ def test_manifest_and_ledger_name_permit_purpose_module_subjects_and_hash(cast: 
     assert (line.sha256, line.permit, line.recipient) == (made.sha256, "EHDS-1", "Institute EHDS-1")
     assert line.modules == ["secondary"]
     assert set(line.codes) == {cast.subject_a.code, cast.subject_b.code}
+
+
+@pytest.mark.req("R-PRIV-14", "R-CONS-07")
+def test_under_w3_results_go_out_with_level_and_study_day_and_under_w4_not_at_all(cast: Cast, permit: Permit) -> None:
+    by = actor_for(cast.coordinator)
+    assert {row["withdrawn"] for row in map(json.loads, secondary.export(by=by, permit=permit).data.splitlines())} == {
+        None
+    }
+    withdraw(cast.alba, cast.subject_a, Level.W3)
+    told = [json.loads(line) for line in secondary.export(by=by, permit=permit).data.splitlines()]
+    day = (TODAY - cast.subject_a.day_zero).days
+    assert [row["withdrawn"] for row in told if row["withdrawn"]] == [{"level": "W3", "day": day}]
+    assert len(told) == 2
+    withdraw(cast.alba, cast.subject_a, Level.W4)
+    (left,) = (json.loads(line) for line in secondary.export(by=by, permit=permit).data.splitlines())
+    assert left["withdrawn"] is None
 
 
 def opt_out(cast: Cast, subject: Subject, kind: Request.Kind = Request.Kind.OPT_OUT) -> Request:

@@ -41,7 +41,7 @@ def saved(cast: Cast) -> tuple[Any, ...]:
         *Site.objects.filter(pk=cast.site_a.site_id).values_list("code", "name", "time_zone"),
         *Subject.objects.filter(pk=cast.subject_a.pk).values_list("code", "day_zero", "state", "trial_site"),
         *cast.subject_a.time_points.values_list("due_on", "state"),
-        AuditEvent.objects.exclude(act="access.refused").count(),
+        AuditEvent.objects.exclude(act__in=("access.refused", "access.not_found")).count(),
     )
 
 

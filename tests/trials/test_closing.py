@@ -1,11 +1,13 @@
 """Closing a trial's data for edits, and opening them again: signed, reasoned, by two people, for a time (C09)."""
 
 import datetime as dt
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.http import Http404
 from django.test import Client
 
@@ -105,10 +107,11 @@ def test_every_edit_by_a_person_is_refused_once_data_are_closed(cast: Cast, file
 @pytest.mark.req("R-LOCK-02")
 def test_no_right_that_changes_data_is_forgotten_among_the_edits() -> None:
     """A new act that changes something must be sorted: an edit, or one of those that go on with a ground."""
-    looking = {act for act in Act if act.endswith((".view", ".name", ".own", ".oversee"))}
+    looking = {act for act in Act if act.endswith((".view", ".name", ".own", ".oversee", ".site", ".veiled"))}
     go_on = {
         "read.perform",  # a reader may look at own locked reads; what it writes is refused by the services
         "consent.record", "consent.check", "subject.restrict", "destruction.decide", "submission.discard",
+        "quarantine.decide",
         "request.handle", "erasure.decide", "breach.handle", "identity.record", "identity.unlock",
         "member.grant", "access.review", "sending.grant", "tool.grant", "tool.use", "trail.review", "trail.mask",
         "report.build", "secondary.export", "arm.record", "unblinding.record", "unblinding.decide",
@@ -254,3 +257,48 @@ def test_a_hospital_of_closed_data_is_not_renamed_by_way_of_another_trial(cast: 
             change=corrections.SiteChange(hospital="New Hospital"),
             reason="renamed",
         )
+
+
+def elsewhere(act: Callable[[], object]) -> str:
+    """What becomes of an act on a connection of its own, which waits for no lock: done and taken back, or waiting."""
+
+    def run() -> str:
+        try:
+            with acting(STAGE), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '50ms'")
+                act()
+                transaction.set_rollback(True)
+        except OperationalError as error:
+            return type(error.__cause__).__name__
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(max_workers=1) as alone:
+        return alone.submit(run).result()
+
+
+def enrol(cast: Cast) -> Subject:
+    return subjects.register(
+        by=actor_for(cast.alba), trial_site=cast.site_a, day_zero=TODAY, consent=new_consent(cast.form)
+    )
+
+
+@pytest.mark.req("R-LOCK-07")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one writing transaction in at a time")
+def test_a_closing_waits_for_the_edit_that_is_under_way_and_for_no_look(cast: Cast) -> None:
+    assert elsewhere(lambda: close(cast)) == "done"
+    with transaction.atomic():
+        enrol(cast)
+        assert elsewhere(lambda: close(cast)) == "LockNotAvailable"
+        assert elsewhere(lambda: enrol(cast)) == "done"
+
+
+@pytest.mark.req("R-LOCK-07")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one writing transaction in at a time")
+def test_an_edit_waits_for_the_closing_that_is_under_way_and_is_then_refused(cast: Cast) -> None:
+    with transaction.atomic():
+        close(cast)
+        assert elsewhere(lambda: enrol(cast)) == "LockNotAvailable"
+    with pytest.raises(access.EditRefused):
+        enrol(cast)

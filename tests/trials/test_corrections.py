@@ -23,6 +23,7 @@ from audit.actor import Actor
 from audit.context import acting
 from audit.models import AuditEvent
 from imaging.models import Submission
+from tests import prepared
 from tests.cast import TODAY, Cast, actor_for, add_site, found_trial, withdraw
 from tests.people import STAGE
 from tests.stack import ROOT, environment_of
@@ -225,7 +226,6 @@ import threading
 import django
 django.setup()
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from audit.actor import Actor, machine
@@ -248,7 +248,6 @@ def correct(number):
     connection.close()
 
 with acting(stage):
-    call_command("migrate", verbosity=0, skip_checks=True)
     clara = User.objects.create_user("clara", may_create_trials=True)
     by = Actor(id="clara", name="Clara", source="web", request_id="request", user_id=clara.pk)
     new = trials.NewTrial(code="ONCE", title="first", protocol_number="1", sponsor="S")
@@ -262,9 +261,11 @@ print(sorted(found))
 """
 
 
+@pytest.mark.any_engine
 @pytest.mark.req("R-COR-05")
 def test_of_eight_people_who_correct_the_same_values_at_once_one_is_saved(tmp_path: Path) -> None:
     """On a database in a file: what tests share in memory has one connection."""
+    prepared.lay(tmp_path)
     environment = environment_of(tmp_path, DJANGO_SETTINGS_MODULE="config.settings", PYTHONPATH=str(ROOT))
     done = subprocess.run(
         [sys.executable, "-c", EIGHT_AT_ONCE],

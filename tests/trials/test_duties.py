@@ -243,7 +243,7 @@ def test_the_operators_page_shows_no_secret_and_takes_none(cast: Cast, ada: Newc
     page = client.get(of_account(ada.user)).content.decode()
     assert not any(word in page for word in (ada.secret, *ada.recovery_codes, "authenticator shows"))
     names = set(re.findall(r'name="([^"]+)"', page))
-    assert names <= {"csrfmiddlewaretoken", "act", "viewport", "htmx-config", "end-reason", "revoke-reason"}
+    assert names <= {"csrfmiddlewaretoken", "act", "language", "viewport", "htmx-config", "end-reason", "revoke-reason"}
     assert of_account(ada.user) in client.get(f"/operator/trials/user/{ada.user.pk}/change/").content.decode()
 
 

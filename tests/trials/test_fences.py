@@ -84,6 +84,10 @@ WIDENED = {
     "imaging/services/erasure.py": {"equal bytes of another trial are stored once"},
     "imaging/services/tools.py": {"an AE title is one caller's in all trials"},
     "imaging/services/quotas.py": {"the room of a trial is taken by all its sites"},
+    "privacy/services/burials.py": {
+        "what a withdrawal erased is written down, whoever records it",
+        "what sponsor and officer destroyed is written down, whoever decides last",
+    },
     "privacy/services/recipients.py": {"who received something is told to whoever takes consent back"},
     "privacy/services/reapplying.py": {"every erasure is in force, whoever asks or nobody"},
     "reports/verifying.py": {"whoever has a report may ask whether it holds"},

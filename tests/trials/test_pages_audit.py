@@ -18,9 +18,11 @@ from audit.lines import COLUMNS
 from audit.masking import mask
 from audit.models import AuditEvent
 from audit.sheets import neutral
-from tests.cast import TODAY, Cast, actor_for, give, withdraw
+from imaging.models import Submission
+from tests.cast import TODAY, Cast, actor_for, give, seat, withdraw
 from tests.people import STAGE
 from trials.models import Subject, TimePoint
+from trials.roles import Role
 from trials.services.trail import TrailChanged, _checked, _Piece
 from trials.views.trail import PAGE
 
@@ -162,7 +164,7 @@ def test_events_of_other_trials_stay_out(cast: Cast, client: Client) -> None:
 @pytest.mark.req("R-TRI-08")
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("sponsor", 403), ("reader", 404), ("adjudicator", 404), ("stranger", 404), ("operator", 404)],
+    [("reader", 404), ("adjudicator", 404), ("stranger", 404), ("operator", 404)],
 )
 def test_who_may_not_see_the_trail_gets_neither_page_nor_export(
     cast: Cast, client: Client, name: str, status: int
@@ -308,3 +310,49 @@ def test_whatever_begins_like_a_formula_is_made_text(start: str, rest: str) -> N
 @given(st.text().filter(lambda text: not text or text[0].isalnum()))
 def test_plain_text_leaves_as_it_is(text: str) -> None:
     assert neutral(text) == text
+
+
+@pytest.mark.req("R-ROLE-13")
+def test_nothing_can_be_searched_in_what_the_sponsor_does_not_see(cast: Cast, client: Client) -> None:
+    withdraw(cast.alba, cast.subject_a, reason="asked by letter")
+    client.force_login(cast.sponsor)
+    answer = client.get(ADDRESS, {"act": "consent.withdrawn", "text": "no such word", "person": "alba"})
+    assert "text" not in answer.context["form"].fields
+    assert set(dict(answer.context["form"].fields["person"].choices)) == {"", cast.sponsor.get_username()}
+    found = client.get(ADDRESS, {"act": "consent.withdrawn", "text": "no such word"}).context["lines"]
+    (line,) = found
+    assert (line.event.reason, line.event.actor_name[:2], line.thing) == ("masked", "P-", cast.subject_a.code)
+    assert line.event.commitment == ""
+    assert AuditEvent.objects.get(act="consent.withdrawn").reason == "asked by letter"
+
+
+@pytest.mark.req("R-ROLE-14")
+def test_the_monitor_of_a_site_sees_what_happened_there_and_nowhere_else(cast: Cast, client: Client) -> None:
+    client.force_login(cast.visitor)
+    taken = client.post(f"{ADDRESS}export/", {"layer": "both", "form": "csv"})
+    told = rows(taken)
+    kinds = {row["object_type"] for row in told}
+    assert {"trials.Subject", "trials.TimePoint", "trials.Consent", "trials.Membership", "trials.TrialSite"} <= kinds
+    assert not {kind for kind in kinds if kind.startswith(("endpoints.", "reports.", "privacy."))}
+    assert {row["object_id"] for row in told if row["object_type"] == "trials.TrialSite"} == {str(cast.site_a.pk)}
+    assert {row["object_id"] for row in told if row["object_type"] == "trials.Subject"} == {str(cast.subject_a.pk)}
+    offered = dict(client.get(ADDRESS).context["form"].fields["person"].choices)
+    assert "alba" in offered
+    assert not {"brisa", "rhea", "rolf"} & set(offered)
+
+
+@pytest.mark.req("R-ROLE-14")
+def test_a_delivery_stands_in_the_trail_of_its_own_sites_monitor(cast: Cast, client: Client, filed: Submission) -> None:
+    client.force_login(cast.visitor)
+    told = rows(client.post(f"{ADDRESS}export/", {"layer": "act", "form": "csv"}))
+    assert str(filed.pk) in {row["object_id"] for row in told if row["object_type"] == "imaging.Submission"}
+    with acting(STAGE, reason="visits the other site"):
+        give_seat(cast)
+    told = rows(client.post(f"{ADDRESS}export/", {"layer": "act", "form": "csv"}))
+    assert not {row for row in (each["object_type"] for each in told) if row == "imaging.Submission"}
+
+
+def give_seat(cast: Cast) -> None:
+    """Let the visitor go to the other site from today on."""
+    cast.trial.memberships.filter(user=cast.visitor).delete()
+    seat(cast.trial, cast.administrator, cast.visitor, Role.SITE_MONITOR, cast.site_b)

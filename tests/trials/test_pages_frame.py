@@ -100,7 +100,7 @@ def test_a_foreign_object_answers_in_words_with_the_request_id(cast: Cast, clien
 @pytest.mark.req("R-UI-05")
 def test_a_lacking_right_says_so(cast: Cast, client: Client) -> None:
     client.force_login(cast.sponsor)
-    answer = client.get("/trials/TUNDRA/audit/")
+    answer = client.get("/trials/TUNDRA/deliveries/")
     assert answer.status_code == 403
     assert "Your role in this trial does not include this." in answer.content.decode()
 

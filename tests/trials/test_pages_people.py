@@ -88,7 +88,7 @@ def test_site_staff_see_their_own_site_and_no_people(cast: Cast, client: Client)
     ("changes", "word"),
     [
         ({"user": "nobody"}, "No open account has this name"),
-        ({"role": "site_staff"}, "Site staff stand on a site"),
+        ({"role": "site_staff"}, "Site staff and the monitor of a site stand on a site"),
         ({"user": "rhea"}, "A blinded reader or adjudicator holds no other role"),
         ({"ends": ""}, "has a last day"),
         ({"role": "inspector", "ends": TODAY + dt.timedelta(days=91)}, "lasts at most 90 days"),

@@ -148,7 +148,7 @@ TABS = {
         "Privacy",
         "Audit",
     },
-    "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis"},
+    "sponsor": {"Overview", "Charter", "Results", "Reports", "Out of analysis", "Audit"},
     "monitor": {"Overview", "Subjects", "Sites and people", "Charter", "Unblinding", "Results", "Reports", "Audit"},
     "officer": {
         "Overview",
@@ -229,7 +229,7 @@ def test_my_work_counts_what_waits_for_each_role(cast: Cast, client: Client) -> 
     cast.subject_a.time_points.filter(scheduled__code="BL").update(state=TimePoint.State.RECEIVED)
     client.force_login(cast.coordinator)
     desk = client.get("/").context["desks"][0]
-    assert [task.count for task in desk.tasks] == [2, 0, 0, 1]
+    assert [task.count for task in desk.tasks] == [2, 0, 0, 1, 0]
     client.force_login(cast.brisa)
     desk = client.get("/").context["desks"][0]
     assert [visit.time_point.subject for visit in desk.to_send] == [cast.subject_b]

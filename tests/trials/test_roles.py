@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
+from guardian.models import BaseObjectPermission
 
 from audit.context import acting
 from endpoints.services import assignments
@@ -28,7 +29,7 @@ from trials.roles import BLINDED, LONGEST_DAYS, SITE_ROLES, TABLE, Act, Reach, R
 from trials.services import members
 
 # What changes something, or takes part in making data; looking is none of it.
-LOOKING = {act for act in Act if act.endswith((".view", ".name", ".own", ".oversee"))}
+LOOKING = {act for act in Act if act.endswith((".view", ".name", ".own", ".oversee", ".site", ".veiled"))}
 DATA = {
     act
     for act in Act
@@ -90,7 +91,7 @@ def test_a_visitors_role_needs_an_end_soon_enough(cast: Cast, role: Role) -> Non
             user=cast.stranger,
             trial=cast.trial,
             role=role,
-            trial_site=None,
+            trial_site=cast.site_a if role in SITE_ROLES else None,
             starts=TODAY,
             ends=ends,
         )
@@ -214,3 +215,13 @@ def test_coordinators_of_an_older_installation_go_on_granting(cast: Cast) -> Non
         assert access.may(actor_for(who), Act.MEMBER_GRANT, cast.trial) == Role.ADMINISTRATOR
         assert Membership.objects.get(user=who, role=Role.ADMINISTRATOR).granted_by == "machine:migrate"
     assert access.may(actor_for(cast.administrator), Act.MEMBER_GRANT, cast.trial) is None
+
+
+@pytest.mark.req("R-ROLE-01")
+def test_rights_stand_on_trials_and_sites_alone_never_on_another_object_or_a_single_person(cast: Cast) -> None:
+    permissions = [model for model in apps.get_models() if issubclass(model, BaseObjectPermission)]
+    own = {"trials.TrialGroupObjectPermission", "trials.TrialSiteGroupObjectPermission"}
+    others = [model for model in permissions if model._meta.label not in own]
+    assert len(permissions) - len(others) == len(own)
+    assert not [model._meta.label for model in others if model._default_manager.exists()]
+    assert all(model._default_manager.exists() for model in permissions if model not in others)

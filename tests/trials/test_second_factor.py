@@ -28,6 +28,7 @@ from audit.models import AuditEvent
 from audit.services import TRIES_WINDOW
 from config.demo import stage
 from config.demo.people import PEOPLE
+from tests import prepared
 from tests.cast import PASSWORD, Cast, actor_for
 from tests.stack import ROOT, environment_of
 from trials.adapters import SecretUnreadable, seal, unseal
@@ -173,7 +174,6 @@ EIGHT_AT_ONCE = """
 import threading
 import django
 django.setup()
-from django.core.management import call_command
 from django.db import connection
 from audit.actor import machine
 from audit.context import acting
@@ -189,7 +189,6 @@ def take():
     connection.close()
 
 with acting(by):
-    call_command("migrate", verbosity=0, skip_checks=True)
     user = User.objects.create_user("ada")
     factors.enrol_demo(by=by, user=user)
 code = factors.demo_code(user)
@@ -201,9 +200,11 @@ print(sorted(map(str, found)))
 """
 
 
+@pytest.mark.any_engine
 @pytest.mark.req("R-2FA-02")
 def test_of_eight_connections_at_once_one_takes_the_code(tmp_path: Path) -> None:
     """On a database in a file: what tests share in memory has one connection."""
+    prepared.lay(tmp_path)
     environment = environment_of(tmp_path, DJANGO_SETTINGS_MODULE="config.settings", PYTHONPATH=str(ROOT))
     done = subprocess.run(
         [sys.executable, "-c", EIGHT_AT_ONCE],
@@ -237,6 +238,7 @@ def test_anything_that_is_no_code_is_refused_in_peace(ada: Enrolled, code: str) 
     assert ada.verify(code) is None
 
 
+@pytest.mark.any_engine
 @pytest.mark.req("R-2FA-03")
 @given(st.text())
 def test_no_text_fits_but_the_codes_of_the_moment(text: str) -> None:

@@ -11,8 +11,8 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, StorageCommitmentPushModel  # type: ignore[attr-defined]  # made while loading
 
 from imaging.dicom_node.commitment import INSTANCE
+from tests.stack import Stack
 from tests.wire import vega as stage
-from tests.wire.vega import Vega
 
 MODEL = StorageCommitmentPushModel
 SUCCESS = 0x0000
@@ -21,8 +21,8 @@ SUCCESS = 0x0000
 class Sender:
     """A sender that stores, asks, and keeps the one report it gets."""
 
-    def __init__(self, vega: Vega, name: str = stage.SENDER) -> None:
-        self.vega, self.name = vega, name
+    def __init__(self, stack: Stack, name: str = stage.SENDER) -> None:
+        self.stack, self.name = stack, name
         self.came = threading.Event()
         self.event, self.report = 0, Dataset()
 
@@ -37,7 +37,7 @@ class Sender:
         for context in (CTImageStorage, MODEL):
             ae.add_requested_context(context)
         handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.take)]
-        association = ae.associate("127.0.0.1", self.vega.stack.dicom_port, ae_title="CORELAB", evt_handlers=handlers)
+        association = ae.associate("127.0.0.1", self.stack.dicom_port, ae_title="CORELAB", evt_handlers=handlers)
         assert association.is_established
         yield association
         if association.is_established:

@@ -37,9 +37,7 @@ class Norda:
 
     def told(self, words: str) -> str:
         """The last word that a management shell prints."""
-        done = self.stack.manage("shell", "--no-imports", "-c", f"from tests.wire import norda; {words}")
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()[-1]
+        return self.stack.shell(f"from tests.wire import norda; {words}").split()[-1]
 
 
 def found(stack: Stack) -> Norda:

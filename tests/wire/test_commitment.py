@@ -31,7 +31,7 @@ def vega(stack: Stack) -> Vega:
 
 @pytest.mark.req("R-COMMIT-01", "R-COMMIT-02")
 def test_what_lies_in_the_quarantine_is_committed_on_the_line_that_asked_and_what_never_came_is_not(vega: Vega) -> None:
-    sent, sender = [ct_slice(number, seed="kept") for number in range(3)], Sender(vega)
+    sent, sender = [ct_slice(number, seed="kept") for number in range(3)], Sender(vega.stack)
     never = generate_uid()
     with sender.line() as line:
         assert {line.send_c_store(one).Status for one in sent} == {SUCCESS}
@@ -54,7 +54,7 @@ def test_what_lies_in_the_quarantine_is_committed_on_the_line_that_asked_and_wha
 
 @pytest.mark.req("R-COMMIT-03")
 def test_what_was_filed_under_another_name_is_committed_under_the_name_it_was_sent_by(vega: Vega) -> None:
-    sender = Sender(vega)
+    sender = Sender(vega.stack)
     with sender.line() as line:
         named = [(CTImageStorage, str(ct_slice(number, seed="vega").SOPInstanceUID)) for number in range(stage.SLICES)]
         assert ask(line, question(*named)) == SUCCESS
@@ -66,20 +66,20 @@ def test_what_was_filed_under_another_name_is_committed_under_the_name_it_was_se
 def test_a_request_that_cannot_be_taken_up_gets_a_status_that_says_why(vega: Vega) -> None:
     vega.tell("tool('VEGA_ASKS')")
     empty, nameless = question(), question(("", "1.2.3"))
-    with Sender(vega).line() as line:
+    with Sender(vega.stack).line() as line:
         assert ask(line, question((CTImageStorage, "1.2.3")), action=2) == 0x0123
         assert ask(line, question((CTImageStorage, "1.2.3")), instance="1.2.3.4") == NO_SUCH_OBJECT
         assert ask(line, None) == 0x0114
         assert ask(line, empty) == 0x0114
         assert ask(line, nameless) == 0x0115
     # A tool of the core laboratory sent nothing.
-    with Sender(vega, name="VEGA_ASKS").line() as line:
+    with Sender(vega.stack, name="VEGA_ASKS").line() as line:
         assert ask(line, question((CTImageStorage, "1.2.3"))) == 0x0124
 
 
 @pytest.mark.req("R-COMMIT-05")
 def test_a_sender_that_hangs_up_is_called_where_it_listens(vega: Vega) -> None:
-    port, sender = free_port(), Sender(vega)
+    port, sender = free_port(), Sender(vega.stack)
     vega.tell(f"listen({port})")
     ae = AE(ae_title=stage.SENDER)
     ae.add_supported_context(MODEL, scu_role=True, scp_role=True)
@@ -88,7 +88,7 @@ def test_a_sender_that_hangs_up_is_called_where_it_listens(vega: Vega) -> None:
     )
     try:
         named = (CTImageStorage, str(ct_slice(0, seed="vega").SOPInstanceUID))
-        deaf = Sender(vega)
+        deaf = Sender(vega.stack)
         with deaf.line() as line:
             assert ask(line, question(named)) == SUCCESS
             line.abort()

@@ -93,9 +93,7 @@ def sealed(stack: Stack, delivery: str) -> list[str]:
 
 
 def recorded(stack: Stack, delivery: str) -> str:
-    told = stack.manage("shell", "--no-imports", "-c", _COUNT.format(delivery=delivery))
-    assert told.returncode == 0, told.stderr
-    return told.stdout.splitlines()[-1]
+    return stack.shell(_COUNT.format(delivery=delivery)).splitlines()[-1]
 
 
 def scans(count: int) -> list[pydicom.Dataset]:
@@ -117,7 +115,8 @@ def test_a_node_killed_between_sync_and_commit_has_acknowledged_nothing_that_is_
             wait_until(lambda: len(sealed(stack, delivery)) == 2, seconds=60)
             node.end(signal.SIGKILL)
         assert "Status" not in unanswered.result(60)
-    assert recorded(stack, delivery) == "1 1 receiving"
+    # Whether or not the sweep has found already that its line is gone.
+    assert recorded(stack, delivery).startswith("1 1 ")
     again = Node(stack)
     anew = again.associate()
     assert anew.send_c_store(second).Status == 0

@@ -15,6 +15,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ, C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import decode
 
+from deid import Rejected
 from imaging.dicom_node import commands, messages
 from imaging.dicom_node.commands import StoreRequest
 from imaging.dicom_node.messages import Fragment, MalformedMessageError, Messages, Peer
@@ -81,6 +82,7 @@ class Taking:
 
     def __init__(self) -> None:
         self.objects: list[bytes] = []
+        self.refusals: list[str] = []
         self.status = 0
         self.forwarded: list[bytes] = []
         peer = Peer(
@@ -100,6 +102,9 @@ class Taking:
 
     def more(self, data: memoryview) -> None:
         self.objects[-1] += bytes(data)
+
+    def refuse(self, refusal: Rejected) -> None:
+        self.refusals.append(refusal.code)
 
     def end(self) -> int:
         return self.status

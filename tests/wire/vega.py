@@ -48,9 +48,7 @@ class Vega:
     def tell(self, words: str) -> Any:
         """What one of the functions below gives, asked of the product by a management shell."""
         code = f"import json; from tests.wire import vega; print(json.dumps(vega.staged(lambda: vega.{words})))"
-        done = self.stack.manage("shell", "--no-imports", "-c", code)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(self.stack.shell(code).splitlines()[-1])
 
 
 def found(stack: Stack) -> Vega:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import RunPython
 from django.db.models import Model
 
 from audit.actor import machine
 from audit.context import acting
+from audit.guards import Installing
 from trials.fences import anchors, functions
 from trials.fences.policies import TRAIL, open_again, opened, policies, trail_policies
 from trials.fences.tables import Fence, Way
@@ -32,7 +32,7 @@ def fenced(
     shared: bool = False,
     blinded: bool = False,
     anchored: bool = False,
-) -> RunPython:
+) -> Installing:
     """Return the operation that fences the table of app.Model, in place of whatever fenced it before.
 
     `trial`, `site` and `owner` are the lookup paths of the model's road; `shared`, `blinded` and `anchored` what its
@@ -46,7 +46,7 @@ def fenced(
     )
 
 
-def held(model: str, field: str) -> RunPython:
+def held(model: str, field: str) -> Installing:
     """Return the operation that refuses to move rows of app.Model by a foreign key: anchored rows hang on them."""
     return _operation(
         lambda apps, _schema: anchors.held(_model(apps, model), field),
@@ -54,12 +54,12 @@ def held(model: str, field: str) -> RunPython:
     )
 
 
-def lookups() -> RunPython:
+def lookups() -> Installing:
     """Return the operation that tells the database how to look up a person's memberships."""
     return _operation(lambda _apps, schema: functions.lookups(schema=schema), _nothing)
 
 
-def cases(assignments: str) -> RunPython:
+def cases(assignments: str) -> Installing:
     """Return the operation that names the table by whose rows (time_point_id, reader_id) a reader has cases.
 
     "" for none: the floor that assigns stands above this one, and names its table itself.
@@ -70,7 +70,7 @@ def cases(assignments: str) -> RunPython:
     )
 
 
-def trail_fenced() -> RunPython:
+def trail_fenced() -> Installing:
     """Return the operation that fences the tables of the trail that name a trial."""
     return _operation(
         lambda _apps, _schema: trail_policies(),
@@ -78,8 +78,8 @@ def trail_fenced() -> RunPython:
     )
 
 
-def _operation(forwards: Statements, backwards: Statements) -> RunPython:
-    return RunPython(_runner(forwards), _runner(backwards))
+def _operation(forwards: Statements, backwards: Statements) -> Installing:
+    return Installing(_runner(forwards), _runner(backwards))
 
 
 def _runner(statements: Statements) -> Callable[[Any, BaseDatabaseSchemaEditor], None]:

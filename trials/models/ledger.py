@@ -17,6 +17,7 @@ class Disclosure(models.Model):
         TRAIL = "trail", _("audit trail")
         ACCESS = "access", _("access package for the subject")
         SECONDARY = "secondary", _("secondary use")
+        IMAGES = "images", _("images")
 
     trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="disclosures")
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from audit.watching.tables import Watch
-from trials.roles import Act, Road, Role
+from trials.roles import SITE_ROLES, Act, Road, Role
 
 
 class User(AbstractUser):
@@ -22,8 +22,11 @@ class User(AbstractUser):
     # The operator took this person's factors away: new ones sign nothing until a colleague says whose they are.
     awaits_vouching = models.BooleanField(default=False, editable=False)
 
-    # When somebody came in is told by an act; a password is never told.
-    watch: ClassVar[Watch] = Watch(quiet=("last_login",), digested=("password",))
+    # What pages speak to this person; empty: what their browser asks for.
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
+
+    # When somebody came in is told by an act, a language is a taste; a password is never told.
+    watch: ClassVar[Watch] = Watch(quiet=("last_login", "language"), digested=("password",))
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
@@ -78,9 +81,9 @@ class Membership(models.Model):
         ordering = ["trial_id", "role", "user_id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(role=Role.SITE_STAFF, trial_site__isnull=False)
-                | (~models.Q(role=Role.SITE_STAFF) & models.Q(trial_site__isnull=True)),
-                name="membership_stands_on_site_only_for_site_staff",
+                condition=models.Q(role__in=sorted(SITE_ROLES), trial_site__isnull=False)
+                | (~models.Q(role__in=sorted(SITE_ROLES)) & models.Q(trial_site__isnull=True)),
+                name="membership_stands_on_a_site_for_roles_of_a_site",
             ),
             models.CheckConstraint(
                 condition=models.Q(ends__isnull=True) | models.Q(ends__gte=models.F("starts")),

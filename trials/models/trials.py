@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase
 
 from audit.watching.tables import Watch
-from trials.roles import Act, Road, Role
+from trials.roles import SITE_ROLES, Act, Road, Role
 
 
 class Trial(models.Model):
@@ -18,6 +18,10 @@ class Trial(models.Model):
         OPEN = "open", _("open")
         CLOSED = "closed", _("closed")
 
+    class KeyScheme(models.TextChoices):
+        PER_TRIAL = "trial", _("one key for all subjects")
+        PER_SUBJECT = "subject", _("a key for each subject")
+
     code = models.SlugField(_("short code"), max_length=40, unique=True)
     title = models.CharField(_("title"), max_length=200)
     protocol_number = models.CharField(_("protocol number"), max_length=60)
@@ -25,6 +29,14 @@ class Trial(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.PREPARING)
     # AES key wrap of 32 random bytes; see trials.keys.
     wrapped_key = models.BinaryField(editable=False)
+    # By which key scans are cleaned; the database refuses another one, for what is filed hangs on it (decision 0034).
+    key_scheme = models.CharField(
+        max_length=10,
+        choices=KeyScheme,
+        default=KeyScheme.PER_SUBJECT,
+        db_default=KeyScheme.PER_TRIAL.value,
+        editable=False,
+    )
 
     road: ClassVar[Road] = Road(view=Act.TRIAL_VIEW, trial="self")
 
@@ -33,7 +45,7 @@ class Trial(models.Model):
     class Meta:
         ordering = ["code"]
         # One right a role: what the role may do stands in trials.roles, not in the database.
-        permissions = [(f"as_{role}", role.value) for role in Role if role != Role.SITE_STAFF]
+        permissions = [(f"as_{role}", role.value) for role in Role if role not in SITE_ROLES]
 
     def __str__(self) -> str:
         return self.code
@@ -74,7 +86,7 @@ class TrialSite(models.Model):
 
     class Meta:
         ordering = ["trial_id", "number"]
-        permissions = [("as_site_staff", Role.SITE_STAFF.value)]
+        permissions = [(f"as_{role}", role.value) for role in Role if role in SITE_ROLES]
         constraints = [
             models.UniqueConstraint(fields=["trial", "site"], name="trial_site_once_per_trial"),
             models.UniqueConstraint(fields=["trial", "number"], name="trial_site_number_is_unique"),

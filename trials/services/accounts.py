@@ -67,6 +67,11 @@ def _keep_password(by: Actor, user: User, old: str, new: str) -> None:
     record(by=by, act="password.changed", obj=user)
 
 
+def choose_language(*, user: User, language: str) -> None:
+    """Keep the language that pages speak to this person; the caller knows that there is such a language."""
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
 def require_operator(by: Actor) -> Actor:
     """Return the actor as operator, who may act from here on. Raises PermissionDenied for anybody else."""
     if not User.objects.filter(pk=by.user_id or 0, is_active=True, is_superuser=True).exists():

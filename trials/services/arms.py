@@ -75,6 +75,12 @@ def look(*, by: Actor, trial: Trial) -> list[Shown]:
     return shown
 
 
+def recorded_for(subject: Subject) -> str | None:
+    """Return the arm as it stands, None where none is recorded; whoever hands it out asks first and keeps an event."""
+    row = SubjectArm.objects.filter(subject=subject).order_by("-id").first()
+    return None if row is None else _open(subject.trial_site.trial, row)
+
+
 def _shown(trial: Trial, code: str, rows: list[SubjectArm]) -> Shown:
     *earlier, arm = (_open(trial, row) for row in rows)
     return Shown(subject=code, arm=arm, by=rows[-1].by, earlier=tuple(earlier))

@@ -64,8 +64,8 @@ def take_step(*, by: Actor, trial: Trial, step: Step, proof: Proof) -> Closure:
     closed (or open) already or nothing was asked, `same-person` where who asked would open, and SignatureRefused as
     `audit.signing.sign`.
     """
+    closures.hold_steps(trial.pk)
     by = access.require(by, _RIGHTS[step.kind], trial)
-    Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
     _refuse(by, trial, step)
     made = _next(trial, step)
     contents = _contents(made)

@@ -1,7 +1,7 @@
 """The one gate that every act asks at its own moment: may this be done with this subject's data now."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -80,6 +80,23 @@ def answer(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None)
     return judge(standing, gate, is_restricted=is_restricted(subject), is_closed=is_closed, allowed=allowed)
 
 
+@widened("consent is asked whole, whoever asks")
+def answers(subjects: Sequence[Subject], gate: Gate) -> dict[int, Answer]:
+    """Answer for each of many subjects, by key, at this moment: as `answer`, in a fixed number of questions."""
+    found, restricted = standings(subjects), _restricted(subjects)
+    closed = {key: closures.is_closed(key) for key in {each.trial_site.trial_id for each in subjects}}
+    return {
+        each.pk: judge(
+            found[each.pk],
+            gate,
+            is_restricted=each.pk in restricted,
+            is_closed=closed[each.trial_site.trial_id],
+            allowed=frozenset(),
+        )
+        for each in subjects
+    }
+
+
 def allows(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None) -> bool:
     return answer(subject, gate, time_point=time_point).is_open
 
@@ -92,17 +109,32 @@ def require(subject: Subject, gate: Gate, *, time_point: TimePoint | None = None
         raise ValidationError(_SENTENCES[told.why], code=code, params={"code": subject.code})
 
 
-@widened("consent is asked whole, whoever asks")
 def is_restricted(subject: Subject) -> bool:
-    latest = Restriction.objects.filter(subject=subject).order_by("-id").values_list("kind", flat=True).first()
-    return latest == Restriction.Kind.RESTRICTED
+    return bool(_restricted([subject]))
 
 
 @widened("consent is asked whole, whoever asks")
+def _restricted(subjects: Sequence[Subject]) -> set[int]:
+    """Return the keys of those whose latest word about restriction is that there is one."""
+    rows = Restriction.objects.filter(subject__in=subjects).order_by("id").values_list("subject", "kind")
+    return {key for key, kind in dict(rows).items() if kind == Restriction.Kind.RESTRICTED}
+
+
 def standing_of(subject: Subject) -> Standing:
     """Return where the subject stands today, from every row ever recorded."""
-    rows = list(Consent.objects.filter(subject=subject).select_related("form").order_by("id"))
-    return stand(told_by(rows), forms_for(subject, rows), today=timezone.localdate())
+    return standings([subject])[subject.pk]
+
+
+@widened("consent is asked whole, whoever asks")
+def standings(subjects: Sequence[Subject]) -> dict[int, Standing]:
+    """Return where each of many stands today, by key: as `standing_of`, in a fixed number of questions."""
+    rows: dict[int, list[Consent]] = {each.pk: [] for each in subjects}
+    for row in Consent.objects.filter(subject__in=subjects).select_related("form").order_by("id"):
+        rows[row.subject_id].append(row)
+    forms, today = _forms_of({each.trial_site_id for each in subjects}), timezone.localdate()
+    return {
+        each.pk: stand(told_by(rows[each.pk]), _forms_for(each, rows[each.pk], forms), today=today) for each in subjects
+    }
 
 
 def told_by(rows: Iterable[Consent]) -> Iterator[Row]:
@@ -125,27 +157,30 @@ def _row(row: Consent, event: Event, modules: frozenset[Module]) -> Row:
     return Row(key=row.pk, form=row.form_id, event=event, modules=modules, on=row.on, level=level, of=row.of_id)
 
 
-def forms_for(subject: Subject, rows: Iterable[Consent]) -> list[Form]:
+def _forms_of(sites: set[int]) -> list[ConsentForm]:
+    """Return all form versions of the sites' trials, each with where and in which language it is approved there."""
+    approved = ConsentFormApproval.objects.filter(trial_site__in=sites, approved_on__lte=timezone.localdate())
+    forms = ConsentForm.objects.filter(trial__sites__in=sites).distinct()
+    return list(forms.prefetch_related(Prefetch("approvals", approved, to_attr="approved_there")))
+
+
+def _forms_for(subject: Subject, rows: Iterable[Consent], forms: Iterable[ConsentForm]) -> list[Form]:
     """Return the trial's form versions, each open or not at the subject's site in the subject's own language."""
     languages = {row.language for row in rows} - {""}
-    approvals = ConsentFormApproval.objects.filter(
-        trial_site=subject.trial_site_id, approved_on__lte=timezone.localdate()
-    )
-    forms = ConsentForm.objects.filter(trial__sites=subject.trial_site_id)
-    found = list(forms.prefetch_related(Prefetch("approvals", approvals, to_attr="open_here")))
-    before = {form.pk: form.supersedes_id for form in found}
-    return [_form(form, _earlier(form.pk, before), languages) for form in found]
+    own = [form for form in forms if form.trial_id == subject.trial_site.trial_id]
+    before = {form.pk: form.supersedes_id for form in own}
+    return [_form(form, subject.trial_site_id, _earlier(form.pk, before), languages) for form in own]
 
 
-def _form(form: ConsentForm, earlier: frozenset[int], languages: set[str]) -> Form:
-    here: list[ConsentFormApproval] = form.open_here  # type: ignore[attr-defined]  # prefetched under this name
+def _form(form: ConsentForm, site: int, earlier: frozenset[int], languages: set[str]) -> Form:
+    there: list[ConsentFormApproval] = form.approved_there  # type: ignore[attr-defined]  # prefetched under this name
     return Form(
         key=form.pk,
         modules=modules_of(form.scopes),
         valid_days=form.valid_days,
         reconsent=Reconsent(form.reconsent),
         earlier=earlier,
-        is_open=any(not languages or each.language in languages for each in here),
+        is_open=any(each.trial_site_id == site and (not languages or each.language in languages) for each in there),
     )
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.context import widened
+from audit.english import in_english
 from trials.models import Disclosure, Trial, User
 
 
@@ -27,6 +28,7 @@ class Leaving:
 
 
 @widened("what leaves is written down, whoever takes it")
+@in_english
 def disclose(*, by: Actor, trial: Trial, leaving: Leaving) -> Disclosure:
     """Write one line of the ledger; without a named recipient it is the organisation of who takes it.
 

@@ -85,7 +85,10 @@ def seat(
 ) -> Membership:
     """Write the membership for an actor who was already asked; only services of this floor call it."""
     if (role in SITE_ROLES) != (trial_site is not None):
-        raise ValidationError(_("Site staff stand on a site; every other role stands on the trial."), code="role-place")
+        raise ValidationError(
+            _("Site staff and the monitor of a site stand on a site; every other role stands on the trial."),
+            code="role-place",
+        )
     if trial_site is not None and trial_site.trial_id != trial.pk:
         raise ValidationError(_("That site belongs to another trial."), code="role-place")
     membership = Membership(

@@ -5,29 +5,49 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
 from itertools import islice
+from operator import or_
 from typing import Any, TypeAlias
 
+from django.apps import apps
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from audit import reviewing
 from audit.actor import Actor
 from audit.context import acting
+from audit.english import in_english
 from audit.lines import COLUMNS, cells
-from audit.selectors import Events, Wanted, trial_events
+from audit.selectors import Events, Wanted, about, trial_events
 from audit.services import Thing, record
 from audit.sheets import sheet
+from audit.veiling import Veil, veiled
 from trials import access
 from trials.models import Disclosure, Trial
 from trials.roles import Act
 from trials.selectors import subjects_of
 from trials.services.ledger import Leaving, disclose
+from trials.veil import UNSAID, WITHOUT, veil_for
 
 # Events that are read, and travel, in one piece.
 _PIECE = 1000
-# The apps whose rows tell what was read and reported.
-_RESULTS = ("endpoints", "reports")
+# The kinds that tell what was read and reported.
+_RESULTS = ("endpoints.", "reports.")
+# What a site has and did, as the acts by which its kinds are looked at: no read, result, arm or unblinding.
+_OF_SITES = frozenset(
+    {
+        Act.SITE_VIEW,
+        Act.MEMBER_VIEW,
+        Act.SUBJECT_VIEW,
+        Act.SUBMISSION_VIEW,
+        Act.SCAN_VIEW,
+        Act.PIXEL_REVIEW,
+        Act.SENDING_GRANT,
+        Act.DESTRUCTION_DECIDE,
+    }
+)
 Row: TypeAlias = tuple[Any, ...]
 
 
@@ -43,6 +63,20 @@ class Export:
     count: int
     sha256: str
     pieces: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What an actor, in its role, may see of a trial's trail: of the `wanted` the events, newest first, as `told`."""
+
+    by: Actor
+    wanted: Wanted
+    events: Events
+    veil: Veil | None = None
+
+    def told(self, events: Iterable[Any]) -> Iterator[Any]:
+        """Yield events of the sight as this actor may see them."""
+        return veiled(events, self.veil) if self.veil else iter(events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,35 +96,60 @@ def export(*, by: Actor, trial: Trial, wanted: Wanted, form: Form) -> Export:
     of it lies in a temporary file. The export's own event is not in it. An inspector's copy ends with whose
     it is.
     """
-    by, wanted = reachable(by, trial, wanted)
-    events = _frozen(trial_events(trial_code=trial.code, wanted=wanted))
+    sight = see(by, trial, wanted)
+    by, sight = sight.by, replace(sight, events=_frozen(sight.events))
     count, hashed = 0, hashlib.sha256()
     mark = access.inspection_mark(by)
-    for piece in _pieces(by, events, form, mark=mark):
+    for piece in _pieces(sight, form, mark=mark):
         count += piece.count
         hashed.update(piece.data)
     sha256 = hashed.hexdigest()
-    after = {"events": count, "filter": wanted.as_record(), "form": form, "sha256": sha256}
+    after = {"events": count, "filter": sight.wanted.as_record(), "form": form, "sha256": sha256}
     with transaction.atomic():
         record(by=by, act="audit.exported", obj=_trail_of(trial), trial_code=trial.code, after=after)
         disclose(by=by, trial=trial, leaving=_leaving(trial, sha256))
-    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(by, events, form, mark=mark), sha256))
+    return Export(count=count, sha256=sha256, pieces=_checked(_pieces(sight, form, mark=mark), sha256))
 
 
-def reachable(by: Actor, trial: Trial, wanted: Wanted) -> tuple[Actor, Wanted]:
-    """Return the actor in its role, and as much of what is wanted as it may see: the trial's trail, or its own acts.
+def see(by: Actor, trial: Trial, wanted: Wanted) -> Sight:
+    """Return what the actor may see of what is wanted: the trial's trail, that of its sites, a veiled one, or its own.
 
     Who says who may what sees no results, in the trail neither (C01). Raises Http404 and PermissionDenied as
     `trials.access`.
     """
     acts = access.acts_in(by, trial)
     if Act.HISTORY_VIEW in acts:
-        return access.require(by, Act.AUDIT_VIEW, trial), wanted
+        return _sight(access.require(by, Act.AUDIT_VIEW, trial), trial, wanted)
     if Act.AUDIT_VIEW in acts:
-        return access.require(by, Act.AUDIT_VIEW, trial), replace(wanted, without=_RESULTS)
-    return access.require(by, Act.TRAIL_OWN, trial), replace(wanted, person=by.id)
+        return _sight(access.require(by, Act.AUDIT_VIEW, trial), trial, replace(wanted, without=_RESULTS))
+    if Act.TRAIL_SITE in acts:
+        return _at_sites(access.require_in(by, Act.TRAIL_SITE, trial), trial, wanted)
+    if Act.TRAIL_VEILED in acts:
+        return _veiled(access.require(by, Act.TRAIL_VEILED, trial), trial, wanted)
+    return _sight(access.require(by, Act.TRAIL_OWN, trial), trial, replace(wanted, person=by.id))
 
 
+def _sight(by: Actor, trial: Trial, wanted: Wanted) -> Sight:
+    return Sight(by=by, wanted=wanted, events=trial_events(trial_code=trial.code, wanted=wanted))
+
+
+def _at_sites(by: Actor, trial: Trial, wanted: Wanted) -> Sight:
+    """Return the events about what stands under the actor's sites."""
+    roads = {model: getattr(model, "road", None) for model in apps.get_models()}
+    of_sites = [model for model, road in roads.items() if road and road.site and road.view in _OF_SITES]
+    conditions = [about(access.within(by, QuerySet(model), act=Act.TRAIL_SITE)) for model in of_sites]
+    sight = _sight(by, trial, wanted)
+    return replace(sight, events=sight.events.filter(reduce(or_, conditions)))
+
+
+def _veiled(by: Actor, trial: Trial, wanted: Wanted) -> Sight:
+    """Return events behind the veil. What is hidden is not searched, or the answer would tell it."""
+    person = wanted.person if wanted.person == by.id else ""
+    asked = replace(wanted, text="", person=person, without=WITHOUT, unsaid=UNSAID)
+    return replace(_sight(by, trial, asked), veil=veil_for(trial, own=by.id))
+
+
+@in_english
 def _leaving(trial: Trial, sha256: str) -> Leaving:
     """A filter tells nothing of whom the events are about, so the trail of a trial counts as about all of them."""
     return Leaving(
@@ -125,14 +184,21 @@ def _checked(pieces: Iterator[_Piece], sha256: str) -> Iterator[bytes]:
     yield held
 
 
-def _pieces(by: Actor, events: Events, form: Form, *, mark: str) -> Iterator[_Piece]:
+def _pieces(sight: Sight, form: Form, *, mark: str) -> Iterator[_Piece]:
     if form is Form.CSV:
         yield _Piece(count=0, data=_csv([COLUMNS]))
-    rows = iter(events.values_list(*COLUMNS).iterator(chunk_size=_PIECE))
-    while batch := _taken(by, rows):
+    rows = _rows(sight)
+    while batch := _taken(sight.by, rows):
         yield _Piece(count=len(batch), data=_FORMS[form](batch))
     if mark:
         yield _Piece(count=0, data=_MARKS[form](mark))
+
+
+def _rows(sight: Sight) -> Iterator[Row]:
+    if sight.veil is None:
+        return iter(sight.events.values_list(*COLUMNS).iterator(chunk_size=_PIECE))
+    told = sight.told(sight.events.iterator(chunk_size=_PIECE))
+    return (tuple(getattr(event, name) for name in COLUMNS) for event in told)
 
 
 def _taken(by: Actor, rows: Iterator[Row]) -> list[Row]:

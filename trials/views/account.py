@@ -3,13 +3,15 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
 from django.forms import BaseForm
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.i18n import set_language
 
 from trials.account_forms import LinkForm, PasswordForm
 from trials.forms import ROLE_NAMES
@@ -37,6 +39,19 @@ def show(request: ActorRequest) -> HttpResponse:
         "hours": settings.SESSION_ABSOLUTE // 3600,
     }
     return render(request, "account.html", context)
+
+
+@login_not_required
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Speak another language from here on: on this device by a cookie, and wherever its holder signs in.
+
+    It leads back where the browser says it came from: pages do not name their own address, which may be a guess.
+    """
+    language = request.POST.get("language", "")
+    if request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        accounts.choose_language(user=request.user, language=language)
+    return set_language(request)
 
 
 @sensitive_post_parameters()

@@ -53,7 +53,7 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
 
 def _lines(request: ActorRequest, trial: Trial) -> list[Line]:
     rows = access.visible(request.actor, SiteToken.objects.filter(trial_site__trial=trial))
-    return [Line(token, _state(token)) for token in rows.select_related("trial_site")]
+    return [Line(token, _state(token)) for token in rows.select_related("trial_site__site")]
 
 
 def _state(token: SiteToken) -> str:

@@ -15,16 +15,21 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from audit.actor import machine
+from audit.context import acting
+from config import words
 from config.demo import mark
 from config.demo.people import PASSWORD, PEOPLE
+from config.equipping import lay_out
 from config.posture import refuse_unsafe
 from config.single import CannotRun, lock_home, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
-from imaging.services import doors
+from imaging.services import doors, housekeeping
 from privacy.services.reapplying import reapply
 from privacy.services.tombstones import TombstonesDamaged
 from trials.models import User
+from trials.services import factors
 
 READY_SECONDS = 60
 _HERE = "127.0.0.1"
@@ -65,9 +70,12 @@ class Command(BaseCommand):
         if settings.VAULT_ON:
             _open_vault()
         call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+        lay_out(settings.BROWSER_ROOT)
+        words.compile_catalogs(settings.WORDS_ROOT, settings.LOCALE_PATHS[0])
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
         self._reapply()
+        _tidy()
         if with_demo and not User.objects.exists():
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
@@ -135,6 +143,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _tidy() -> None:
+    """What was cut short is swept while nobody writes."""
+    with acting(machine("worker", source="run", request_id=uuid.uuid4().hex)):
+        housekeeping.tidy_after_stop()
+
+
 def _open_vault() -> None:
     try:
         call_command("open_vault", stdout=io.StringIO())
@@ -165,11 +179,11 @@ def _start_anew() -> str:
 
 
 def _logins() -> list[str]:
-    known = set(User.objects.values_list("username", flat=True))
-    if not known:
+    if not User.objects.exists():
         return ["There are no accounts yet. Make the operator's first: manage.py createsuperuser"]
-    demo = [person for person in PEOPLE if person.username in known]
-    if len(demo) < len(PEOPLE):
+    known = User.objects.in_bulk([person.username for person in PEOPLE], field_name="username")
+    demo = [one for one in PEOPLE if one.username in known and factors.is_of_demo(known[one.username])]
+    if not demo:
         return ["Sign in with your own account."]
     return [f"Demo logins, all with the password: {PASSWORD}", *(f"  {one.username:<12} {one.does}" for one in demo)]
 

@@ -23,6 +23,7 @@ function setUp(box) {
   const spacing = word.spacing ? word.spacing.split(",").map(Number) : null;
   const pictures = new Map();
   const state = { frame: Number(field.value), zoom: 1, cursor: null, ends: [], shown: null, lesion: "" };
+  const decimal = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   let speaking = 0;
 
   const rows = () => [...document.querySelectorAll("#findings tr[data-lesion]")];
@@ -113,7 +114,7 @@ function setUp(box) {
       state.lesion ? `${word.wordLesion} ${state.lesion}` : word.wordNolesion,
       `${word.wordEnds} ${state.ends.length}`,
     ];
-    if (state.ends.length === 2 && spacing) parts.push(`${length(...state.ends).toFixed(1)} mm`);
+    if (state.ends.length === 2 && spacing) parts.push(`${decimal.format(length(...state.ends))} mm`);
     say(parts.join(" · "));
   }
 

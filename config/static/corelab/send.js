@@ -1,198 +1,299 @@
-// Sends a folder or archive in batches of pieces; what has arrived is asked for after a cut line, and only the rest is sent again.
+// Sends a scan in six steps on one page. What is known is noted in this browser, so that a reload goes on where it was.
 // File names never leave this page: a file travels as a number.
 
-const BATCH = 8 * 1024 * 1024;
-const TRIES = 5;
-// A 4xx that says nothing against the delivery itself: ask again later with the same one.
-const PASSING = new Set([408, 425, 429]);
+import { showUnreadable } from "./send-boxes.js";
+import { startCleaners } from "./send-cleaners.js";
+import { Picker, reopened } from "./send-files.js";
+import { showFound, showUnread } from "./send-found.js";
+import { Line, Refusal } from "./send-line.js";
+import { Notes } from "./send-notes.js";
+import { showAgain, showRecalled } from "./send-recalled.js";
+import { showReceipt } from "./send-receipt.js";
+import { showRemoved, showRemovedThere } from "./send-removed.js";
+import { Sending } from "./send-sending.js";
+import { Session } from "./send-session.js";
+import { Steps, megabytes, politely } from "./send-steps.js";
+import { sourcesOf, survey } from "./send-survey.js";
+import { thumbnails } from "./send-thumbnails.js";
+import { intakeWords } from "./send-words.js";
 
-class Refusal extends Error {
-  constructor(sentence, { ends }) {
-    super(sentence);
-    this.ends = ends;
+class SendPage {
+  constructor(root) {
+    const { account, trial } = root.dataset;
+    this.root = root;
+    this.form = root.querySelector("[data-form]");
+    this.error = document.querySelector("[data-error]");
+    this.say = politely(document.querySelector("[data-status]"));
+    this.steps = new Steps({ root, way: document.querySelector("[data-way]") });
+    const session = new Session({ dialog: document.querySelector("[data-sign-in]"), form: this.form, account });
+    this.line = new Line({ session, say: this.say });
+    this.notes = new Notes({ account, trial });
+    this.sending = new Sending({ section: this.steps.section("sending"), line: this.line, notes: this.notes, say: this.say });
+    new Picker({ section: this.steps.section("files"), chosen: (files, handles) => this.choose(files, handles), failed: (sentence) => this.fail(sentence) });
+    this.clear();
   }
-}
 
-const form = document.querySelector("[data-send]");
-if (form) setUp(form);
-
-function setUp(form) {
-  const part = (name) => form.querySelector(`[data-${name}]`);
-  const page = {
-    form,
-    drop: part("drop"),
-    chosen: part("chosen"),
-    bar: part("progress"),
-    status: part("status"),
-    error: part("error"),
-    button: form.querySelector("button[type=submit]"),
-    files: [],
-  };
-  for (const input of [part("folder"), part("files")]) {
-    input.addEventListener("change", () => choose(page, [...input.files]));
+  /** Nothing is chosen, nothing is under way. */
+  clear() {
+    Object.assign(this, { files: [], handles: null, found: null, sources: [], boxes: new Map(), isCleaned: false, delivery: null, resumed: null });
   }
-  page.drop.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    page.drop.dataset.over = "";
-  });
-  page.drop.addEventListener("dragleave", () => delete page.drop.dataset.over);
-  page.drop.addEventListener("drop", async (event) => {
-    event.preventDefault();
-    delete page.drop.dataset.over;
-    choose(page, await dropped(event.dataTransfer));
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    send(page);
-  });
-}
 
-function choose(page, files) {
-  page.files = files.filter((file) => file.size > 0 || files.length === 1);
-  const size = page.files.reduce((sum, file) => sum + file.size, 0);
-  page.chosen.textContent = `${page.files.length} files, ${(size / 1e6).toFixed(1)} MB`;
-  page.error.hidden = true;
-}
-
-async function dropped(transfer) {
-  const roots = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!roots.length) return [...transfer.files];
-  return (await Promise.all(roots.map(walk))).flat();
-}
-
-async function walk(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader();
-  const found = [];
-  // readEntries gives at most a hundred at a time.
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break;
-    found.push(...some);
-  }
-  return (await Promise.all(found.map(walk))).flat();
-}
-
-async function send(page) {
-  const timePoint = page.form.elements.time_point.value;
-  // Held for the whole sending: what is chosen meanwhile belongs to the next one.
-  const files = page.files;
-  if (!timePoint) return fail(page, "Choose subject and time point first.");
-  if (!files.length) return fail(page, "Choose a folder or an archive first.");
-  page.button.disabled = true;
-  page.error.hidden = true;
-  page.bar.hidden = false;
-  try {
-    const delivery = await resumeOrOpen(page, timePoint, files);
-    await deliver(page, delivery, files);
-    page.delivery = null;
-    window.onbeforeunload = null;
-    window.location.assign(page.form.dataset.page.replace("00000000-0000-0000-0000-000000000000", delivery.id));
-  } catch (error) {
-    if (error.ends) page.delivery = window.onbeforeunload = null;
-    fail(page, error instanceof Refusal ? error.message : "Something went wrong here. What was sent is kept; press Send to go on.");
-  } finally {
-    page.button.disabled = false;
-  }
-}
-
-function fail(page, sentence) {
-  page.status.textContent = "";
-  page.error.textContent = sentence;
-  page.error.hidden = false;
-}
-
-// A delivery goes on only with the visit and the very files it was opened for; anything else opens its own.
-async function resumeOrOpen(page, timePoint, files) {
-  const key = JSON.stringify([timePoint, files.map((file) => [file.name, file.size, file.lastModified])]);
-  if (page.delivery?.key !== key) {
-    page.delivery = null;
-    const body = JSON.stringify({ time_point: Number(timePoint) });
-    const opened = await call(page, page.form.dataset.start, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-    page.delivery = { ...opened, key };
-  }
-  return page.delivery;
-}
-
-async function deliver(page, delivery, files) {
-  window.onbeforeunload = (event) => event.preventDefault();
-  const root = `${page.form.dataset.start}${delivery.id}/`;
-  const arrived = await call(page, `${root}pieces/`, {});
-  const total = files.reduce((sum, file) => sum + file.size, 0);
-  let sent = files.reduce((sum, file, number) => sum + Math.min((arrived[number] ?? 0) * delivery.piece, file.size), 0);
-  for (const batch of batches(files, delivery.piece, arrived)) {
-    const body = new FormData();
-    for (const piece of batch) body.append(`${piece.number}.${piece.part}`, piece.blob, "piece");
-    await call(page, `${root}pieces/`, { method: "POST", body });
-    sent += batch.reduce((sum, piece) => sum + piece.blob.size, 0);
-    page.bar.value = (100 * sent) / Math.max(total, 1);
-    page.status.textContent = `${(sent / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB sent`;
-  }
-  // Safe to repeat: where the first answer was lost, the second tells the same.
-  const body = JSON.stringify({ files: files.length, size: total });
-  await call(page, `${root}complete/`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-}
-
-function* batches(files, pieceSize, arrived) {
-  let batch = [];
-  let size = 0;
-  for (const [number, file] of files.entries()) {
-    const parts = Math.max(Math.ceil(file.size / pieceSize), 1);
-    for (let part = arrived[number] ?? 0; part < parts; part += 1) {
-      const blob = file.slice(part * pieceSize, (part + 1) * pieceSize);
-      if (batch.length && (size + blob.size > BATCH || batch.length >= 400)) {
-        yield batch;
-        batch = [];
-        size = 0;
-      }
-      batch.push({ number, part, blob });
-      size += blob.size;
+  async open() {
+    for (const [name, act] of Object.entries({ next: () => this.next(), back: () => this.back(), anew: () => this.anew(), resume: () => this.send() })) {
+      for (const button of this.root.querySelectorAll(`[data-${name}]`)) button.addEventListener("click", () => this.attempt(act));
     }
+    this.root.querySelector("[data-go-on]").addEventListener("click", () => this.attempt(() => this.goOn()));
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.steps.go("subject", { quietly: true });
+    const note = await this.notes.read();
+    if (note.visit) showRecalled(this.root, note);
   }
-  if (batch.length) yield batch;
-}
 
-// The cookie is newer than the page where somebody signed in again in another tab.
-function token(page) {
-  return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? page.form.elements.csrfmiddlewaretoken.value;
-}
+  async goOn() {
+    const note = await this.notes.read();
+    this.clear();
+    Object.assign(this, { visit: note.visit, delivery: note.delivery, boxes: new Map(note.boxes), resumed: note.delivery && note });
+    this.label(note.label);
+    if (note.isComplete) return this.receipt();
+    // First, since the browser asks the person only while it remembers the press of the button.
+    const files = note.handles ? await reopened(note.handles) : null;
+    const expected = await this.line.get(this.root.dataset.expected.replace("/0/", `/${note.visit}/`));
+    this.requirements = expected.requirements;
+    showAgain(this.root, note);
+    this.begin();
+    this.steps.go("files");
+    if (!files) return null;
+    this.choose(files, note.handles);
+    return this.next();
+  }
 
-async function call(page, url, options) {
-  for (let attempt = 1; ; attempt += 1) {
+  async anew() {
+    await this.notes.forget(this.delivery);
+    this.clear();
+    this.root.querySelector("[data-interrupted]").hidden = this.root.querySelector("[data-again]").hidden = true;
+    this.root.querySelector("[data-chosen]").textContent = gettext("Nothing chosen yet.");
+    this.steps.go("subject");
+  }
+
+  back() {
+    this.steps.previous();
+  }
+
+  /** Do one step; what is refused is told in one place, and focused. */
+  async attempt(act) {
+    if (this.busy) return;
+    this.work(true);
+    this.error.hidden = true;
     try {
-      const response = await fetch(url, { ...options, headers: { ...options.headers, "X-CSRFToken": token(page) } });
-      const told = await answer(response);
-      if (told) return told;
+      await act();
     } catch (error) {
-      // A refusal is final; only a broken line is tried again, waiting twice as long each time.
-      if (!(error instanceof TypeError)) throw error;
+      if (!(error instanceof Refusal)) console.error(error);
+      this.fail(error instanceof Refusal ? error.message : gettext("Something went wrong on this page. What was sent is kept; load the page again and go on."));
+    } finally {
+      this.work(false);
     }
-    if (attempt === TRIES) throw new Refusal("The line is broken. What was sent is kept; press Send to go on.", { ends: false });
-    page.status.textContent = "The line is broken; trying again…";
-    await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
+  }
+
+  /** While a step is at work, no other begins. */
+  work(is) {
+    this.busy = is;
+    for (const button of this.root.querySelectorAll("[data-next], [data-back]")) button.disabled = is;
+  }
+
+  fail(sentence) {
+    this.error.textContent = sentence;
+    this.error.hidden = false;
+    this.error.focus();
+  }
+
+  next() {
+    return { subject: () => this.toFiles(), files: () => this.toFound(), found: () => this.toRemoved(), removed: () => this.send() }[this.steps.now]();
+  }
+
+  label(text) {
+    this.visitLabel = text;
+    for (const each of this.root.querySelectorAll("[data-for]")) each.textContent = interpolate(gettext("For %s"), [text]);
+  }
+
+  async toFiles() {
+    const choice = this.form.elements.time_point;
+    if (!choice?.value) throw new Refusal(gettext("Choose subject and time point first."));
+    if (!globalThis.crypto.subtle) throw new Refusal(gettext("This page was opened without https, so this browser does not let it work with files. Open it under https, or ask the operator of this installation."));
+    const { requirements } = await this.line.get(this.root.dataset.expected.replace("/0/", `/${choice.value}/`));
+    this.requirements = requirements;
+    // Another visit is another delivery.
+    if (this.visit !== choice.value) this.delivery = this.resumed = null;
+    this.visit = choice.value;
+    this.label(choice.selectedOptions[0].textContent.trim());
+    if (this.files.length) await this.notes.begin({ ...this.chosen(), delivery: this.delivery });
+    this.begin();
+    this.steps.go("files");
+  }
+
+  /** The engine starts while somebody chooses files. */
+  begin() {
+    // Another where the last of its workers was lost.
+    if (this.engine && !this.engine.size) this.started = this.engine = null;
+    this.started ??= startCleaners(this.root.dataset);
+  }
+
+  choose(files, handles) {
+    // A large folder is listed late, when another step may be at work on what was chosen before.
+    if (this.sendingNow || this.steps.now !== "files") return;
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const told = { count: files.length, size: megabytes(size) };
+    const sentence = interpolate(ngettext("%(count)s file, %(size)s", "%(count)s files, %(size)s", files.length), told, true);
+    this.root.querySelector("[data-chosen]").textContent = sentence;
+    this.say(sentence);
+    this.error.hidden = true;
+    const { resumed } = this;
+    Object.assign(this, { files, handles, size, found: null });
+    // Other files open a delivery of their own.
+    if (!resumed) this.delivery = null;
+    this.noted = this.notes.begin({ ...this.chosen(), delivery: this.delivery });
+  }
+
+  /** What the notes keep of a sending; a name stands in nothing of it but the handles. */
+  chosen() {
+    const { visit, visitLabel: label, handles, boxes, files, size, isCleaned } = this;
+    return { visit, label, handles, boxes: [...boxes], files: files.length, size, isCleaned, isComplete: false, isBegun: false };
+  }
+
+  async toFound() {
+    if (!this.files.length) throw new Refusal(gettext("Choose a folder, files or an archive first."));
+    const { resumed } = this;
+    const isOther = resumed && (resumed.files !== this.files.length || resumed.size !== this.size);
+    // A delivery that was only opened holds nothing yet.
+    if (isOther && !resumed.isBegun) this.delivery = this.resumed = null;
+    if (isOther && resumed.isBegun) {
+      throw new Refusal(interpolate(gettext("These are not the files of the interrupted sending, which were %(count)s of %(size)s. Choose the same folder, or begin another sending."), { count: resumed.files, size: megabytes(resumed.size) }, true));
+    }
+    const section = this.steps.section("found");
+    section.querySelector("[data-found-words]").textContent = gettext("The files are looked at on this computer…");
+    this.steps.go("found");
+    const { cleaners: engine = null, why = "no-memory" } = await this.started;
+    await engine?.renewing;
+    const cleaners = engine?.size ? engine : null;
+    Object.assign(this, { engine, cleaners });
+    this.intake(cleaners ? "" : intakeWords(why));
+    this.thumbnail = thumbnails(cleaners);
+    if (!cleaners) {
+      this.sources = sourcesOf(this.files);
+      return showUnread({ section, files: this.files, requirements: this.requirements });
+    }
+    const bar = section.querySelector("[data-found-bar]");
+    bar.hidden = false;
+    this.found ??= await survey(this.files, cleaners, (done, total) => { bar.value = (100 * done) / total; });
+    bar.hidden = true;
+    const chosen = (sources) => { this.sources = sources && [...sources, ...this.found.raw]; };
+    return showFound({ section, found: this.found, requirements: this.requirements, thumbnail: this.thumbnail, chosen });
+  }
+
+  /** Say why files go to the encrypted intake; "" where they are cleaned here. */
+  intake(sentence) {
+    for (const notice of this.root.querySelectorAll("[data-intake]")) {
+      notice.hidden = !sentence;
+      notice.textContent = sentence;
+    }
+  }
+
+  async toRemoved() {
+    if (!this.sources) throw new Refusal(gettext("Mark what belongs to this visit first."));
+    if (!this.sources.length) throw new Refusal(gettext("Nothing here can be sent. Choose other files."));
+    const section = this.steps.section("removed");
+    this.isCleaned = Boolean(this.cleaners) && await this.delivering(() => this.keys());
+    const isOtherWay = Boolean(this.resumed?.isBegun) && this.resumed.isCleaned !== this.isCleaned;
+    // What arrived cleaned cannot be completed by what is not, nor the other way round.
+    if (isOtherWay) {
+      this.delivery = this.resumed = null;
+      await this.askAgain();
+    }
+    this.steps.go("removed");
+    if (isOtherWay) this.fail(gettext("Before the interruption these files went another way: cleaned on this computer, or encrypted to be cleaned there. The two do not fit together, so all of them are sent again, in a delivery of their own. What had arrived stays encrypted until it is discarded."));
+    const { cleaners, boxes, thumbnail } = this;
+    const sources = this.sources.filter((one) => one.head);
+    if (!this.isCleaned || !sources.length) return showRemovedThere({ section });
+    return showRemoved({ section, sources, cleaners, boxes, thumbnail, isFixed: Boolean(this.resumed?.isBegun) });
+  }
+
+  /** The keys belong to a delivery: another asks for its own. */
+  async askAgain() {
+    if (this.isCleaned) this.isCleaned = await this.delivering(() => this.keys());
+  }
+
+  /** Ask for the keys of this subject: whether there are any; where not, everything goes to the encrypted intake. */
+  async keys() {
+    const { id } = await this.opened();
+    const keys = await this.line.text(`${this.root.dataset.start}${id}/cleaning/`, {});
+    const { offered, why } = JSON.parse(keys);
+    const unable = offered ? await this.cleaners.open(keys) : "";
+    const can = offered && !unable;
+    if (!can) this.intake(offered ? intakeWords(unable) : why);
+    return can;
+  }
+
+  async opened() {
+    if (!this.delivery) {
+      await this.noted;
+      // What was sent under the keys of another subject is no help here.
+      await this.notes.forget();
+      const told = { time_point: Number(this.visit), files: this.files.length, size: this.size };
+      this.delivery = await this.line.post(this.root.dataset.start, told);
+      await this.notes.add({ ...this.chosen(), delivery: this.delivery });
+    }
+    return this.delivery;
+  }
+
+  async send() {
+    if (showUnreadable(this.steps.section("removed"))) {
+      throw new Refusal(gettext("A line of the boxes cannot be read, so nothing was sent. Correct that line or take it out."));
+    }
+    if (!this.delivery) await this.askAgain();
+    const delivery = await this.opened();
+    const { id, piece } = delivery;
+    const { boxes, sources, cleaners, isCleaned } = this;
+    await this.notes.add({ ...this.chosen(), delivery, isBegun: true });
+    this.steps.go("sending");
+    this.underWay(true);
+    try {
+      await this.delivering(() => this.sending.run({ root: `${this.root.dataset.start}${id}/`, delivery: id, piece, sources, cleaners, isCleaned, boxes }));
+      await this.notes.complete(delivery);
+    } finally {
+      this.underWay(false);
+    }
+    this.receipt();
+  }
+
+  /** Do what belongs to the delivery; where it takes nothing more, the next try opens one of its own. */
+  async delivering(act) {
+    try {
+      return await act();
+    } catch (error) {
+      if (error.ends) {
+        if (this.delivery) await this.notes.forget(this.delivery);
+        this.delivery = this.resumed = null;
+      }
+      throw error;
+    }
+  }
+
+  underWay(is) {
+    this.sendingNow = is;
+    for (const name of ["resume", "anew"]) this.steps.section("sending").querySelector(`[data-${name}]`).hidden = is;
+    globalThis.onbeforeunload = is ? (event) => event.preventDefault() : null;
+  }
+
+  /** Show the receipt; it fills by itself, and whoever begins another sending meanwhile is not held up. */
+  receipt() {
+    const { root, line, say, sending, delivery } = this;
+    const section = this.steps.section("receipt");
+    this.steps.go("receipt");
+    const accepted = (numbers) => sending.accept(numbers);
+    const isShown = () => this.delivery === delivery;
+    showReceipt({ section, root, delivery: delivery.id, line, items: sending.items, accepted, say, isShown })
+      .catch((error) => this.fail(error.message));
   }
 }
 
-// Null where neither we nor a proxy said anything to rely on.
-async function answer(response) {
-  const { status } = response;
-  // The API says 403 to strangers, too: the delivery itself may still be good.
-  if (response.redirected || status === 401 || status === 403) {
-    const sentence = "Your session has ended, or your role does not include this. Sign in in another tab, then press Send to go on.";
-    throw new Refusal(sentence, { ends: false });
-  }
-  // A share is full: a person makes room, then presses Send.
-  if (status === 507) {
-    const full = await response.json().catch(() => null);
-    if (full?.detail) throw new Refusal(full.detail, { ends: false });
-  }
-  if (status >= 500 || PASSING.has(status)) return null;
-  const told = await response.json().catch(() => null);
-  if (response.ok) return told;
-  throw new Refusal(told?.detail ?? told?.title ?? sentenceFor(status), { ends: true });
-}
-
-function sentenceFor(status) {
-  if (status === 413) return "Something between you and the server refuses pieces of this size. Nothing more was sent; tell the operator.";
-  return `The server refused this delivery (${status}). Nothing more was sent; press Send to start it anew.`;
-}
+const root = document.querySelector("[data-send]");
+if (root) new SendPage(root).open();

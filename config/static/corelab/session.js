@@ -73,6 +73,8 @@ function back(token) {
 }
 
 function say(why, { isBack }) {
+  // A page that asks for the sign-in by itself needs no second word.
+  if (!document.dispatchEvent(new CustomEvent("corelab:session", { cancelable: true }))) return;
   const words = over.querySelector("[data-over-words]");
   const sentence = words.dataset[`word${why}`];
   const isNews = over.hidden || words.textContent !== sentence;
@@ -83,8 +85,8 @@ function say(why, { isBack }) {
   if (isNews) over.focus();
 }
 
+// The warning stands until the server has said that the session goes on.
 async function extend() {
-  dialog.close();
   const body = new FormData();
   body.set("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "");
   try {

@@ -1,4 +1,5 @@
 // Walks through a series slice by slice without loading the page again.
+/* global gettext, interpolate: of Django's JavaScriptCatalog, on every page */
 
 const box = document.querySelector("[data-slices]");
 if (box) setUp(box);
@@ -12,7 +13,7 @@ function setUp(box) {
     field.value = Math.min(Math.max(index, 0), last);
     const url = box.dataset.url.replace("/0.png", `/${field.value}.png`);
     picture.src = `${url}?window=${preset.value}`;
-    picture.alt = `Slice ${field.value} of ${last}`;
+    picture.alt = interpolate(gettext("Slice %(slice)s of %(last)s"), { slice: field.value, last }, true);
   };
   const steps = { PageDown: 1, PageUp: -1 };
   document.addEventListener("keydown", (event) => {

@@ -24,7 +24,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("subject")
-        parser.add_argument("--level", choices=Erasure.Level.values, default=Erasure.Level.LINK.value)
+        parser.add_argument(
+            "--level",
+            choices=[Erasure.Level.LINK.value, Erasure.Level.EVERYTHING.value],
+            default=Erasure.Level.LINK.value,
+        )
         parser.add_argument("--ground", choices=Erasure.Ground.values, required=True)
         parser.add_argument("--reason", required=True)
         parser.add_argument("--by", required=True, help="account of the data protection officer who decides")
