@@ -1,6 +1,7 @@
 """The corpus of good and bad objects against the running product: `-m benchmarks.cases web|dicom|archives|lines`.
 
-Each case is sent alone; it is right where its answer is what it must be, comes within 15 s and has a reason in words.
+With the word `servers` the product runs on PostgreSQL and Redis of its own, else on SQLite and files. Each case is sent
+alone; it is right where its answer is what it must be, comes within 15 s and has a reason in words.
 Good objects are taken back over DICOMweb and compared.
 """
 
@@ -205,12 +206,14 @@ def over_lines(lab: Lab) -> None:
     _tell_house(lab)
 
 
+SERVERS = "servers"
 WAYS = {"web": over_web, "dicom": over_dicom, "archives": over_pages, "lines": over_lines}
 
 if __name__ == "__main__":
-    with founded(with_servers=False, environment={}) as laboratory:
+    words = sys.argv[1:]
+    with founded(with_servers=SERVERS in words, environment={}) as laboratory:
         scales = Scales(laboratory.stack.process.pid)
         scales.start()
-        for way in sys.argv[1:] or WAYS:
+        for way in [word for word in words if word != SERVERS] or WAYS:
             WAYS[way](laboratory)
         scales.ends.set()

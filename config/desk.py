@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from audit.actor import Actor
 from endpoints.models import Assignment
 from imaging.models import IncomingFile, PixelReview, Query, Submission
-from imaging.services import holding
+from imaging.services import held
 from reports.models import Report
 from trials import access
 from trials.models import Subject, TimePoint, Trial, TrialSite
@@ -165,7 +165,7 @@ def _waiting_pictures(actor: Actor, trial: Trial) -> Task:
 
 def _held_back(actor: Actor, trial: Trial) -> Task:
     """What somebody may decide at the desk and nobody has; sent back, it waits for the site."""
-    count = sum(item.is_decidable and item.decision is None for item in holding.items_of(actor, trial))
+    count = held.held_by(actor, trial).undecided()
     words = ngettext("thing held back waits for a decision", "things held back wait for a decision", count)
     return Task(count, words, "quarantine-desk", trial.code)
 

@@ -32,6 +32,7 @@ SPEAKING = (
     "endpoints/criteria/**.py",
     "endpoints/measure/**.py",
     "imaging/fence/calls.py",
+    "imaging/fence/volumes.py",
     "imaging/frames/opening.py",
     "imaging/frames/rendering.py",
     "imaging/qc/**.py",

@@ -24,18 +24,10 @@ from endpoints.measure.geometry import Grid, PixelSpacing
 from endpoints.measure.volumes import measure_volume
 from endpoints.models import Segmentation, SegmentationRun
 from imaging.archive import load
+from imaging.fence import volumes
 from imaging.models import Instance, Series
 from imaging.selectors import files_of, image_series_of, instances_of
-from imaging.volumes import (
-    Cause,
-    Segment,
-    Volume,
-    VolumeRefused,
-    read_segments,
-    read_structures,
-    read_volume,
-    referenced_series,
-)
+from imaging.volumes import Cause, Segment, Volume, VolumeRefused
 from trials.agreement import Gate
 from trials.models import Subject
 from trials.services import consent
@@ -126,16 +118,15 @@ def draw(instance: Instance) -> Drawing:
     refusals = []
     for series in _candidates(instance, data):
         try:
-            volume = read_volume(files_of(series))
-            return _draw_on(instance, data, series, volume)
+            return _draw_on(instance, data, series)
         except VolumeRefused as refusal:
             refusals.append(refusal)
     raise refusals[0]
 
 
-def _draw_on(instance: Instance, data: bytes, series: Series, volume: Volume) -> Drawing:
-    read = read_structures if instance.series.modality == "RTSTRUCT" else read_segments
-    segments = read(data, volume)
+def _draw_on(instance: Instance, data: bytes, series: Series) -> Drawing:
+    is_outlined = instance.series.modality == "RTSTRUCT"
+    volume, segments = volumes.draw(data, files_of(series), is_outlined=is_outlined)
     if not segments:
         raise VolumeRefused(Cause.UNREADABLE, str(_("This object outlines nothing, so there is nothing to measure.")))
     told = {"segmentation": instance.sha256, "images": [one.sha256 for one in instances_of(series)]}
@@ -150,7 +141,7 @@ def _draw_on(instance: Instance, data: bytes, series: Series, volume: Volume) ->
 def _candidates(instance: Instance, data: bytes) -> Sequence[Series]:
     """Return the series to try: those it refers to, else the only one in its frame of reference."""
     images = image_series_of(instance.series.study.time_point)
-    if named := referenced_series(data):
+    if named := volumes.referenced_series(data):
         found = list(images.filter(uid__in=named))
         if not found:
             _refuse_foreign(_("The images this segmentation was drawn on are not filed at this time point. Send them."))

@@ -12,7 +12,7 @@ from deid import Arrival, ClinicalTrial, Facts, IdentityTokens, Policy, Rejected
 from deid.burned.boxes import Box
 from deid.burned.cleaning import Waiting
 from deid.burned.record import PixelRecord
-from imaging.fence.child import Child, ChildFell, Limits, Tick
+from imaging.fence.child import DRAWER, WORKER, Child, ChildFell, Limits, Tick
 from imaging.fence.framing import Garbled
 from imaging.fence.plainly import from_plain
 from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
@@ -32,10 +32,10 @@ _FRAME_SENTENCE = "The pixels of this image could not be decoded within the limi
 Children = queue.LifoQueue[Child]
 
 
-def _some(number: int) -> Children:
+def _some(number: int, module: str = WORKER) -> Children:
     made: Children = queue.LifoQueue()
     for _ in range(number):
-        made.put(Child())
+        made.put(Child(module))
     return made
 
 
@@ -44,12 +44,14 @@ _idle = _some(_CHILDREN)
 _looking = _some(1)
 # Apart: what goes out may be as large as an archive's largest object, and no reader waits behind it.
 copying = _some(_CHILDREN)
+# Apart: it holds the voxels of a whole series.
+drawing = _some(1, DRAWER)
 
 
 @atexit.register
 def stop() -> None:
     """End the children that nobody uses now; the next file starts one again."""
-    for child in (*_idle.queue, *_looking.queue, *copying.queue):
+    for child in (*_idle.queue, *_looking.queue, *copying.queue, *drawing.queue):
         child.stop()
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from imaging.fence.framing import Garbled, Reader, decode, pack
 
 MEGABYTE = 1024 * 1024
+WORKER, DRAWER = "imaging.fence.worker", "imaging.fence.drawer"
 _ROOT = Path(__file__).resolve().parents[2]
 _PIPE = MEGABYTE
 _START_SECONDS = 60.0
@@ -65,9 +66,10 @@ class Limits:
 
 
 class Child:
-    """One child process, for one caller at a time."""
+    """One child process, for one caller at a time; `module` is what it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = WORKER) -> None:
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = 0
         self._owner = 0
@@ -126,8 +128,8 @@ class Child:
         return self._process
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-m", "imaging.fence.worker"],
+        self._process = subprocess.Popen(  # noqa: S603  one of our own two modules
+            [sys.executable, "-s", "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # What a parser says of a file may quote it.
@@ -166,7 +168,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _send(process: "subprocess.Popen[bytes]", pieces: Sequence[bytes], deadline: float) -> None:
+def _send(process: "subprocess.Popen[bytes]", pieces: Sequence[bytes | memoryview], deadline: float) -> None:
     assert process.stdin is not None  # noqa: S101  a pipe
     for piece in pieces:
         left = memoryview(piece)

@@ -17,19 +17,19 @@ class Garbled(ValueError):
     """What came is no message, or one that is too long."""
 
 
-def pack(head: bytes, blobs: Sequence[bytes]) -> list[bytes]:
+def pack(head: bytes, blobs: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
     """Return the pieces to write: the number of blobs, the head, each blob, with lengths before them."""
-    pieces = [_LENGTH.pack(len(blobs)), _LENGTH.pack(len(head)), head]
+    pieces: list[bytes | memoryview] = [_LENGTH.pack(len(blobs)), _LENGTH.pack(len(head)), head]
     for blob in blobs:
         pieces += [_LENGTH.pack(len(blob)), blob]
     return pieces
 
 
 class Reader:
-    """Takes a message apart as its bytes come, never more than `longest` bytes of blobs."""
+    """Takes a message apart as its bytes come, never more than `longest` bytes in `most` blobs."""
 
-    def __init__(self, *, longest: int) -> None:
-        self._left = longest
+    def __init__(self, *, longest: int, most: int = MOST_BLOBS) -> None:
+        self._left, self._most = longest, most
         self._buffer = bytearray()
         self._wanted = _LENGTH.size
         self._is_length = True
@@ -41,7 +41,7 @@ class Reader:
         """How many bytes are missing of the piece that is read now; 0 once the message is whole."""
         return max(0, self._wanted - len(self._buffer))
 
-    def feed(self, piece: bytes) -> None:
+    def feed(self, piece: bytes | memoryview) -> None:
         """Take bytes, no more than were wanted. Raises Garbled."""
         self._buffer += piece
         while not self.is_whole and len(self._buffer) == self._wanted:
@@ -59,7 +59,7 @@ class Reader:
         found, self._buffer = self._buffer, bytearray()
         if self._number is None:
             self._number = _LENGTH.unpack(found)[0]
-            if self._number > MOST_BLOBS:
+            if self._number > self._most:
                 raise Garbled
         elif self._is_length:
             self._begin_part(_LENGTH.unpack(found)[0])

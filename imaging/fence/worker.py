@@ -13,7 +13,7 @@ import os
 import pickle
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from pydicom import dcmread
@@ -39,8 +39,10 @@ from imaging.frames import render as render_frame
 
 _NEW_USER, _NEW_NETWORK, _NO_NEW_PRIVILEGES = 0x10000000, 0x40000000, 38
 _MOST_FILES = 16
-_LONGEST = 16 * 1024**3
-Answer = tuple[dict[str, Any], Sequence[bytes]]
+# What the parent gives is bounded there: as many files as a delivery may have.
+_LONGEST, _MOST = 16 * 1024**3, 20_001
+Answer = tuple[dict[str, Any], Sequence[bytes | memoryview]]
+Operations = Mapping[str, Callable[..., Answer]]
 
 
 def _clean(data: bytes, told: dict[str, Any]) -> Answer:
@@ -170,7 +172,7 @@ def _blind(data: bytes, told: dict[str, Any]) -> Answer:
     return {}, [blind(data, told["guise"])]
 
 
-OPERATIONS: dict[str, Callable[..., Answer]] = {
+OPERATIONS: Operations = {
     "announce": _announce,
     "blind": _blind,
     "bulk": _bulk,
@@ -189,10 +191,12 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
 }
 
 
-def answer(operation: str, blobs: Sequence[bytes], told: dict[str, Any]) -> Answer:
+def answer(
+    operation: str, blobs: Sequence[bytes], told: dict[str, Any], *, operations: Operations = OPERATIONS
+) -> Answer:
     """Do one operation; a refusal is an answer, too. Anything else that goes wrong ends the process."""
     try:
-        return OPERATIONS[operation](*blobs, told)
+        return operations[operation](*blobs, told)
     except Rejected as rejected:
         return {"rejected": [rejected.code, rejected.reason]}, []
     except FrameRefused as refused:
@@ -210,19 +214,19 @@ def seal_off() -> None:
     libc.unshare(_NEW_USER | _NEW_NETWORK)
 
 
-def serve(source: BinaryIO, target: BinaryIO) -> None:
+def serve(source: BinaryIO, target: BinaryIO, operations: Operations) -> None:
     """Answer until the parent has gone."""
     _write(target, b"{}", [])
     while (message := _read(source)) is not None:
         head, blobs = message
         operation, told = pickle.loads(head)  # noqa: S301  the parent's own word; what we say is JSON
-        given, made = answer(operation, blobs, told)
+        given, made = answer(operation, blobs, told, operations=operations)
         _write(target, json.dumps(given).encode(), made)
         del blobs, message, given, made
 
 
 def _read(source: BinaryIO) -> tuple[bytes, list[bytes]] | None:
-    reader = Reader(longest=_LONGEST)
+    reader = Reader(longest=_LONGEST, most=_MOST)
     while not reader.is_whole:
         piece = source.read(min(reader.wanted, 1024 * 1024))
         if not piece:
@@ -231,14 +235,15 @@ def _read(source: BinaryIO) -> tuple[bytes, list[bytes]] | None:
     return reader.message
 
 
-def _write(target: BinaryIO, head: bytes, blobs: Sequence[bytes]) -> None:
+def _write(target: BinaryIO, head: bytes, blobs: Sequence[bytes | memoryview]) -> None:
     for piece in pack(head, blobs):
         left = memoryview(piece)
         while left:
             left = left[target.write(left) :]
 
 
-if __name__ == "__main__":
+def run(operations: Operations) -> None:
+    """Be the child of whoever started this process."""
     # Whatever a library prints must not come between the messages.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -246,4 +251,8 @@ if __name__ == "__main__":
     # What was imported stays; the collector need not look at it again.
     gc.freeze()
     seal_off()
-    serve(questions, answers)
+    serve(questions, answers, operations)
+
+
+if __name__ == "__main__":
+    run(OPERATIONS)

@@ -6,8 +6,9 @@ each file, in the transaction that takes it.
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -29,7 +30,7 @@ LARGEST_OBJECT = 2 * 1024**3
 # So long a sender may still be believed after its site was closed, or a share after it was cut.
 SECONDS = 2.0
 # What other doors may take of a share meanwhile; where less is left, nothing is taken on trust.
-AMPLE = Room(size=2**30, files=1000)
+AMPLE = Room(size=2**30, files=1000, deliveries=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,12 @@ class _Share:
     trial_id: int
     levels: Sequence[Level]
     asked_at: float
-    size: int = 0
-    files: int = 0
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def is_near_its_end(self, more: Room) -> bool:
+        """Whether `more` could be too much, if others took an ample part of what it asks for meanwhile."""
+        ample = Room(**{name: self.taken[name] + amount + getattr(AMPLE, name) for name, amount in _amounts(more)})
+        return any(level.overrun(ample) for level in self.levels)
 
 
 class Register:
@@ -74,8 +79,13 @@ class Register:
 
     def open(self, *, by: Actor, ae_title: str) -> Submission:
         """Begin a delivery. Raises ValidationError: `stranger`, and `quota` where a share is full."""
+        more = Room(deliveries=1)
         with acting(by):
-            return submissions.start_unassigned(by=by, trial_site=self._sender(ae_title))
+            site = self._sender(ae_title)
+            self._require_room(by, site, more)
+            submission = submissions.start_unassigned(by=by, trial_site=site)
+        self._take(site, more)
+        return submission
 
     def require_room(self, arrival: Arrival) -> None:
         """Raise ValidationError (`quota`, `stranger`) where what has come of a file is too much already."""
@@ -108,17 +118,18 @@ class Register:
                 _hold(arrival)
             except ValidationError as refusal:
                 return refusal
-        self._take(arrival)
+        self._take(arrival.submission.trial_site, arrival.room)
         return None
 
     def _judge(self, arrival: Arrival) -> None:
         site = self._sender(arrival.ae_title)
         if site.pk != arrival.submission.trial_site_id:
             raise _stranger()
-        share = self._share(arrival.by, site)
-        is_near = any(level.overrun(_with_ample(share, arrival.room)) for level in share.levels)
-        if is_near or reserve.is_reached():
-            quotas.require_room(by=arrival.by, trial_site=site, more=arrival.room)
+        self._require_room(arrival.by, site, arrival.room)
+
+    def _require_room(self, by: Actor, site: TrialSite, more: Room) -> None:
+        if self._share(by, site).is_near_its_end(more) or reserve.is_reached():
+            quotas.require_room(by=by, trial_site=site, more=more)
 
     def _sender(self, ae_title: str) -> TrialSite:
         now = self._clock()
@@ -137,20 +148,17 @@ class Register:
             known = self._shares[site.pk] = _Share(trial_id=site.trial_id, levels=levels, asked_at=now)
         return known
 
-    def _take(self, arrival: Arrival) -> None:
+    def _take(self, site: TrialSite, room: Room) -> None:
         """Count it for every site of its trial: that is too much for the others' own shares, never too little."""
-        room, trial_id = arrival.room, arrival.submission.trial_site.trial_id
         for share in self._shares.values():
-            if share.trial_id == trial_id:
-                share.size += room.size or 0
-                share.files += room.files or 0
+            if share.trial_id == site.trial_id:
+                share.taken.update(dict(_amounts(room)))
 
 
-def _with_ample(share: _Share, more: Room) -> Room:
-    return Room(
-        size=share.size + (more.size or 0) + (AMPLE.size or 0),
-        files=share.files + (more.files or 0) + (AMPLE.files or 0),
-    )
+def _amounts(room: Room) -> Iterator[tuple[str, int]]:
+    """What is asked for, or taken, of size, files and deliveries."""
+    told = ((each.name, getattr(room, each.name)) for each in fields(Room))
+    return ((name, amount) for name, amount in told if amount)
 
 
 def _hold(arrival: Arrival) -> None:

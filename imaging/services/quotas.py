@@ -30,6 +30,7 @@ from trials.models import Trial, TrialSite, User
 from trials.roles import Act
 
 State = Submission.State
+# Not ended: a machine works on it, or a person has to say whose it is. A flood of either is rows without end.
 UNDER_WAY = (State.RECEIVING, State.UNASSIGNED, *WORKING)
 # A sender that tries again and again must not fill the trail instead of the disk.
 _QUIET = dt.timedelta(hours=1)

@@ -59,18 +59,10 @@ def _start(by: Actor, time_point: TimePoint, site: TrialSite) -> Submission:
     return submission
 
 
-def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
-    """Open a delivery from a known DICOM sender; a person names subject and time point later.
-
-    Raises ValidationError (`quota`) where a share is full.
-    """
-    admit(by)
-    quotas.require_room(by=by, trial_site=trial_site, more=quotas.Room(deliveries=1))
-    return _start_unassigned(by, trial_site)
-
-
 @transaction.atomic
-def _start_unassigned(by: Actor, trial_site: TrialSite) -> Submission:
+def start_unassigned(*, by: Actor, trial_site: TrialSite) -> Submission:
+    """Open a delivery from a known DICOM sender that has room; a person names subject and time point later."""
+    admit(by)
     submission = begin(by=by, trial_site=trial_site, time_point=None, door=Submission.Door.DICOM)
     record(
         by=by,

@@ -7,7 +7,8 @@ from csp.constants import WASM_UNSAFE_EVAL
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,9 +28,11 @@ from trials.http import ActorRequest, status_of
 from trials.models import TimePoint, Trial
 from trials.roles import Act
 from trials.views.pages import attempt
+from trials.views.trail import paged
 
 # htmx stops polling on this status.
 STOP_POLLING = 286
+PAGE = 100
 
 
 def _trial(request: ActorRequest, code: str) -> Trial:
@@ -47,21 +50,26 @@ def _delivery(request: ActorRequest, pk: UUID) -> Submission:
 def submission_list(request: ActorRequest, code: str) -> HttpResponse:
     trial = _trial(request, code)
     access.require_in(request.actor, Act.SUBMISSION_VIEW, trial)
-    rows = access.visible(request.actor, submissions_of(trial))
-    waiting = rows.filter(state__in=(Submission.State.UNASSIGNED, Submission.State.QUARANTINED))
+    rows = access.visible(request.actor, submissions_of(trial)).order_by("-state_since", "pk")
+    waits = Q(state__in=(Submission.State.UNASSIGNED, Submission.State.QUARANTINED))
     return render(
         request,
         "submission_list.html",
         {
             "trial": trial,
-            "waiting": waiting,
-            "deliveries": rows.exclude(pk__in=waiting)[:200],
+            "waiting": _page(request, rows.filter(waits), name="waiting"),
+            "others": _page(request, rows.exclude(waits), name="page"),
             "may_review": Act.PIXEL_REVIEW in access.acts_in(request.actor, trial),
             "sees_quarantine": Act.QUARANTINE_VIEW in access.acts_in(request.actor, trial),
             "may_set_room": Act.TRIAL_EDIT in access.acts_in(request.actor, trial),
             "has_trouble": custody.has_trouble(request.actor, trial),
         },
     )
+
+
+def _page(request: ActorRequest, rows: QuerySet[Submission], *, name: str) -> dict[str, Any]:
+    """A page of deliveries: of a retrospective cohort some thousand may wait at once."""
+    return paged(Paginator(rows, PAGE).get_page(request.GET.get(name)), request.GET, name=name)
 
 
 def _open_time_points(request: ActorRequest, trial: Trial) -> QuerySet[TimePoint]:

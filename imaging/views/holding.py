@@ -1,10 +1,11 @@
 """The quarantine desk: what is held back over a trial, why and since when, and the signed decision on each item."""
 
-from collections import Counter
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,17 +17,18 @@ from django.views.decorators.http import require_GET, require_http_methods
 from imaging.forms import HoldingFilter, HoldingForm
 from imaging.models import PixelReview, QuarantineDecision, Submission
 from imaging.next_steps import step_for
-from imaging.services import conflicts, holding
-from imaging.services.holding import Item, Kind
+from imaging.services import conflicts, held, holding
+from imaging.services.held import Item, Kind
 from trials import access
 from trials.ceremony import Ceremony, hold, is_signed
 from trials.http import ActorRequest
 from trials.models import Trial
 from trials.roles import Act
 from trials.views.pages import attempt
+from trials.views.trail import paged
 
 Verdict = QuarantineDecision.Verdict
-_LISTED = 200
+PAGE = 50
 _KINDS: dict[Kind, Any] = {
     Kind.REFUSED: __("files refused"),
     Kind.CONFLICT: __("two images with one identity"),
@@ -45,28 +47,23 @@ _AFTER = {
 
 @require_GET
 def quarantine_desk(request: ActorRequest, code: str) -> HttpResponse:
-    """What is held back over all deliveries of a trial, oldest first; `kind` and `site` narrow it."""
+    """What is held back over all deliveries of a trial, oldest first, in pages; `kind` and `site` narrow it."""
     trial = get_object_or_404(access.visible(request.actor, Trial.objects.all()), code=code)
     access.require_in(request.actor, Act.QUARANTINE_VIEW, trial)
-    found = holding.items_of(request.actor, trial)
-    counts = Counter(item.kind for item in found)
-    kinds = [(str(kind), str(_KINDS[kind])) for kind in Kind if counts[kind]]
-    sites = sorted({item.submission.trial_site.number for item in found})
-    form = HoldingFilter(request.GET, kinds=kinds, sites=sites)
+    found = held.held_by(request.actor, trial)
+    counts = found.counts()
+    by_kind = {kind: sum(counts[key] for key in counts if key[0] == kind) for kind in Kind}
+    kinds = [(str(kind), str(_KINDS[kind])) for kind in Kind if by_kind[kind]]
+    form = HoldingFilter(request.GET, kinds=kinds, sites=sorted({site for _kind, site in counts}))
     asked = form.cleaned_data if form.is_valid() else {}
-    shown = [item for item in found if _is_asked(item, **asked)]
-    context = {
+    page = Paginator(replace(found, **asked), PAGE).get_page(request.GET.get("page"))
+    context = paged(page, request.GET) | {
         "trial": trial,
         "form": form,
-        "kinds": [(kind, words, counts[Kind(kind)]) for kind, words in kinds],
-        "total": len(shown),
-        "items": [(item, _KINDS[item.kind]) for item in shown[:_LISTED]],
+        "kinds": [(kind, words, by_kind[Kind(kind)]) for kind, words in kinds],
+        "items": [(item, _KINDS[item.kind]) for item in page.object_list],
     }
     return render(request, "quarantine_desk.html", context)
-
-
-def _is_asked(item: Item, kind: str = "", site: str = "") -> bool:
-    return kind in ("", item.kind) and site in ("", item.submission.trial_site.number)
 
 
 def _delivery(request: ActorRequest, pk: UUID) -> Submission:
@@ -80,7 +77,7 @@ def _delivery(request: ActorRequest, pk: UUID) -> Submission:
 
 def _context(request: ActorRequest, delivery: Submission, bound: HoldingForm | None = None) -> dict[str, Any]:
     may_decide = access.may(request.actor, Act.QUARANTINE_DECIDE, delivery)
-    found = holding.items(Submission.objects.filter(pk=delivery.pk).select_related("trial_site__trial"))
+    found = held.held_of(delivery)
     reviews = PixelReview.objects.filter(file__submission=delivery, state="waiting", file__state="waiting")
     return {
         "delivery": delivery,

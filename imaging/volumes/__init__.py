@@ -1,20 +1,8 @@
-"""The only door to voxels: series, segmentations and structure sets on one checked grid."""
+"""The only door to voxels: series, segmentations and structure sets on one checked grid.
+
+What reads them (`reading`, `segments`, `structures`, `references`) runs behind the fence alone.
+"""
 
 from imaging.volumes.grid import Affine, Cause, Mask, Segment, Volume, VolumeRefused
-from imaging.volumes.reading import read_volume
-from imaging.volumes.references import referenced_series
-from imaging.volumes.segments import read_segments
-from imaging.volumes.structures import read_structures
 
-__all__ = [
-    "Affine",
-    "Cause",
-    "Mask",
-    "Segment",
-    "Volume",
-    "VolumeRefused",
-    "read_segments",
-    "read_structures",
-    "read_volume",
-    "referenced_series",
-]
+__all__ = ["Affine", "Cause", "Mask", "Segment", "Volume", "VolumeRefused"]

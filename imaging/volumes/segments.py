@@ -19,23 +19,31 @@ _GRID_TOLERANCE = 0.1
 _SPACING_TOLERANCE = 0.02
 _GROUPS = ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
 
-Grid = npt.NDArray[np.int64]
+Grid = npt.NDArray[np.integer[Any]]
 
 
-def read_segments(seg_file: bytes | Path, volume: Volume) -> tuple[Segment, ...]:
+def read_segments(seg_file: bytes | Path, volume: Volume) -> Iterator[Segment]:
     """Read a DICOM SEG (BINARY, LABELMAP, or FRACTIONAL from a half upwards) as masks; raises VolumeRefused.
 
     Each frame must lie on the voxels of the volume (flips and swapped axes apart): nothing is resampled.
-    Segments come in the order of their numbers, empty ones included.
+    Segments come in the order of their numbers, empty ones included, one mask at a time: there may be a hundred.
     """
     with refuse_unreadable("This file could not be read as a segmentation."):
         seg = highdicom.seg.Segmentation.from_dataset(read_image(seg_file), copy=False)
         if str(seg.get("FrameOfReferenceUID")) != volume.frame_of_reference_uid:
             _refuse("The segmentation belongs to another image: its frame of reference differs.")
-        masks = {int(number): np.zeros(volume.shape, np.bool_) for number in seg.segment_numbers}
+        drawn: dict[int, list[Grid]] = {int(number): [] for number in seg.segment_numbers}
         for index, plane in enumerate(planes_of(seg)):
-            _lay_frame(seg, index, plane, volume, masks)
-        return tuple(Segment(number, _label(seg, number), mask) for number, mask in sorted(masks.items()))
+            _lay_frame(seg, index, plane, volume, drawn)
+        for number, voxels in sorted(drawn.items()):
+            yield Segment(number, _label(seg, number), _mask(voxels, volume))
+
+
+def _mask(voxels: list[Grid], volume: Volume) -> Mask:
+    mask = np.zeros(volume.shape, np.bool_)
+    for one in voxels:
+        mask.reshape(-1)[one] = True
+    return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,19 +57,20 @@ class Placement:
     def normal_axis(self) -> int:
         return int(np.flatnonzero(~self.steps.any(axis=1))[0])
 
-    def lay(self, drawn: Mask, mask: Mask) -> None:
-        """Set the voxels under the drawn pixels; a pixel outside the volume refuses the whole object."""
+    def lay(self, drawn: Mask, volume: Volume) -> Grid:
+        """Number the voxels under the drawn pixels; a pixel outside the volume refuses the whole object."""
         voxels = self.origin[:, None] + self.steps @ np.array(np.nonzero(drawn))
-        if (voxels < 0).any() or (voxels >= np.array(mask.shape)[:, None]).any():
+        if (voxels < 0).any() or (voxels >= np.array(volume.shape)[:, None]).any():
             _refuse("The segmentation reaches outside the image, so it was drawn on another one.")
-        mask[tuple(voxels)] = True
+        # A volume has at most 2**30 voxels.
+        return np.asarray(np.ravel_multi_index(tuple(voxels), volume.shape), dtype=np.int32)
 
 
-def _lay_frame(seg: Any, index: int, plane: Plane, volume: Volume, masks: dict[int, Mask]) -> None:
+def _lay_frame(seg: Any, index: int, plane: Plane, volume: Volume, drawn: dict[int, list[Grid]]) -> None:
     placement = _place(plane, volume, shape=(int(seg.Rows), int(seg.Columns)))
     _refuse_other_spacing(seg, index, placement, volume)
-    for number, drawn in _drawn(seg, index):
-        placement.lay(drawn, masks[number])
+    for number, pixels in _drawn(seg, index):
+        drawn[number].append(placement.lay(pixels, volume))
 
 
 def _place(plane: Plane, volume: Volume, *, shape: tuple[int, int]) -> Placement:

@@ -30,19 +30,18 @@ class Structure:
     contours: tuple[Points, ...]
 
 
-def read_structures(rtstruct_file: bytes | Path, volume: Volume) -> tuple[Segment, ...]:
+def read_structures(rtstruct_file: bytes | Path, volume: Volume) -> Iterator[Segment]:
     """Read an RTSTRUCT as masks on the volume's grid; raises VolumeRefused.
 
     A voxel belongs to a structure when its centre lies inside an odd number of the contours of its slice
     (so an inner contour is a hole). Contours must lie on slices; structures without closed planar contours
-    (points, lines) are left out. Order: ROI number.
+    (points, lines) are left out. Order: ROI number; one mask at a time.
     """
     with refuse_unreadable("This file could not be read as a structure set."):
         dataset = _open(rtstruct_file)
-        drawn = [
-            Segment(one.number, one.label, _fill(one, volume)) for one in _structures(dataset, volume) if one.contours
-        ]
-        return tuple(sorted(drawn, key=lambda segment: segment.number))
+        drawn = [one for one in _structures(dataset, volume) if one.contours]
+        for one in sorted(drawn, key=lambda structure: structure.number):
+            yield Segment(one.number, one.label, _fill(one, volume))
 
 
 def _open(rtstruct_file: bytes | Path) -> Dataset:

@@ -21,7 +21,9 @@ from config.demo.phantom import (
     make_seg,
     to_bytes,
 )
-from imaging.volumes import Segment, Volume, read_segments, read_volume
+from imaging.volumes import Segment, Volume
+from imaging.volumes.reading import read_volume
+from imaging.volumes.segments import read_segments
 
 SMALL = Grid(columns=64, rows=48, slices=40, pixel_spacing=1.5, slice_spacing=1.0)
 SPHERE = Lesion(label="T1", organ=Organ.RIGHT_LUNG, centre=(-10.0, 3.0, 2.0), semi_axes=(12.0, 12.0, 12.0), hu=40)
@@ -37,7 +39,7 @@ SPEC = ScanSpec(
 def measure(spec: ScanSpec) -> tuple[Volume, tuple[Segment, ...]]:
     ct = make_ct(spec)
     volume = read_volume([to_bytes(one) for one in ct])
-    return volume, read_segments(to_bytes(make_seg(ct, spec.lesions)), volume)
+    return volume, tuple(read_segments(to_bytes(make_seg(ct, spec.lesions)), volume))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from endpoints.models import Segmentation
 from endpoints.services.segmentations import measure_segments
 from imaging import archive
 from imaging.models import IncomingFile, Instance, QCDecision, Series, Study, Submission
-from imaging.volumes import read_structures, read_volume
+from imaging.volumes.reading import read_volume
+from imaging.volumes.structures import read_structures
 from tests.cast import Cast, actor_for
 from tests.imaging.scans import drive, send
 from tests.signing import approve, decide

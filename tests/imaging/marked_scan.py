@@ -12,7 +12,8 @@ import pytest
 from pydicom import Dataset
 
 from config.demo.phantom import Grid, Lesion, Organ, ScanSpec, make_ct, to_bytes
-from imaging.volumes import Cause, Volume, VolumeRefused, read_volume
+from imaging.volumes import Cause, Volume, VolumeRefused
+from imaging.volumes.reading import read_volume
 
 GRID = Grid(columns=40, rows=32, slices=24, pixel_spacing=1.5, slice_spacing=2.0)
 MARKER = Lesion(label="marker", organ=Organ.LIVER, centre=(6.0, -4.5, 3.0), semi_axes=(6.0, 6.0, 6.0), hu=2000)

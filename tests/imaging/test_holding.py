@@ -9,8 +9,9 @@ from django.test import Client
 from audit.models import AuditEvent, Signature
 from imaging import quarantine
 from imaging.models import IncomingFile, QuarantineDecision, Query, Submission
-from imaging.services import holding, submissions
-from imaging.services.holding import Kind, Verdict
+from imaging.services import held, holding, submissions
+from imaging.services.held import Kind
+from imaging.services.holding import Verdict
 from tests.cast import Cast, actor_for
 from tests.imaging.reception import opened, store
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, drive, send
@@ -45,7 +46,7 @@ def test_the_desk_lists_what_is_held_oldest_first_with_reason_and_no_identity(ca
     store(reception, ct_series(1, name="DREISTEIN^KLARA", patient_id="QX11223344", seed="new")[0])
     reception.close()
     drive(Submission.objects.get(door="dicom"))
-    found = holding.items_of(actor_for(cast.coordinator), cast.trial)
+    found = held.held_by(actor_for(cast.coordinator), cast.trial)[:]
     assert [(item.kind, item.code, item.files) for item in found] == [
         (Kind.REFUSED, "not-dicom", 2),
         (Kind.UNASSIGNED, "", 1),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import EnhancedCTImageStorage, generate_uid
 
-from imaging.volumes import Cause, VolumeRefused, read_volume
+from imaging.volumes import Cause, VolumeRefused
+from imaging.volumes.reading import read_volume
 from tests.imaging.marked_scan import (
     BASE,
     MARKER,

@@ -6,7 +6,7 @@ import pytest
 from pydicom import Dataset
 
 from config.demo.phantom import make_seg, to_bytes
-from imaging.volumes import referenced_series
+from imaging.volumes.references import referenced_series
 from tests.imaging.marked_scan import BASE, MARKER, SPEC
 
 

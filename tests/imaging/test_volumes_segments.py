@@ -1,6 +1,6 @@
 """Segmentations come back voxel by voxel, or are refused as drawn on something else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import highdicom
@@ -14,7 +14,9 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from config.demo.phantom import Lesion, Organ, make_seg, to_bytes
-from imaging.volumes import Cause, Volume, VolumeRefused, read_segments, read_structures
+from imaging.volumes import Cause, Segment, Volume, VolumeRefused
+from imaging.volumes.segments import read_segments
+from imaging.volumes.structures import read_structures
 from tests.imaging.marked_scan import BASE, MARKER, base_volume, make_series, move, read, rotation, turn
 
 
@@ -118,17 +120,17 @@ def test_a_segmentation_of_another_grid_is_refused(change: Callable[[Dataset], N
     seg = make_seg(BASE, [MARKER])
     change(seg)
     with pytest.raises(VolumeRefused) as refused:
-        read_segments(to_bytes(seg), base_volume())
+        tuple(read_segments(to_bytes(seg), base_volume()))
     assert refused.value.cause is Cause.FOREIGN
 
 
 @pytest.mark.req("R-VOL-05")
 @pytest.mark.parametrize("reader", [read_segments, read_structures])
-def test_another_kind_of_file_is_refused_in_words(reader: Callable[[bytes, Volume], object]) -> None:
+def test_another_kind_of_file_is_refused_in_words(reader: Callable[[bytes, Volume], Iterator[Segment]]) -> None:
     volume = base_volume()
     for data in (to_bytes(BASE[0]), b"", b"x" * 500):
         with pytest.raises(VolumeRefused) as refused:
-            reader(data, volume)
+            tuple(reader(data, volume))
         assert refused.value.cause is Cause.UNREADABLE
 
 
@@ -141,7 +143,7 @@ def test_a_mutilated_segmentation_gives_masks_or_a_sentence(data: st.DataObject)
     for _ in range(data.draw(st.integers(1, 6))):
         seg[data.draw(st.integers(0, len(seg) - 1))] = data.draw(st.integers(0, 255))
     try:
-        segments = read_segments(bytes(seg[: data.draw(st.integers(200, len(seg)))]), base_volume())
+        segments = tuple(read_segments(bytes(seg[: data.draw(st.integers(200, len(seg)))]), base_volume()))
     except VolumeRefused:
         return
     assert all(segment.mask.shape == base_volume().shape for segment in segments)

@@ -14,7 +14,9 @@ from pydicom.uid import CTImageStorage, generate_uid
 from SimpleITK import GetArrayFromImage, ReadImage
 
 from config.demo.phantom import to_bytes
-from imaging.volumes import Cause, VolumeRefused, read_structures, read_volume
+from imaging.volumes import Cause, VolumeRefused
+from imaging.volumes.reading import read_volume
+from imaging.volumes.structures import read_structures
 from tests.imaging.marked_scan import BASE, SPEC, base_volume
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -105,7 +107,7 @@ def test_structures_in_another_frame_of_reference_are_refused_and_points_left_ou
     foreign.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
     with pytest.raises(VolumeRefused, match="frame of reference differs"):
         read_structure(foreign)
-    assert read_structures(to_bytes(make_rtstruct([[[0, 0, 1]]], kind="POINT")), base_volume()) == ()
+    assert tuple(read_structures(to_bytes(make_rtstruct([[[0, 0, 1]]], kind="POINT")), base_volume())) == ()
 
 
 @needs_data

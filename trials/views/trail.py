@@ -50,10 +50,10 @@ def _extent(acts: frozenset[Act]) -> Act:
     return next((act for act in wide if act in acts), Act.TRAIL_OWN)
 
 
-def paged(page: "Page[Any]", asked: QueryDict) -> dict[str, Any]:
-    """Return what `_pager.html` shows: the page, and the address's other words for its links."""
+def paged(page: "Page[Any]", asked: QueryDict, *, name: str = "page") -> dict[str, Any]:
+    """Return what `_pager.html` shows: the page that `name` asks for, and the address's other words for its links."""
     query = asked.copy()
-    query.pop("page", None)
+    query.pop(name, None)
     return {"page": page, "query": query.urlencode()}
 
 
