@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import Person
 from tests.browser.sending import PIECES, SEND, Scan, choose, go_to_send, need_engine, press, receipt_of, send
 from tests.imaging.scans import ct_series
-from tests.stack import Enrolled
+from tests.stack import Enrolled, Stack
 
 LOOK, FOUND = "Next: look at them", "3. What was found"
 KEYS = re.compile(r"/api/deliveries/([0-9a-f-]{36})/cleaning/$")
@@ -139,3 +140,23 @@ def test_where_a_delivery_takes_no_more_the_next_try_opens_one_of_its_own_and_as
     receipt = receipt_of(page)
     assert len(receipt["filed"]) == 5
     assert (len(asked), len(set(asked)), asked[-1]) == (2, 2, receipt["delivery"])
+
+
+@pytest.mark.req("R-SEND-11")
+def test_without_scripts_files_are_chosen_and_sent_by_a_plain_form(
+    stack: Stack, browser: Browser, subject: Enrolled, scan: Callable[..., Scan]
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 900}, java_script_enabled=False)
+    page = Person(context, stack.address).sign_in("saul").go(SEND)
+    # Nothing is offered that needs a script: a drop would open the file in place of the page, and names would travel.
+    expect(page.get_by_text("Without JavaScript up to 45 MB go in one delivery")).to_be_visible()
+    for words in ("Drop a folder", "Nothing chosen yet.", "File names stay on this computer"):
+        expect(page.get_by_text(words)).to_be_hidden()
+    page.get_by_label("Code of the subject").fill(subject.code)
+    press(page, "Find")
+    page.locator("[name=time_point]").select_option(value=subject.visit)
+    page.get_by_label("Files or archive").set_input_files(scan("plain").paths)
+    press(page, "Send")
+    expect(page).to_have_url(re.compile("/deliveries/[0-9a-f-]{36}/$"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    context.close()

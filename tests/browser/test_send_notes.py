@@ -35,6 +35,7 @@ def page(someone: Any) -> Page:
     saul = someone("saul")
     saul.page.context.add_init_script(NO_ENGINE)
     page: Page = saul.go(SEND)
+    page.on("dialog", lambda dialog: dialog.accept())
     return page
 
 
@@ -45,7 +46,6 @@ def interrupt(page: Page, subject: Enrolled, paths: list[str]) -> list[Route]:
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.on("dialog", lambda dialog: dialog.accept())
     page.route(PIECES, hold)
     choose(page, subject)
     go_to_send(page, paths)

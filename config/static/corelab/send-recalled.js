@@ -68,7 +68,7 @@ function recalled({ isBegun, isComplete }) {
 export function showAgain(root, { isBegun, files, size }) {
   const again = root.querySelector("[data-again]");
   again.hidden = !isBegun;
-  again.textContent = interpolate(
+  again.querySelector("[data-again-words]").textContent = interpolate(
     gettext("Choose the same %(count)s files (%(size)s) again: what arrived is known by its content, and only the rest is sent."),
     { count: files, size: megabytes(size) }, true);
 }

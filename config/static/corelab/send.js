@@ -61,6 +61,7 @@ class SendPage {
     const files = note.handles ? await reopened(note.handles) : null;
     const expected = await this.line.get(this.root.dataset.expected.replace("/0/", `/${note.visit}/`));
     this.requirements = expected.requirements;
+    await this.recalled.show();
     showAgain(this.root, note);
     this.begin();
     this.steps.go("files");
