@@ -115,9 +115,10 @@ def prove(data: bytes, rules: Rules, *, boxes: Sequence[Box] = ()) -> Fenced:
         return _fenced(told, blobs)
 
 
-def shows_text(data: bytes, *, tick: Tick = lambda: None) -> bool:
+def shows_text(data: bytes, *, blanked: Sequence[Box], tick: Tick = lambda: None) -> bool:
     """As `deid.burned.treatment.shows_text`; `tick` as in `look`. Raises as `clean`, and what `tick` raises."""
-    told, _blobs = ask("shows_text", {}, [data], Limits.of_look(len(data)), children=_looking, tick=tick)
+    limits = Limits.of_look(len(data))
+    told, _blobs = ask("shows_text", {"blanked": list(blanked)}, [data], limits, children=_looking, tick=tick)
     with believing_nothing():
         found: bool = from_plain(bool, told["shows_text"])
     return found

@@ -79,10 +79,11 @@ def _prove(data: bytes, told: dict[str, Any]) -> Answer:
     return _given(_prover(**told).prove(data, boxes=tuple(boxes)))
 
 
-def _shows_text(data: bytes, _told: dict[str, Any]) -> Answer:
+def _shows_text(data: bytes, told: dict[str, Any]) -> Answer:
     source = read_source(data)
+    eyes = Eyes(reader=rapid_reader(), person=person_of(source.item))
     with failing_closed():
-        found = shows_text(source, eyes=Eyes(reader=rapid_reader(), person=person_of(source.item)))
+        found = shows_text(source, blanked=told["blanked"], eyes=eyes)
     return {"shows_text": found}, []
 
 

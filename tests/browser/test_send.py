@@ -208,36 +208,6 @@ def test_a_refusal_and_a_proxy_are_told_and_other_files_or_visits_get_a_delivery
     assert [body["time_point"] for body in bodies] == [int(subject.visit), int(other.visit)]
 
 
-@pytest.mark.req("R-SEND-03")
-def test_what_one_window_completes_is_not_noted_for_the_sending_of_another(
-    stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
-) -> None:
-    other, held = stack.enrol(site="sur", staff="saul"), list[Route]()
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(PIECES, hold)
-    choose(page, subject)
-    go_to_send(page, scan("one window").paths)
-    with page.expect_request(PIECES):
-        send(page)
-    second = page.context.new_page()
-    second.add_init_script("delete globalThis.WebAssembly")
-    second.on("dialog", lambda dialog: dialog.accept())
-    second.route(PIECES, lambda _never: None)
-    second.goto(page.url)
-    choose(second, other)
-    go_to_send(second, scan("another window").paths)
-    with second.expect_request(PIECES):
-        send(second)
-    for route in held:
-        route.continue_()
-    assert receipt_of(page)["subject"] == subject.code
-    second.reload()
-    expect(second.get_by_text(f"A sending for {other.code}")).to_be_visible()
-
-
 @pytest.mark.req("R-SEND-06", "R-UI-12")
 def test_an_ended_session_is_renewed_in_a_dialog_and_the_sending_goes_on(
     stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
