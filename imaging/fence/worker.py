@@ -156,6 +156,10 @@ def _decoded(data: bytes, told: dict[str, Any]) -> Answer:
     return {}, [documents.decoded(data, syntax=told["syntax"])]
 
 
+def _marked(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [documents.marked(data, told["mark"])]
+
+
 def _frames(data: bytes, told: dict[str, Any]) -> Answer:
     found = documents.frames(data, told["numbers"], is_stored=told["is_stored"])
     return {"lengths": [len(frame) for frame in found]}, [b"".join(found)]
@@ -181,6 +185,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "frames": _frames,
     "identify": _identify,
     "look": _look,
+    "marked": _marked,
     "metadata": _metadata,
     "picture": _picture,
     "prove": _prove,
