@@ -288,9 +288,11 @@ def test_only_sponsor_and_officer_together_destroy_and_the_hashes_stay(
 @pytest.mark.req("R-CONS-12")
 def test_w6_gives_a_recall_notice_that_names_the_code_alone_and_nothing_follows_it(cast: Cast) -> None:
     with pytest.raises(ValidationError):
-        recipients.recall_notice(cast.subject_a)
+        recipients.notices(cast.subject_a)
     withdraw(cast.alba, cast.subject_a, Level.W6, reason="the form was never signed")
-    text = recipients.recall_notice(cast.subject_a)
+    (notice,) = recipients.notices(cast.subject_a)
+    text = notice.text
+    assert notice.recipients == ()
     assert cast.subject_a.code in text
     assert "never validly consented" in text
     assert refused(lambda: give(cast.alba, cast.monitor, cast.subject_a, cast.form)) == "final"
