@@ -58,5 +58,6 @@ def _proxy() -> dict[str, Any]:
     return {
         "trusted_proxy": settings.TRUSTED_PROXY,
         "trusted_proxy_count": 1,
-        "trusted_proxy_headers": {"x-forwarded-proto"},
+        # Where a request came from is counted by the door (S21): the proxy's own word, which stands last.
+        "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-for"},
     }
