@@ -9,6 +9,7 @@ import django
 from celery import Celery
 from celery.signals import before_task_publish, celeryd_init, task_postrun, task_prerun
 from django.core.checks import Tags, run_checks
+from django.db import connections
 
 from audit.actor import machine
 from audit.context import acting, current
@@ -32,6 +33,8 @@ def _refuse_unsafe(**_told: Any) -> None:
         import_module("config.readiness").refuse_unready()
     except CannotRun as refused:
         sys.exit(str(refused))
+    # What forks from here opens a line of its own.
+    connections.close_all()
 
 
 @before_task_publish.connect

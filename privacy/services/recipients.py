@@ -57,8 +57,9 @@ def earlier_recipients(subject: Subject) -> tuple[Recipient, ...]:
 
 def _known_as(subject: Subject, line: Disclosure) -> str:
     """Return the id under which the recipient knows the subject: the code would join what a permit keeps apart."""
-    permit = Permit.objects.filter(trial=line.trial_id, number=line.permit).first() if line.permit else None
-    return pseudonyms.id_of(permit, subject) if permit else subject.code
+    if not line.permit:
+        return subject.code
+    return pseudonyms.id_of(Permit.objects.get(trial=line.trial_id, number=line.permit), subject)
 
 
 @widened("who received something is told to whoever takes consent back")
