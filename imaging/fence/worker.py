@@ -159,6 +159,10 @@ def _decoded(data: bytes, told: dict[str, Any]) -> Answer:
     return {}, [documents.decoded(data, syntax=told["syntax"])]
 
 
+def _marked(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [documents.marked(data, told["mark"])]
+
+
 def _frames(data: bytes, told: dict[str, Any]) -> Answer:
     found = documents.frames(data, told["numbers"], is_stored=told["is_stored"])
     return {"lengths": [len(frame) for frame in found]}, [b"".join(found)]
@@ -184,6 +188,7 @@ OPERATIONS: Operations = {
     "frames": _frames,
     "identify": _identify,
     "look": _look,
+    "marked": _marked,
     "metadata": _metadata,
     "picture": _picture,
     "prove": _prove,
