@@ -108,6 +108,7 @@ def test_a_scan_is_sent_whole_through_a_cut_and_a_reload_and_nothing_twice(
     wire.fuse = 1
     send(page)
     expect(page.get_by_role("status").filter(has_text="The line is broken")).to_be_attached()
+    expect(page.locator("[data-line]")).to_be_visible()
     assert not page.get_by_text("You may close this page").is_visible()
     wire.mend()
     saul.complaints.clear()

@@ -68,7 +68,10 @@ function recalled({ isBegun, isComplete }) {
 export function showAgain(root, { isBegun, files, size }) {
   const again = root.querySelector("[data-again]");
   again.hidden = !isBegun;
-  again.querySelector("[data-again-words]").textContent = interpolate(
-    gettext("Choose the same %(count)s files (%(size)s) again: what arrived is known by its content, and only the rest is sent."),
-    { count: files, size: megabytes(size) }, true);
+  const sentence = ngettext(
+    "Choose the same file (%(size)s) again: what arrived is known by its content, and only the rest is sent.",
+    "Choose the same %(count)s files (%(size)s) again: what arrived is known by its content, and only the rest is sent.",
+    files,
+  );
+  again.querySelector("[data-again-words]").textContent = interpolate(sentence, { count: files, size: megabytes(size) }, true);
 }

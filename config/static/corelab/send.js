@@ -26,7 +26,7 @@ class SendPage {
     this.say = politely(document.querySelector("[data-status]"));
     this.steps = new Steps({ root, way: document.querySelector("[data-way]") });
     const session = new Session({ dialog: document.querySelector("[data-sign-in]"), form: this.form, account });
-    this.line = new Line({ session, say: this.say });
+    this.line = new Line({ session, say: this.say, notice: document.querySelector("[data-line]") });
     this.notes = new Notes({ account, trial });
     this.recalled = new Recalled({ room: root.querySelector("[data-recalled]"), notes: this.notes, goOn: (note) => this.attempt(() => this.goOn(note)) });
     this.sending = new Sending({ section: this.steps.section("sending"), line: this.line, notes: this.notes, say: this.say });
