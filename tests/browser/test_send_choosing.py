@@ -74,8 +74,8 @@ def test_a_folder_is_dropped_with_all_that_lies_below_it_and_read_on_this_comput
     assert not saul.complaints
 
 
-@pytest.mark.req("R-SEND-13")
-def test_a_lone_packed_archive_that_is_dropped_goes_to_the_encrypted_intake_and_is_opened_there(
+@pytest.mark.req("R-SEND-13", "R-SEND-16")
+def test_a_lone_packed_archive_that_is_dropped_is_opened_at_the_intake_and_its_receipt_folds_and_prints_its_hashes(
     someone: Any, subject: Enrolled, tmp_path: Path
 ) -> None:
     path = tmp_path / "scan.tar.gz"
@@ -96,7 +96,17 @@ def test_a_lone_packed_archive_that_is_dropped_goes_to_the_encrypted_intake_and_
     press(page, "Next: what is removed")
     expect(page.get_by_text("Each file is encrypted the moment it arrives; nobody can look at it.")).to_be_visible()
     send(page)
-    assert len(receipt_of(page)["filed"]) == 4
+    last = receipt_of(page)["filed"][3]
+    page.get_by_role("link", name="Open the receipt to print or download it").click()
+    hashed = page.get_by_text(last["filed_sha256"])
+    expect(page.get_by_text("4 objects with their hashes")).to_be_visible()
+    expect(hashed).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(hashed).to_be_visible()
+    page.emulate_media(media="screen")
+    expect(hashed).to_be_hidden()
+    page.locator("details.hashes summary").press("Enter")
+    expect(hashed).to_be_visible()
 
 
 @pytest.mark.req("R-UI-12")
@@ -149,7 +159,7 @@ def test_without_scripts_files_are_chosen_and_sent_by_a_plain_form(
     context = browser.new_context(viewport={"width": 390, "height": 900}, java_script_enabled=False)
     page = Person(context, stack.address).sign_in("saul").go(SEND)
     # Nothing is offered that needs a script: a drop would open the file in place of the page, and names would travel.
-    expect(page.locator("noscript")).to_contain_text("Without JavaScript up to 45 MB go in one delivery")
+    expect(page.locator("noscript .notice")).to_be_visible()
     for words in ("Drop a folder", "Nothing chosen yet.", "File names stay on this computer"):
         expect(page.get_by_text(words)).to_be_hidden()
     page.get_by_label("Code of the subject").fill(subject.code)
