@@ -180,6 +180,15 @@ def test_what_tells_no_person_or_of_no_subject_is_refused_whole(
     assert not Submission.objects.exists()
 
 
+@pytest.mark.req("R-ID-03", "R-GATE-11")
+def test_files_that_name_two_persons_are_held_whatever_stands_beside_them(cast: Cast) -> None:
+    path = f"/dicomweb/studies?{named(visit(cast.subject_a, 'BL'))}&complete=1"
+    mixed = ct_series(2) + ct_series(2, seed="two", **ANOTHER)
+    sender_of(cast).post(body(mixed), path=path, **{"corelab-person": f"{'a' * 64}."})
+    held = drive(StowDelivery.objects.get().submission)
+    assert (held.state, "more than one person" in held.refusal) == (State.QUARANTINED, True)
+
+
 @pytest.mark.req("R-GATE-11")
 def test_two_persons_of_one_gateway_for_one_visit_are_two_deliveries(cast: Cast) -> None:
     sender, path = sender_of(cast), f"/dicomweb/studies?{named(visit(cast.subject_a, 'BL'))}"
