@@ -32,7 +32,8 @@ each delivery; 400 malformed, 401 no token in force, 403 site closed, 409 nothin
 media types, 507 no room. Parameters `subject`, `timepoint` (or the headers `Corelab-Subject`, `Corelab-Time-Point`) name
 whose scan it is; without them each study waits for a person. `complete=1` ends the delivery with this request; else it ends
 after 90 s of quiet. An object that was sent before, byte for byte, is harmless. XML metadata and bulk data apart from the
-object are not taken.
+object are not taken. `Corelab-Person` (two keyed tokens and a dot, with subject and time point alone) is for our gateway: it
+tells whose scan it cleaned, by the key that `expected` gives it where `equip=1` asks for that.
 
 | failure reason | means |
 |---|---|
