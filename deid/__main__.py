@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import io
 import os
 import sys
 import tempfile
@@ -14,17 +15,22 @@ from deid.command import send
 from deid.command.folder import Run, write_map
 from deid.command.report import Report
 from deid.command.secrets import read_key
+from deid.command.walking import require_writable
 from deid.defacing.booth import Booth
 from deid.defacing.program import Defacer, Limits, find_defacer
+from deid.elements import text_of
 from deid.engine import read_source
 from deid.explain import Line, explain, profile_lines
 from deid.model import Rejected
 from deid.options import Option
 from deid.profile import Profile, option_set, read_profile, require_sound, with_options
+from deid.risk import require_low_risk
 
 _FACES = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
 _DEFACER = "CORELAB_DEFACER"
+_INTERRUPTED, _CLOSED_PIPE = 130, 141  # as a shell tells the signals
 _MINUTE, _GIBIBYTE = 60, 1 << 30
+_SOP_CLASS = 0x00080016
 _CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 _TEXTS = {
     "trial": "protocol_id",
@@ -39,11 +45,20 @@ _TEXTS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a verb; return 0 when all went well, 1 when something was refused, 2 on wrong use."""
+    """Run a verb; return 0 when all went well, 1 when something was refused, 2 on wrong use, 130 when stopped."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that this terminal cannot write stops no run
+            stream.reconfigure(errors="backslashreplace")
     gc.freeze()  # what was imported stays; looking through it again and again would cost a fifth of the time
     try:
         code: int = options.run(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ndeid: stopped; what is in the destination is whole, run again for the rest\n")
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read on, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"deid: {problem}\n")
         return 2
@@ -110,6 +125,8 @@ def _clean(options: argparse.Namespace) -> int:
     if options.defacer and defacer is None:
         raise ValueError(f"a defacer is named, but the rules ask for none: choose it with --option {_FACES}")
     profile.trial(subject_code=options.subject or "0000-0000")
+    for listed in (options.uid_map, options.patient_map, options.report):
+        require_writable(listed, source=options.source)
     _require_folders(options.source, options.destination)
     keeps_maps = bool(options.uid_map or options.patient_map)
     run = Run(options.source, options.destination, key, profile, subject=options.subject, keeps_maps=keeps_maps)
@@ -144,7 +161,11 @@ def _booth_of(defacer: Defacer | None) -> Iterator[Booth | None]:
 def _explain(options: argparse.Namespace) -> int:
     policy = _profile_of(options).policy
     try:
-        _print(explain(read_source(options.file.read_bytes()), policy=policy))
+        source = read_source(options.file.read_bytes())
+        _print(explain(source, policy=policy))
+        has_option = Option.CLEAN_PIXEL_DATA in policy.options
+        sop_class = text_of(source.item.get(_SOP_CLASS))
+        require_low_risk(source.item, sop_class_uid=sop_class, is_looked_at=has_option)
     except Rejected as refused:
         sys.stdout.write(f"rejected ({refused.code}): {refused.reason}\n")
         return 1

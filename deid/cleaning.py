@@ -35,6 +35,7 @@ IMAGE_TYPE, VERIFICATION = 0x00080008, 0x0040A493
 _PIXEL_REPRESENTATION = 0x00280103
 _MEASURES = NUMBERS | {"IS", "DS"}
 _PAIRS = re.compile(r"(?<![a-z])[a-z]{2}(?![a-z])")
+_LONG_RUN = re.compile(r"\d{6,}")
 NO_BLOCKS = Blocks({})
 _LONGEST_TEXT = 10_240  # as many characters as LT may hold; nothing longer is a description
 
@@ -201,6 +202,13 @@ class Cleaner:
     def _decoded(self, element: Element) -> str:
         return decoded(element, charset=self.charset).strip("\0 ")
 
+    def checked_numbers(self, element: Element) -> bytes | None:
+        """Return decimal numbers; where physics needs long ones, none of the person's may stand among them."""
+        value = check_numbers(element.value, tag=element.tag)
+        if value is None or element.tag not in vocabulary().long_numbers:
+            return value
+        return value if self.person.numbers.isdisjoint(_LONG_RUN.findall(value.decode("ascii"))) else None
+
     def checked_text(self, element: Element) -> bytes | None:
         """Return a text of a listed attribute, or None where it is more than reviewed words."""
         return self._unless_initials(check_texts(element.value, tag=element.tag))
@@ -250,7 +258,7 @@ _CHECKS: dict[Deed, Callable[[Cleaner, Element], bytes | None]] = {
     Deed.MAP: lambda cleaner, element: map_uids(element.value, uids=cleaner.uids),
     Deed.SHIFT: lambda cleaner, element: shift_dates(element.value, days=cleaner.days),
     Deed.CHECK_TIME: lambda _, element: check_times(element.value),
-    Deed.CHECK_NUMBER: lambda _, element: check_numbers(element.value, tag=element.tag),
+    Deed.CHECK_NUMBER: lambda cleaner, element: cleaner.checked_numbers(element),
     Deed.CHECK_TEXT: lambda cleaner, element: cleaner.checked_text(element),
     Deed.CHECK_TERM: lambda cleaner, element: cleaner.checked_term(element),
     Deed.CAP_AGE: lambda _, element: cap_age(element.value),

@@ -1,4 +1,4 @@
-"""Compressed frames: coded pixels stay byte by byte; comments, application data and tails are cut away."""
+"""Compressed frames: coded pixels stay byte by byte; what a sender could write beside them is cut away."""
 
 import re
 from itertools import pairwise
@@ -13,7 +13,16 @@ COMPRESSED = _JPEG | _JPEG_2000 | {_RLE}
 _NEXT_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _STANDALONE = frozenset({0xD8, 0x01, *range(0xD0, 0xD8)})
 _START_OF_SCAN, _END, _COMMENT, _COLOUR = 0xDA, 0xD9, 0xFE, 0xEE
-_APPLICATION = range(0xE0, 0xF0)
+_COMMENT_2000 = 0x64
+_APPLICATION, _JFIF = range(0xE0, 0xF0), 0xE0
+# What encoders sign with: a frame that says no more comes out as it came in, bit by bit.
+_ENCODER = re.compile(
+    rb"(?:Created by OpenJPEG version|OpenJPH Ver|Kakadu-v?|(?:Creator: )?JasPer Version|Lavc|LEAD Technologies Inc\. V"
+    rb"|Intel\(R\) JPEG Library, version|CREATOR: gd-jpeg v1\.0 \(using IJG JPEG v\d\d\), (?:default )?quality(?: =)?)"
+    rb" ?\[?(?:\d{1,3}(?:\.\d{1,3}){0,3}\.?)?\]?[\n\0]?"
+)
+# ISO/IEC 10918-5: a version, the shape of a pixel, and no thumbnail.
+_BARE_JFIF = re.compile(rb"\0\x10JFIF\0\x01[\0-\x02][\0-\x02].{4}\0\0", re.DOTALL)
 _RLE_HEADER = 64
 _MOST_SEGMENTS = 15
 _NO_OPERATION = 128
@@ -65,7 +74,7 @@ def _word(frame: bytes, position: int) -> int:
 
 
 def _clean_jpeg(frame: bytes) -> bytes:
-    """Drop COM and APPn segments (but Adobe's colour transform) and what follows End Of Image."""
+    """Drop COM and APPn segments that could tell more than how to decode, and what follows End Of Image."""
     if frame[:2] != b"\xff\xd8":
         raise _damaged()
     kept, position = [frame[:2]], 2
@@ -79,7 +88,7 @@ def _clean_jpeg(frame: bytes) -> bytes:
             kept.append(frame[position : position + 2])
             return b"".join(kept)
         end = _segment_end(frame, position, marker)
-        if not _is_dropped(frame, position, marker):
+        if not _is_dropped(frame[position + 2 : end], marker):
             kept.append(frame[position:end])
         position = end
 
@@ -97,15 +106,19 @@ def _segment_end(frame: bytes, position: int, marker: int) -> int:
     return found.start()
 
 
-def _is_dropped(frame: bytes, position: int, marker: int) -> bool:
-    is_application = marker in _APPLICATION
-    if marker == _COLOUR and frame[position + 4 : position + 9] == b"Adobe":
-        return _word(frame, position + 2) != 14  # noqa: PLR2004  the whole segment is 14 bytes long
-    return marker == _COMMENT or is_application
+def _is_dropped(segment: bytes, marker: int) -> bool:
+    """Whether a segment, from its length on, is more than a colour transform, a pixel's shape or an encoder's name."""
+    if marker == _COLOUR and segment[2:7] == b"Adobe":
+        return len(segment) != 14  # noqa: PLR2004  as many bytes as colour needs
+    if marker == _JFIF and _BARE_JFIF.fullmatch(segment):
+        return False
+    if marker == _COMMENT:
+        return not _ENCODER.fullmatch(segment, 2)
+    return marker in _APPLICATION
 
 
 def _clean_jpeg_2000(frame: bytes) -> bytes:
-    """Drop COM segments of the main header and what follows the last tile part."""
+    """Drop COM segments of the main header that are more than an encoder's name, and what follows the last tile."""
     if frame[:4] != b"\xff\x4f\xff\x51":
         raise _damaged()
     kept, position = [frame[:2]], 2
@@ -113,7 +126,7 @@ def _clean_jpeg_2000(frame: bytes) -> bytes:
         if frame[position] != 0xFF:  # noqa: PLR2004  every segment starts with a marker
             raise _damaged()
         end = position + 2 + _word(frame, position + 2)
-        if frame[position + 1] != 0x64:  # noqa: PLR2004  COM
+        if frame[position + 1] != _COMMENT_2000 or _ENCODER.fullmatch(frame, position + 6, end):
             kept.append(frame[position:end])
         position = end
     tiles_end = _tiles_end(frame, position)
@@ -140,7 +153,7 @@ def _tiles_end(frame: bytes, position: int) -> int:
 def _has_tile_comment(frame: bytes, position: int) -> bool:
     position += 12
     while frame[position : position + 2] != b"\xff\x93":
-        if frame[position] != 0xFF or frame[position + 1] == 0x64:  # noqa: PLR2004  no marker, or COM
+        if frame[position] != 0xFF or frame[position + 1] == _COMMENT_2000:  # noqa: PLR2004  no marker, or COM
             return True
         position += 2 + _word(frame, position + 2)
     return False

@@ -2,7 +2,7 @@
 
 import re
 
-from deid.person import Person, fold_text
+from deid.person import Person, fold_text, plain_text
 from deid.vocabulary import vocabulary
 
 # Both begin where a word begins, or a long one would be searched from each of its letters.
@@ -15,6 +15,8 @@ _OLD_AGE = re.compile(
     r"|(?<![^\W_])(?:aged?|alter|edad|leeftijd|[aâ]ge|et[aà])[\W_]{0,3}(?:9\d|1[0-3]\d)(?!\d)",
     re.IGNORECASE,
 )
+# A pitch, as GE writes it ("n.nnn:1", PS3.15 Table E.3.10-1): no telephone is this short.
+_RATIO = re.compile(r"\d\.\d{1,4}:1")
 _TOKEN = re.compile(r"[^\W_]+")
 _RUNS = re.compile(r"[a-z]+|\d+")
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9 +\-/.,()]")
@@ -28,6 +30,8 @@ def clean_text(text: str, *, person: Person, words: frozenset[str] = frozenset()
 
     What stays is looked at until nothing changes: where a word went, numbers may have come together.
     """
+    if _RATIO.fullmatch(text):
+        return text, ""
     before, (kept, gone) = text, _clean_once(text, person, words)
     taken = [gone]
     while kept not in {before, ""}:
@@ -41,7 +45,7 @@ def _clean_once(text: str, person: Person, words: frozenset[str]) -> tuple[str, 
 
     def judge(token: re.Match[str]) -> str:
         if _is_recognised(token[0], person, words):
-            return token[0]
+            return plain_text(token[0])
         gone.append(token[0])
         return ""
 
@@ -56,9 +60,9 @@ def _clean_once(text: str, person: Person, words: frozenset[str]) -> tuple[str, 
 
 
 def _is_recognised(token: str, person: Person, words: frozenset[str]) -> bool:
-    if not token.isascii():
-        return False
     folded = fold_text(token)
+    if not folded.isascii():
+        return False
     return folded not in person.words and all(_is_known(run, person, words) for run in _RUNS.findall(folded))
 
 

@@ -124,10 +124,15 @@ def decoded(element: Element, *, charset: Element | None) -> str:
         return raw.decode("latin-1")
 
 
+def plain_text(text: str) -> str:
+    """Return a text without accents."""
+    flat = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in flat if not unicodedata.combining(letter))
+
+
 def fold_text(text: str) -> str:
     """Return a text in small letters without accents."""
-    flat = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in flat if not unicodedata.combining(letter)).casefold()
+    return plain_text(text).casefold()
 
 
 def _told(item: Item, *, charset: Element | None) -> Iterator[tuple[Element, str]]:

@@ -155,9 +155,12 @@ class Plan:
             return chosen
         if row.action == "U":
             return self._for_uid() if vr == "UI" else Deed.REMOVE
+        if row.action == "X/Z/U*":
+            return Deed.RECURSE
         if kind is None or tag == CONTENT_SEQUENCE:
             return Deed.REMOVE
-        return Deed.RECURSE if row.action == "X/Z/U*" else _compound(row.action, kind, vr)
+        deed = _compound(row.action, kind, vr)
+        return self._for_uid() if deed is Deed.DUMMY and vr == "UI" else deed  # a stand-in is a UID, too
 
     def _by_option(self, row: Row, tag: int, vr: str, kind: str | None) -> Deed | None:
         """Return what the first option with a cell in this row wants done, None where no chosen option has one."""
@@ -165,7 +168,7 @@ class Plan:
             column = COLUMNS[option]
             if column.keep and column.keep in row.letters:
                 deed = self._kept(option, tag, vr)
-            elif column.clean and column.clean in row.letters and kind is not None:
+            elif column.clean and column.clean in row.letters and (kind is not None or vr in _TEMPORAL):
                 deed = self._cleaned(option, tag, vr)
             else:
                 continue
@@ -176,20 +179,20 @@ class Plan:
     def _kept(self, option: Option, tag: int, vr: str) -> Deed | None:
         """Return how a K cell keeps a value: checked as elsewhere; a text as it stands unless it tells a person."""
         if option is Option.RETAIN_PATIENT_CHARACTERISTICS and tag not in CHARACTERISTICS:
-            return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
+            return Deed.CLEAN_TEXT if vr in TEXT_VRS else self._keep(vr)
         if tag == _TIME_ZONE:
             return Deed.CHECK_TIME
         if option is Option.RETAIN_FULL_DATES and vr not in _TEMPORAL:
             return None
         if vr == "UI":
             return Deed.CHECK_UID
-        return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(tag, vr)
+        return Deed.KEEP_TEXT if vr in TEXT_VRS else self._keep(vr)
 
     def _cleaned(self, option: Option, tag: int, vr: str) -> Deed | None:
         if tag == _TIME_ZONE:
             return Deed.CHECK_TIME
         if option is Option.RETAIN_MODIFIED_DATES:
-            return self._keep(tag, vr) if vr in _TEMPORAL else None
+            return self._keep(vr) if vr in _TEMPORAL else None
         if option is Option.RETAIN_DEVICE_IDENTITY:
             return None  # names of stations and of application entities: nothing tells which part is harmless
         if vr == "SQ":
@@ -197,15 +200,17 @@ class Plan:
         return Deed.CLEAN_TEXT if vr in TEXT_VRS else None
 
     def _by_vr(self, tag: int, vr: str, kind: str | None) -> Deed:
-        if kind is None:
+        """Return what is done to what the table leaves; measures and codes stay where no module asks for them, too."""
+        if kind is None and (vr in TEXT_VRS or vr in BINARIES):
             return Deed.REMOVE
+        kind = kind or "3"
         if vr in TEXT_VRS:
             return Deed.CHECK_TEXT if tag in vocabulary().families else self._for_text(vr, kind)
         if vr in BINARIES:
             return Deed.KEEP if tag in vocabulary().binaries else Deed.REMOVE
         if vr in _TEMPORAL and not self._options & DATES:
             return _deny(kind)
-        return self._keep(tag, vr)
+        return self._keep(vr)
 
     def _for_text(self, vr: str, kind: str) -> Deed:
         """Return what is done to free text that the table does not name: recognised words stay where descriptors do."""
@@ -214,21 +219,19 @@ class Plan:
 
     def private_rule(self, vr: str) -> Rule:
         """Return the rule for a safe private attribute of this VR."""
-        deed = Deed.CLEAN_TEXT if vr in TEXT_VRS else self._keep(0, vr)
+        deed = Deed.CLEAN_TEXT if vr in TEXT_VRS else self._keep(vr)
         if vr in _TEMPORAL and not self._options & DATES:
             deed = Deed.REMOVE
         return Rule(deed, Need.NOTHING, vr, ())
 
-    def _keep(self, tag: int, vr: str) -> Deed:
-        if tag == AGE:
-            return Deed.CAP_AGE
+    def _keep(self, vr: str) -> Deed:
         if vr in NUMBERS:
             return Deed.KEEP
         is_full = Option.RETAIN_FULL_DATES in self._options
         checked = {
             "SQ": Deed.RECURSE, "UI": self._for_uid(), "TM": Deed.CHECK_TIME,
             "DA": Deed.CHECK_DATE if is_full else Deed.SHIFT, "DT": Deed.CHECK_DATE if is_full else Deed.SHIFT,
-            "CS": Deed.CHECK_TERM, "IS": Deed.CHECK_NUMBER, "DS": Deed.CHECK_NUMBER,
+            "AS": Deed.CAP_AGE, "CS": Deed.CHECK_TERM, "IS": Deed.CHECK_NUMBER, "DS": Deed.CHECK_NUMBER,
         }  # fmt: skip
         return checked.get(vr, Deed.REMOVE)
 

@@ -19,6 +19,8 @@ _PHOTOGRAPHED = (
     "photoacoustic",
     "confocal",
 )
+# Tissue on glass shows nobody: such a scan tells by itself whether the label, or anything burned in, is to be seen.
+_SLIDE, _SPECIMEN_LABEL = ("whole-slide",), 0x00480010
 _SOUND = ("general-audio", "basic-voice-audio")
 _REVIEW_UNLESS_DECLARED = ("ultrasound", "enhanced-us-volume", "intravascular-optical")
 _NOT_A_SCAN = frozenset({"raw-data", "basic-directory", "hanging-protocol", "color-palette", "inventory"})
@@ -92,7 +94,8 @@ def require_declared(item: Item) -> None:
 def look_needed(item: Item, *, sop_class_uid: str) -> Look | None:
     """Return who must look at the pixels of this object, None where nothing speaks for text or faces in them."""
     iod, flag = objects().iods.get(sop_class_uid, ""), text_of(item.get(BURNED_IN))
-    if _holds(iod, _PHOTOGRAPHED) or _shows_features(item):
+    is_bare_slide = _holds(iod, _SLIDE) and flag == text_of(item.get(_SPECIMEN_LABEL)) == "NO"
+    if (_holds(iod, _PHOTOGRAPHED) and not is_bare_slide) or _shows_features(item):
         return Look.PERSON
     is_ultrasound = _holds(iod, _REVIEW_UNLESS_DECLARED) and flag != "NO"
     is_risky = _holds(iod, _CAPTURED) or flag == "YES" or is_ultrasound or _looks_captured(item, iod)

@@ -23,7 +23,8 @@ _READABLE = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{8,}")
 _LONG_READABLE = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{10,}")
 _BULK = re.compile(rb"[A-Za-z0-9 ^_.,=\\-]{16,}")
 _SMALL_BLOB = 1 << 16
-_IDENTIFIER_LIKE = re.compile(rb"(?<![\d.eE])[+-]?\d{6,}")
+_WHOLE_PART = re.compile(rb"(?<![\d.eE])[+-]?(\d{6,})")
+_MOST_DIGITS = 5
 _HUGE = re.compile(rb"\d{20,}")
 
 
@@ -103,15 +104,21 @@ def check_texts(value: bytes | memoryview, *, tag: int) -> bytes | None:
 def check_numbers(value: bytes | memoryview, *, tag: int) -> bytes | None:
     """Return IS or DS values that are numbers and do not look like an identifier, or None.
 
-    Whole parts of six digits and more pass only where physics needs them (a dose in becquerel).
+    Whole parts of six digits and more pass only where physics needs them (a dose in becquerel), and as far as it does.
     """
     raw = bytes(value)
     pattern = _NUMERIC if len(raw) <= _LONG_LIST else _NUMERIC_LETTERS
     if not pattern.fullmatch(raw) or _HUGE.search(raw):
         return None
-    if tag not in vocabulary().large_numbers and _IDENTIFIER_LIKE.search(raw):
+    if tag not in vocabulary().large_numbers and _has_longer(
+        raw, most=vocabulary().long_numbers.get(tag, _MOST_DIGITS)
+    ):
         return None
     return raw.rstrip(b"\0 ")
+
+
+def _has_longer(raw: bytes, *, most: int) -> bool:
+    return any(len(whole) > most for whole in _WHOLE_PART.findall(raw))
 
 
 def cap_age(value: bytes | memoryview) -> bytes | None:

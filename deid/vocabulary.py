@@ -18,11 +18,15 @@ _DIVIDED = re.compile(r"\d[\d\W_]*")
 _MOST_DIVIDED, _LONG_GROUP = 6, 3
 # Initials, as M.G.L.; two letters may as well name a maker.
 _INITIALS = re.compile(r"(?:[A-Za-z]\W+){2,}[A-Za-z]\W*")
-_AGE = re.compile(r"\d{2,3}[DWMY]")
+_AGE = re.compile(r"(?<![A-Z0-9])(?:0\d{2}[DWMY]|\d{2,3}Y)(?![A-Z0-9])", re.IGNORECASE)
+_WHOLE_AGE = re.compile(r"\d{2,3}[DWMY]")
 _CODED = re.compile(r"[A-Z0-9_ ]{0,16}")
 _CHARACTER_SETS = re.compile(r"(ISO_IR|ISO 2022 IR) \d{1,3}")
 _DICOM_CONTEXT = re.compile(r"1\.2\.840\.10008\.(6\.1|9|8\.1)\.\d{1,4}")
-_LONG_TERMS = frozenset({"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_13818_2", "ISO_14496_10", "ISO_23008_2"})
+# Longer than a word, or as GE writes it against PS3.5.
+_ODD_TERMS = frozenset(
+    {"SMART mA", "ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_13818_2", "ISO_14496_10", "ISO_23008_2"}
+)
 # roots of coding schemes outside DICOM's own arc (PS3.16 table 8-1)
 _SCHEME_UIDS = frozenset(
     {
@@ -64,6 +68,8 @@ class Vocabulary:
     coded: frozenset[str]
     families: dict[int, frozenset[str]]
     large_numbers: frozenset[int]
+    # Measures whose whole part may have this many digits: a half-life in seconds, a volume in cubic millimetres.
+    long_numbers: dict[int, int]
     extras: frozenset[int]
     binaries: frozenset[int]
     harmless: frozenset[str]
@@ -81,6 +87,7 @@ def vocabulary() -> Vocabulary:
         coded=coded,
         families={_tag(keyword): words[name] for keyword, name in raw["texts"].items()},
         large_numbers=frozenset(map(_tag, raw["large_numbers"])),
+        long_numbers={_tag(keyword): digits for keyword, digits in raw["long_numbers"].items()},
         extras=frozenset(map(_tag, raw["extras"])),
         binaries=frozenset(map(_tag, raw["binaries"])),
         harmless=frozenset(word.casefold() for word in coded).union(raw["descriptors"].split(), *words.values()),
@@ -97,7 +104,7 @@ def _tag(keyword: str) -> int:
 
 def admits_coded(term: str) -> bool:
     """Whether one CS value (PS3.5 6.2) consists of words the standard uses and of short numbers only."""
-    if term in _LONG_TERMS or _CHARACTER_SETS.fullmatch(term):
+    if term in _ODD_TERMS or _CHARACTER_SETS.fullmatch(term):
         return True
     if not _CODED.fullmatch(term) or _has_long_number(term, limit=4):
         return False
@@ -116,15 +123,16 @@ def admits_text(tag: int, text: str) -> bool:
 
 
 def _has_long_number(text: str, *, limit: int) -> bool:
-    if any(len(run) > limit for run in _DIGITS.findall(text)) or _AGE.fullmatch(text):
+    if any(len(run) > limit for run in _DIGITS.findall(text)) or _AGE.search(text) or _WHOLE_AGE.fullmatch(text):
         return True
     return any(_is_number_of_somebody(run) for run in _DIVIDED.findall(text))
 
 
 def _is_number_of_somebody(run: str) -> bool:
     """Whether digits that signs divide are too many for a version, which counts by ones and tens."""
-    groups = [len(group) for group in _DIGITS.findall(run)]
-    return sum(groups) > _MOST_DIVIDED and max(groups) >= _LONG_GROUP
+    groups = sorted(map(len, _DIGITS.findall(run)))
+    is_many = sum(groups) > _MOST_DIVIDED and groups[-1] >= _LONG_GROUP
+    return is_many or len([size for size in groups if size >= _LONG_GROUP]) > 1
 
 
 @functools.cache

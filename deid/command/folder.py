@@ -14,6 +14,7 @@ from pathlib import Path
 from deid.burned.record import PixelRecord
 from deid.certificate import cleaned_record, refused_record
 from deid.command.report import Report
+from deid.command.walking import told_name, walk
 from deid.defacing.booth import Booth, Place
 from deid.defacing.record import FaceRecord
 from deid.defacing.rules import header_policy, needs_defacing, undeclared
@@ -66,19 +67,22 @@ class Run:
     _trial: ClinicalTrial | None = None
     _memory: Memory = field(default_factory=Memory)
     _held: dict[str, list[Held]] = field(default_factory=dict)
+    _written: set[str] = field(default_factory=set)
 
     def clean_all(self) -> None:
         """Clean every file of the source; what was refused is said on standard output, with its reason."""
-        paths = [path for path in sorted(self.source.rglob("*")) if path.is_file()]
-        for number, path in enumerate(paths, start=1):
+        found = walk(self.source)
+        for folder in found.closed:
+            self._refuse(_closed(), name=told_name(folder, self.source), before="")
+        for number, path in enumerate(found.files, start=1):
             self._clean(path)
-            show_progress(number, len(paths))
+            show_progress(number, len(found.files))
         if self.booth:
             for held in self._held.values():
                 self._deface(held, self.booth)
 
     def _clean(self, path: Path) -> None:
-        name, before = str(path.relative_to(self.source)), ""
+        name, before = told_name(path, self.source), ""
         try:
             with opened(path) as original:
                 before = _sha256(original) if self.report or self.booth else ""
@@ -165,7 +169,11 @@ class Run:
 
     def _keep(self, cleaned: Cleaned, *, name: str, before: str) -> None:
         output = f"{cleaned.sop_instance_uid}.dcm"
-        _write(self.destination / output, cleaned)
+        target = self.destination / output
+        if output in self._written and _file_sha256(target) != cleaned.sha256:
+            raise _twice()
+        _write(target, cleaned)
+        self._written.add(output)
         self.counts["cleaned"] += 1
         if self.report:
             record = cleaned_record(cleaned, before=before, after=cleaned.sha256)
@@ -202,6 +210,27 @@ def _sha256(file: io.FileIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _file_sha256(path: Path) -> str:
+    with opened(path) as file:
+        return _sha256(file)
+
+
+def _twice() -> Rejected:
+    return Rejected(
+        Rejection.MALFORMED,
+        "Another file of this folder has the same instance UID and a different content, and was cleaned before. "
+        "This one was not let through. Please keep the one that is right and run again.",
+    )
+
+
+def _closed() -> Rejected:
+    return Rejected(
+        Rejection.NOT_DICOM,
+        "This folder is a link, or could not be opened on this machine, so nothing in it was cleaned. "
+        "Please check who may read it, or name the folder itself, and run again.",
+    )
+
+
 def _changed() -> Rejected:
     return Rejected(
         Rejection.MALFORMED,
@@ -224,9 +253,13 @@ def opened(path: Path) -> io.FileIO:
 def _write(path: Path, cleaned: Cleaned) -> None:
     """Write beside the target and rename, so that no half file is ever found under the final name."""
     partial = path.with_suffix(".part")
-    with io.FileIO(partial, "w") as file:
-        write_file(cleaned.parts, target=file.fileno())
-    partial.replace(path)
+    try:
+        with io.FileIO(partial, "w") as file:
+            write_file(cleaned.parts, target=file.fileno())
+        partial.replace(path)
+    except BaseException:  # a full disk, or somebody who stops the run
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def show_progress(done: int, total: int) -> None:
