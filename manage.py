@@ -3,6 +3,8 @@ import os
 import sys
 import uuid
 
+from django.core.exceptions import ImproperlyConfigured
+
 from audit.actor import Actor, machine
 from audit.context import acting
 from audit.secrets import SecretUnsafe
@@ -28,7 +30,7 @@ def main() -> None:
     with acting(_operator(sys.argv[1:2])):
         try:
             execute_from_command_line(sys.argv)
-        except SecretUnsafe as unsafe:
+        except (SecretUnsafe, ImproperlyConfigured) as unsafe:
             sys.exit(str(unsafe))
 
 

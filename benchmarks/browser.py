@@ -106,7 +106,13 @@ def main(slices: int) -> None:
         (root / "cleaner.js").write_bytes((STATIC / "cleaner.js").read_bytes())
         (root / "index.html").write_text("<title>measure</title>")
         profile = Profile(policy=deid.Policy())
-        keys = {"key": KEY.hex(), "trial": TRIAL, "profile": profile.told, "engine": deid.engine_version()}
+        keys = {
+            "key": KEY.hex(),
+            "site_key": KEY.hex(),
+            "trial": TRIAL,
+            "profile": profile.told,
+            "engine": deid.engine_version(),
+        }
         keys["policy"] = profile.policy.digest
         with sync_playwright() as player:
             browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])

@@ -2,15 +2,18 @@
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import django
 from celery import Celery
 from celery.signals import before_task_publish, celeryd_init, task_postrun, task_prerun
 from django.core.checks import Tags, run_checks
+from django.db import connections
 
 from audit.actor import machine
 from audit.context import acting, current
+from config.single import CannotRun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("corelab")
@@ -25,6 +28,13 @@ def _refuse_unsafe(**_told: Any) -> None:
     found = [each for each in run_checks(tags=[Tags.security]) if each.is_serious()]
     if found:
         sys.exit("\n".join(str(each.msg) for each in found))
+    try:
+        # Told here alone: the application is made before its models are.
+        import_module("config.readiness").refuse_unready()
+    except CannotRun as refused:
+        sys.exit(str(refused))
+    # What forks from here opens a line of its own.
+    connections.close_all()
 
 
 @before_task_publish.connect

@@ -1,5 +1,7 @@
 """Where the database is: PostgreSQL where the environment names one, else a file of ours."""
 
+import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,11 @@ _VARIABLES = {
 }
 
 
+# Ours to hand to Django by name; the rest of an address, sslmode above all, goes to libpq as it is.
+_NAMED = frozenset({"dbname", "user", "password", "host", "port"})
+_UNDER_TLS = frozenset({"require", "verify-ca", "verify-full"})
+
+
 def roles_in(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the address of the database by the part whose role it names."""
     return {part: url for part, variable in _VARIABLES.items() if (url := environment.get(variable))}
@@ -22,6 +29,24 @@ def roles_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 def user_of(url: str) -> str:
     return str(conninfo_to_dict(url).get("user", ""))
+
+
+def is_in_clear(url: str) -> bool:
+    """Whether what goes to the database at this address may cross a network that others read (libpq prefers, only)."""
+    told = conninfo_to_dict(url)
+    hosts = str(told.get("hostaddr") or told.get("host") or "").split(",")
+    mode = told.get("sslmode") or os.environ.get("PGSSLMODE", "")
+    return mode not in _UNDER_TLS and not all(map(is_of_this_machine, hosts))
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Whether this names our own machine: loopback, or (for libpq) a socket in a folder."""
+    if host in {"", "localhost"} or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def database(*, url: str | None, file: Path) -> dict[str, Any]:
@@ -36,6 +61,7 @@ def database(*, url: str | None, file: Path) -> dict[str, Any]:
             "HOST": told.get("host", ""),
             "PORT": str(told.get("port", "")),
             "CONN_MAX_AGE": 60,
+            "OPTIONS": {name: value for name, value in told.items() if name not in _NAMED},
         }
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {

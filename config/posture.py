@@ -1,6 +1,7 @@
 """What must hold before anything is served: settings that would show health data to others refuse the start (S20)."""
 
 import ipaddress
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from config.databases import is_in_clear
 from config.single import CannotRun
 from deid.defacing.program import is_there
+from identity import switch
 from imaging.services import quotas
 
 
@@ -28,6 +31,7 @@ class Posture:
     session_secret: str
     wrapping_secret: str
     policies: Sequence[str]
+    databases: Sequence[str]
 
 
 def of_settings() -> Posture:
@@ -42,6 +46,7 @@ def of_settings() -> Posture:
         session_secret=settings.SECRET_KEY,
         wrapping_secret=settings.KEY_ENCRYPTION_KEY.hex(),
         policies=[str(word) for words in policy.values() for word in words],
+        databases=[*settings.DATABASE_URLS.values(), *filter(None, [os.environ.get(switch.URL)])],
     )
 
 
@@ -55,6 +60,11 @@ def faults(posture: Posture) -> Iterator[str]:
         yield "The content security policy allows unsafe sources: take them out."
     if posture.session_secret == posture.wrapping_secret:
         yield "CORELAB_SECRET_KEY and CORELAB_KEY_ENCRYPTION_KEY are the same: give each a key of its own."
+    if any(map(is_in_clear, posture.databases)):
+        yield (
+            "A database on another machine is reached without TLS: put sslmode=verify-full and sslrootcert into each "
+            "CORELAB_…DATABASE…_URL."
+        )
     yield from _open_lines(posture)
     yield from _open_folders(posture)
 

@@ -3,7 +3,16 @@
 from deid.arrival import Arrival, announce, moved_by
 from deid.engine import Engine, clean
 from deid.heads import Head, read_head
-from deid.identity import IdentityTokens, group_persons, group_tokens, identify, identify_by, person_of
+from deid.identity import (
+    IdentityTokens,
+    agreed,
+    group_persons,
+    group_tokens,
+    identify,
+    identify_by,
+    person_of,
+    read_tokens,
+)
 from deid.keyed import map_uid, shift_days
 from deid.model import ClinicalTrial, Facts, Policy, Rejected, Rejection
 from deid.options import DEFAULT as DEFAULT_OPTIONS
@@ -24,6 +33,7 @@ __all__ = [
     "Policy",
     "Rejected",
     "Rejection",
+    "agreed",
     "announce",
     "clean",
     "engine_version",
@@ -35,5 +45,6 @@ __all__ = [
     "moved_by",
     "person_of",
     "read_head",
+    "read_tokens",
     "shift_days",
 ]

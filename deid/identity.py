@@ -1,5 +1,6 @@
 """Keyed tokens that tell whether two files are of one person, without keeping who that is."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from deid.person import CHARACTER_SET, decoded
 _NAME, _ID, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
 # Family, given and middle name.
 _NAME_COMPONENTS = 3
+# What is written of a person whom no token tells.
+UNTOLD = "."
+_WRITTEN = re.compile(r"((?:[0-9a-f]{64})?)\.((?:[0-9a-f]{64})?)")
 # Letters with a stroke and ligatures, which Unicode does not take apart.
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
@@ -24,6 +28,32 @@ class IdentityTokens:
 
     patient_id: str
     person: str
+
+    @property
+    def written(self) -> str:
+        """Both in one line, as a gateway tells them and `read_tokens` reads them."""
+        return f"{self.patient_id}.{self.person}"
+
+
+def read_tokens(text: str) -> IdentityTokens:
+    """Return what `IdentityTokens.written` gave. Raises ValueError for anything else."""
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise ValueError("these are no tokens of a person")
+    return IdentityTokens(patient_id=match[1], person=match[2])
+
+
+def agreed(named: Collection[IdentityTokens]) -> IdentityTokens:
+    """Return the tokens that all files agree in; one that they spell in several ways is left out."""
+    return IdentityTokens(
+        patient_id=_only({tokens.patient_id for tokens in named}), person=_only({tokens.person for tokens in named})
+    )
+
+
+def _only(tokens: set[str]) -> str:
+    """The one token told; empty where there is none, or where a second spelling leaves it open."""
+    told = tokens - {""}
+    return next(iter(told)) if len(told) == 1 else ""
 
 
 def identify(data: bytes, *, key: bytes) -> IdentityTokens:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -39,20 +39,19 @@ class Person:
     sex: Sex
     local_number: str = ""
     contact: str = ""
+    # Name, birth date and sex together in one spelling: what the blind index is made of.
+    spelt: str = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.spelt:
+        spelt = person_of(name=self.name, birth_date=self.birth_date.isoformat(), sex=self.sex)
+        object.__setattr__(self, "spelt", spelt)
+        if not spelt:
             raise Implausible("name")
         if self.birth_date < FIRST_BIRTH:
             raise Implausible("birth_date")
         for name, longest in _LONGEST.items():
             if len(getattr(self, name)) > longest:
                 raise Implausible(name)
-
-    @property
-    def spelt(self) -> str:
-        """Return name, birth date and sex together in one spelling: what the blind index is made of."""
-        return person_of(name=self.name, birth_date=self.birth_date.isoformat(), sex=self.sex)
 
     def as_bytes(self) -> dict[str, bytes]:
         """Return every field as the bytes that are sealed."""
@@ -99,4 +98,5 @@ class Correction:
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
 
 
-FIELDS = tuple(each.name for each in fields(Person))
+# What is sealed, each for its own column.
+FIELDS = tuple(each.name for each in fields(Person) if each.init)

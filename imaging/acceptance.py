@@ -1,7 +1,7 @@
 """How each series of a delivery stands, in words, beside what the charter asks for: never file by file."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,12 +45,26 @@ class Acceptance:
     lacking: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FiledSeries:
+    """What was filed of one series, each object with its hashes as the receipt tells them."""
+
+    name: str
+    modality: str
+    objects: tuple[Mapping[str, Any], ...]
+
+
 @dataclass(slots=True)
 class _Group:
     modality: str
     number: int | None
     body_part: str
     states: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str:
+        name = _("Series %(number)s") % {"number": self.number} if self.number is not None else _("A series")
+        return f"{name}, {self.body_part}" if self.body_part else name
 
 
 def of(submission: Submission, *, is_superseded: bool) -> Acceptance:
@@ -63,6 +77,17 @@ def of(submission: Submission, *, is_superseded: bool) -> Acceptance:
     )
     unopened = submission.files.filter(state=State.RECEIVED, facts__series_instance_uid__isnull=True).count()
     return Acceptance(cards=cards, unopened=unopened, lacking=tuple(_lacking(asked, groups.values())))
+
+
+def filed_series(submission: Submission, *, filed: Iterable[Mapping[str, Any]]) -> tuple[FiledSeries, ...]:
+    """Return the filed objects of a receipt (`imaging.progress.receipt`) series by series, none left out."""
+    groups = _groups(submission)
+    series = dict(submission.files.filter(state=State.FILED).values_list("number", "facts__series_instance_uid"))
+    objects: dict[str | None, list[Mapping[str, Any]]] = {uid: [] for uid in groups}
+    for one in filed:
+        objects.setdefault(series[one["number"]], []).append(one)
+    told = ((groups.get(uid or "", _Group("", None, "")), tuple(each)) for uid, each in objects.items() if each)
+    return tuple(FiledSeries(group.name, group.modality, each) for group, each in told)
 
 
 def _groups(submission: Submission) -> dict[str, _Group]:
@@ -99,9 +124,8 @@ def _card(
     submission: Submission, group: _Group, *, asked: list[ImagingRequirement], findings: int, is_superseded: bool
 ) -> SeriesCard:
     badge, word = _standing(submission, group.states, is_superseded=is_superseded)
-    name = _("Series %(number)s") % {"number": group.number} if group.number is not None else _("A series")
     return SeriesCard(
-        name=f"{name}, {group.body_part}" if group.body_part else name,
+        name=group.name,
         modality=group.modality,
         asked=", ".join(one.name for one in asked if _fits(one, group)),
         count=sum(group.states.values()),

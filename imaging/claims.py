@@ -12,13 +12,16 @@ _TOKEN = re.compile(r"(?:[0-9a-f]{64})?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ENGINE = re.compile(r"[0-9A-Za-z.+-]{1,20}")
 _PARTS = frozenset({"engine", "policy", "patient_id", "person", "has_contrast", "boxes"})
+# A page that was open before sites had keys tells none of these.
+_OF_SITE = frozenset({"site_patient_id", "site_person"})
 _MOST_BOXES, _EDGES = 200, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Engine and rules, tokens under the subject's own key (hex, or ""), what the header said of contrast, and boxes.
+    """Engine and rules, tokens under the subject's own key and the site's (hex, or ""), contrast, and boxes.
 
+    Whether there is contrast is what the header said.
     Boxes were drawn by a person of the site and blanked on every frame: left, top, right, bottom.
     """
 
@@ -28,10 +31,16 @@ class Claim:
     person: str
     has_contrast: bool
     boxes: tuple[tuple[int, int, int, int], ...] = ()
+    site_patient_id: str = ""
+    site_person: str = ""
 
     @property
     def tokens(self) -> IdentityTokens:
         return IdentityTokens(patient_id=self.patient_id, person=self.person)
+
+    @property
+    def site_tokens(self) -> IdentityTokens:
+        return IdentityTokens(patient_id=self.site_patient_id, person=self.site_person)
 
     @property
     def drawn(self) -> tuple[Box, ...]:
@@ -45,16 +54,16 @@ class Claim:
 
 def read_claim(told: Any) -> Claim:
     """Return the claim that a browser sent as JSON. Raises ValueError where it has another shape."""
-    if not isinstance(told, Mapping) or told.keys() != _PARTS or not isinstance(told["has_contrast"], bool):
+    if not isinstance(told, Mapping) or told.keys() not in (_PARTS, _PARTS | _OF_SITE):
         raise ValueError("a claim has other parts")
-    texts = {name: str(told[name]) for name in ("engine", "policy", "patient_id", "person")}
-    patterns = {"engine": _ENGINE, "policy": _DIGEST, "patient_id": _TOKEN, "person": _TOKEN}
-    if not all(pattern.fullmatch(texts[name]) for name, pattern in patterns.items()):
+    has_contrast, boxes = told["has_contrast"], told["boxes"]
+    texts = {name: str(told[name]) for name in told.keys() - {"has_contrast", "boxes"}}
+    patterns = {"engine": _ENGINE, "policy": _DIGEST}
+    if not all(patterns.get(name, _TOKEN).fullmatch(text) for name, text in texts.items()):
         raise ValueError("a part of a claim has another form")
-    boxes = told["boxes"]
-    if not isinstance(boxes, list) or len(boxes) > _MOST_BOXES:
-        raise ValueError("too many boxes, or none")
-    claim = Claim(**texts, has_contrast=told["has_contrast"], boxes=tuple(_edges(each) for each in boxes))
+    if not isinstance(boxes, list) or len(boxes) > _MOST_BOXES or not isinstance(has_contrast, bool):
+        raise ValueError("too many boxes or none, or contrast is not yes or no")
+    claim = Claim(**texts, has_contrast=has_contrast, boxes=tuple(_edges(each) for each in boxes))
     if len(claim.drawn) != len(boxes):
         raise ValueError("a box is none")
     return claim
@@ -69,4 +78,4 @@ def _edges(told: Any) -> tuple[int, int, int, int]:
 
 def without_tokens(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored claim once its tokens have done their work."""
-    return {**told, "patient_id": "", "person": ""}
+    return {**told, "patient_id": "", "person": "", "site_patient_id": "", "site_person": ""}

@@ -270,10 +270,18 @@ def shown_reports(actor: Actor) -> QuerySet[Report]:
 
 def without_consent(trial: Trial, contents: Contents) -> tuple[str, ...]:
     """Those of whom the contents tell although they may not (any more), or without their withdrawal beside it."""
-    listed = {(w.subject, w.level, w.modules) for w in contents.withdrawn}
-    unlisted = {w.subject for w in withdrawals(trial) if (w.subject, w.level, w.modules) not in listed}
-    gone = unlisted | closed(trial, contents)
+    gone = {told.subject for told in withdrawn_since(trial, contents)} | closed(trial, contents)
     return tuple(code for code in contents.subjects if code in gone)
+
+
+def withdrawn_since(trial: Trial, contents: Contents) -> tuple[Withdrawal, ...]:
+    """Return what of the subjects told of was taken back and does not stand in the contents: their mark (3c)."""
+    listed = {(told.subject, told.level, told.modules) for told in contents.withdrawn}
+    return tuple(
+        told
+        for told in withdrawals(trial)
+        if told.subject in contents.subjects and (told.subject, told.level, told.modules) not in listed
+    )
 
 
 def closed(trial: Trial, contents: Contents) -> frozenset[str]:

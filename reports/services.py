@@ -22,7 +22,7 @@ from reports import store
 from reports.contents import Contents, from_plain, to_plain
 from reports.document import render
 from reports.models import Download, Report
-from reports.selectors import closed, freeze, next_number, void_signatures, without_consent
+from reports.selectors import closed, freeze, next_number, void_signatures, withdrawn_since, without_consent
 from trials import access
 from trials.models import Charter, ConsentForm, Disclosure, Trial
 from trials.roles import Act
@@ -226,9 +226,11 @@ def _refuse_gone(report: Report) -> None:
 @in_english
 def _leaving(report: Report, sha256: str) -> Leaving:
     told = from_plain(json.loads(report.contents))
+    # The signed bytes never change, so what they do not say yet stands beside them.
+    marks = (f"; {one.subject} withdrawn since: {one.words}, {one.on}" for one in withdrawn_since(report.trial, told))
     return Leaving(
         kind=Disclosure.Kind.REPORT,
-        what=f"report {report.number} ({report.pk})",
+        what=f"report {report.number} ({report.pk}){''.join(marks)}",
         sha256=sha256,
         purpose=str(_("results of the trial")),
         subjects=told.named,
@@ -247,10 +249,7 @@ def take_results(*, by: Actor, trial: Trial) -> dict[str, Any]:
     contents = freeze(trial, cut_off=timezone.localdate(), number=next_number(trial))
     plain = to_plain(contents)
     shown = {name: plain[name] for name in SHOWN}
-    after: dict[str, Any] = {
-        "sha256": _sha256(canonical(shown).encode()),
-        "subjects": len(shown["readings"]),
-    }
+    after: dict[str, Any] = {"sha256": _sha256(canonical(shown).encode()), "subjects": len(shown["readings"])}
     record(by=by, act="results.taken", obj=trial, trial_code=trial.code, after=after)
     leaving = Leaving(
         kind=Disclosure.Kind.RESULTS,

@@ -20,12 +20,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.selectors import signatures
 from reports import verifying
-from reports.contents import Contents
+from reports.contents import Contents, Withdrawal
 from reports.figures import to_svg
 from reports.forms import BuildForm, VerifyForm
 from reports.models import Report
 from reports.panels import Panel, panels
-from reports.selectors import downloads_of, freeze, next_number, shown_reports, without_consent
+from reports.selectors import downloads_of, freeze, next_number, shown_reports, withdrawn_since, without_consent
 from reports.services import Form, download, is_as_signed, offer_release, read
 from reports.services import build as build_report
 from reports.services import release as release_report
@@ -107,11 +107,17 @@ def report(request: ActorRequest, pk: UUID) -> HttpResponse:
         "is_void": not is_as_signed(shown),
         "signatures": signatures(shown),
         "downloads": downloads_of(request.actor, shown),
-        "gone": without_consent(shown.trial, contents) if contents else (),
+        "gone": _gone(shown, contents) if contents else {},
         "may_release": shown.state == Report.State.BUILT
         and access.may(request.actor, Act.REPORT_BUILD, shown) is not None,
     }
     return render(request, "report.html", context)
+
+
+def _gone(shown: Report, contents: Contents) -> dict[str, Withdrawal | None]:
+    """Return those whose consent ended or was taken back since, each with level and day where there is one."""
+    marks = {told.subject: told for told in withdrawn_since(shown.trial, contents)}
+    return {code: marks.get(code) for code in without_consent(shown.trial, contents)}
 
 
 def _shown(request: ActorRequest, pk: UUID) -> Report:

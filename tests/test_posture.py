@@ -7,12 +7,21 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from audit.context import acting
 from audit.secrets import SecretUnsafe, load_key
+from config import readiness
+from config.databases import database
 from config.posture import Posture, faults
+from config.single import CannotRun
+from tests import prepared
+from tests.cast import Cast
+from tests.people import STAGE
 from tests.stack import ROOT, environment_of
+from trials.models import User
 
 PRODUCTION = {"CORELAB_HOSTS": "lab.example", "CORELAB_TRUSTED_PROXY": "192.0.2.7"}
 GOOD = base64.b64encode(bytes(range(32))).decode()
@@ -43,6 +52,7 @@ def sound(tmp_path: Path) -> Posture:
         session_secret="a",
         wrapping_secret="b",
         policies=["'self'", "'none'"],
+        databases=["postgresql://app:word@127.0.0.1/corelab", "host=/run/postgresql user=app"],
     )
 
 
@@ -75,11 +85,23 @@ def test_a_sound_posture_has_no_fault_and_neither_has_loopback_alone(sound: Post
         ({"hosts": ["127.0.0.1", "localhost"], "bind": ""}, "to other machines without TLS"),
         ({"session_secret": "b"}, "are the same"),
         ({"policies": ["'self'", "'unsafe-inline'"]}, "allows unsafe sources"),
+        ({"databases": ["postgresql://app:word@db.example/corelab"]}, "without TLS: put sslmode"),
+        ({"databases": ["postgresql://app:word@192.0.2.3/corelab?sslmode=prefer"]}, "without TLS: put sslmode"),
+        ({"databases": ["host=localhost,db.example user=app"]}, "without TLS: put sslmode"),
     ],
 )
 def test_each_unsafe_setting_is_told_in_a_sentence(sound: Posture, change: dict[str, object], sentence: str) -> None:
     (told,) = faults(replace(sound, **change))  # type: ignore[arg-type]  # one field or the other
     assert sentence in told
+
+
+@pytest.mark.req("R-SEC-11")
+def test_what_an_address_says_of_tls_reaches_the_line_to_the_database(sound: Posture, tmp_path: Path) -> None:
+    url = "postgresql://app:word@db.example:5433/corelab?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    told = database(url=url, file=tmp_path / "unused")
+    assert told["OPTIONS"] == {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem"}
+    assert (told["HOST"], told["PORT"], told["NAME"], told["USER"]) == ("db.example", "5433", "corelab", "app")
+    assert list(faults(replace(sound, databases=[url]))) == []
 
 
 @pytest.mark.req("R-SEC-11")
@@ -103,6 +125,9 @@ def test_a_home_or_key_folder_that_others_may_read_is_told_with_the_command_that
         ({"CORELAB_SECRET_KEY": base64.b64encode(b"a" * 32).decode()}, "CORELAB_SECRET_KEY is weak"),
         ({"CORELAB_SECRET_KEY": "short"}, "CORELAB_SECRET_KEY must be 32 bytes"),
         ({"CORELAB_QUOTA_SITE": "much"}, "CORELAB_QUOTA_SITE is no three whole numbers"),
+        ({"CORELAB_DATABASE_OWNER_URL": "postgresql://o:w@db.example/x"}, "without TLS: put sslmode"),
+        ({"CORELAB_VAULT_DATABASE_URL": "postgresql://v:w@db.example/x"}, "without TLS: put sslmode"),
+        ({"CORELAB_OIDC_ISSUER": "http://id.example", "CORELAB_OIDC_CLIENT_ID": "x"}, "must be an https address"),
     ],
 )
 def test_a_run_with_an_unsafe_setting_starts_nothing_and_says_why(
@@ -122,6 +147,47 @@ def test_a_part_that_is_started_by_hand_refuses_by_itself(tmp_path: Path, comman
     told = manage(tmp_path, *command, CORELAB_HOSTS="lab.example")
     assert told.returncode == 1
     assert "no proxy speaks TLS" in told.stderr
+
+
+# An account with the factor that the seed gives; told to be made once migrations are done.
+_DEMO_ACCOUNT = """
+import django
+django.setup()
+from audit.context import acting
+from tests.people import STAGE
+from trials.models import User
+from trials.services import factors
+with acting(STAGE, reason="a demo"):
+    factors.enrol_demo(by=STAGE, user=User.objects.create_user("carmen", password="corelab-demo-2026"))
+"""
+
+
+@pytest.mark.req("R-SEC-17")
+def test_the_demo_whose_password_everybody_knows_never_stands_open_to_other_machines(tmp_path: Path) -> None:
+    prepared.lay(tmp_path)
+    seeded = manage(tmp_path, "seed_demo", **PRODUCTION)
+    assert seeded.returncode == 1
+    assert "Everybody knows the password of the demo" in seeded.stderr
+    made = manage(tmp_path, "shell", "-c", _DEMO_ACCOUNT)
+    assert made.returncode == 0, made.stderr
+    for command in (["run"], ["serve"], ["dicom_node"]):
+        told = manage(tmp_path, *command, **PRODUCTION)
+        assert told.returncode == 1, command
+        assert "Accounts of the demo are open, and everybody knows their password: carmen" in told.stderr
+        assert "Traceback" not in told.stderr
+        assert "ready" not in told.stdout
+
+
+@pytest.mark.req("R-SEC-17")
+@pytest.mark.django_db
+def test_demo_accounts_that_are_closed_or_on_a_machine_of_their_own_hold_nothing_up(cast: Cast, settings: Any) -> None:
+    readiness.refuse_unready()
+    settings.DEMO_DOOR = False
+    with pytest.raises(CannotRun, match="alba"):
+        readiness.refuse_unready()
+    with acting(STAGE, reason="the demo is over"):
+        User.objects.update(is_active=False)
+    readiness.refuse_unready()
 
 
 @pytest.mark.req("R-SEC-11")

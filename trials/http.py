@@ -17,7 +17,12 @@ class ActorRequest(HttpRequest):
     user: User
 
 
+# Of refusals that are no fault of what was asked: a step before its turn (C08), and a share or disk that is full.
+_STATUS = dict.fromkeys(("not-accepted", "order", "wrong-state"), HTTPStatus.CONFLICT) | dict.fromkeys(
+    ("quota", "no-room"), HTTPStatus.INSUFFICIENT_STORAGE
+)
+
+
 def status_of(refusal: ValidationError) -> HTTPStatus:
-    """400, or 507 where a share or the disk is full: to be tried again when a person asks for it (RFC 4918 11.5)."""
-    is_full = getattr(refusal, "code", None) in {"quota", "no-room"}
-    return HTTPStatus.INSUFFICIENT_STORAGE if is_full else HTTPStatus.BAD_REQUEST
+    """400; 409 where another step comes first (11.10(f)); 507 where there is no room, to be tried again (RFC 4918)."""
+    return _STATUS.get(getattr(refusal, "code", ""), HTTPStatus.BAD_REQUEST)

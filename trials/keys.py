@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 
 from deid.keyed import keyed_digest
-from trials.models import Recipient, Trial
+from trials.models import Recipient, Trial, TrialSite
 
 
 class Use(Enum):
@@ -44,6 +44,14 @@ def cleaning_key(trial: Trial, *, subject_code: str) -> bytes:
     if trial.key_scheme == Trial.KeyScheme.PER_TRIAL:
         return key
     return keyed_digest(key=key, domain="subject", text=subject_code)
+
+
+def site_key(trial_site: TrialSite) -> bytes:
+    """32 bytes: tokens of a site's persons in this trial hang on it; its own browsers and gateways are given it.
+
+    Nothing else hangs on it, no UID and no day, and it tells nothing of another site's persons or another trial's.
+    """
+    return keyed_digest(key=trial_key(trial_site.trial), domain="site-tokens", text=str(trial_site.pk))
 
 
 def recipient_key(recipient: Recipient) -> bytes:

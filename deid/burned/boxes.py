@@ -46,6 +46,11 @@ class Box:
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
+    def shared_with(self, other: "Box") -> int:
+        """Return how many pixels lie in both."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        return max(width, 0) * max(min(self.bottom, other.bottom) - max(self.top, other.top), 0)
+
     def covers(self, other: "Box") -> bool:
         return (
             self.left <= other.left

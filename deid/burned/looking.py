@@ -46,14 +46,30 @@ class Looked:
 
 def look(raster: Raster, *, firm: tuple[Box, ...], eyes: Eyes) -> Looked:
     """Look at all frames with what is blanked already; parts of a frame that an earlier one had are not read again."""
-    looked, known = Looked(), set[tuple[int, int, str]]()
+    looked = Looked()
+    for index, found in _readings(raster, firm, eyes, shown=lambda view: view):
+        _note(looked, index, found, eyes)
+    return looked
+
+
+def look_beside(raster: Raster, *, blanked: tuple[Box, ...], eyes: Eyes) -> Looked:
+    """Look at all frames for what a person's boxes left visible; the boxes themselves are not taken for letters."""
+    looked = Looked()
+    for index, found in _readings(raster, blanked, eyes, shown=lambda view: _papered(view, blanked)):
+        _note(looked, index, [one for one in found if not _is_shadow(one, blanked)], eyes)
+    return looked
+
+
+def _readings(
+    raster: Raster, blanked: tuple[Box, ...], eyes: Eyes, *, shown: Callable[[Picture], Picture]
+) -> Iterator[tuple[int, list[Sighting]]]:
+    known = set[tuple[int, int, str]]()
     for index in range(raster.shape.frames):
-        for view in _views(raster, index, firm):
+        for view in map(shown, _views(raster, index, blanked)):
             part = _changed(view, known)
             if part is not None:
-                _note(looked, index, _find(view, part, eyes), eyes)
+                yield index, _find(view, part, eyes)
         eyes.tick()
-    return looked
 
 
 def look_again(raster: Raster, *, blanked: tuple[Box, ...], first: Looked, eyes: Eyes) -> Looked:
@@ -159,8 +175,17 @@ def _papered(view: Picture, blanked: tuple[Box, ...]) -> Picture:
 
 def _is_patch(sighting: Sighting, blanked: tuple[Box, ...]) -> bool:
     """Whether a sighting is a blanked box itself: it lies on one, and no two letters were read there."""
-    is_read = sum(map(str.isalnum, sighting.text)) > 1
-    return not is_read and any(sighting.box.meets(box) for box in blanked)
+    return not _is_read(sighting) and any(sighting.box.meets(box) for box in blanked)
+
+
+def _is_shadow(sighting: Sighting, blanked: tuple[Box, ...]) -> bool:
+    """As `_is_patch`, but mostly on boxes: a letter that peeps out from under one is none of it."""
+    on_boxes = sum(sighting.box.shared_with(box) for box in blanked)
+    return not _is_read(sighting) and on_boxes * 2 > sighting.box.area
+
+
+def _is_read(sighting: Sighting) -> bool:
+    return sum(map(str.isalnum, sighting.text)) > 1
 
 
 def _softened(view: Picture) -> Picture:

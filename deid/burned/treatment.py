@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deid.burned.blanking import blank
 from deid.burned.boxes import Box, Ground, clipped, without_covered
 from deid.burned.doubts import Doubt
-from deid.burned.looking import Eyes, Looked, joined, look, look_again
+from deid.burned.looking import Eyes, Looked, joined, look, look_again, look_beside
 from deid.burned.raster import Raster, open_raster
 from deid.burned.record import PixelRecord
 from deid.burned.regions import outside_regions
@@ -68,9 +68,14 @@ def treat_by_person(source: Source, *, boxes: Iterable[Box], eyes: Eyes) -> Trea
     return _treated(source, raster, whole, doubts=(), is_confirmed=True)
 
 
-def shows_text(source: Source, *, eyes: Eyes) -> bool:
-    """Whether text is read on any frame, or may be. Raises Rejected where the pixels cannot be opened."""
-    return bool(look(open_raster(source), firm=(), eyes=eyes).boxes)
+def shows_text(source: Source, *, blanked: Iterable[Box], eyes: Eyes) -> bool:
+    """Whether text is read on any frame, or may be, beside boxes that are proven to be blank there.
+
+    Raises Rejected where the pixels cannot be opened.
+    """
+    raster = open_raster(source)
+    boxes = clipped(blanked, rows=raster.shape.rows, columns=raster.shape.columns)
+    return bool(look_beside(raster, blanked=boxes, eyes=eyes).boxes)
 
 
 def firm_boxes(raster: Raster) -> tuple[Box, ...]:

@@ -18,7 +18,7 @@ from deid.gateway.ledger import Known, Ledger
 from deid.gateway.line import PATIENCE, Answer, Line, Lost, pauses_within
 from deid.gateway.receipt import Ended, Receipt, write_receipt
 from deid.gateway.sending import Sending, State
-from deid.gateway.survey import Survey, main_token, require_one_person, survey
+from deid.gateway.survey import Keys, Survey, main_token, person_of, require_one_person, survey
 
 EXPECTED = "/dicomweb/expected"
 _WAIT, _POLL = 300, 2.0
@@ -101,20 +101,21 @@ def _key(path: Path) -> bytes:
         make_key(path)
         _say(
             f"A key of this site was made: {path}. Keep it, with a copy in a safe: whoever has it can tell which image "
-            "is whose, and without it Corelab takes the next scan of a subject for another person's."
+            "is whose, and without it an image that is sent again counts as another one."
         )
     return read_key(path)
 
 
 def _run(job: _Job, ledger: Ledger) -> int:
-    looked = survey(job.options.source, key=job.key_of_trial, show=show_progress)
+    keys = Keys(own=job.key_of_trial, site=job.expected.site_key)
+    looked = survey(job.options.source, keys=keys, show=show_progress)
     _tell_refused(looked)
     tokens = require_one_person(looked.found)
     if not looked.found:
         raise ValueError("there is no image in this folder that could be sent")
     _require_expected(job, looked)
     known = _known(job, ledger, looked, tokens)
-    sending = _sending(job, ledger, known)
+    sending = _sending(job, ledger, known, person=person_of(looked.found))
     try:
         sending.forget_discarded(looked.found)
     except Lost as lost:
@@ -139,7 +140,7 @@ def _run(job: _Job, ledger: Ledger) -> int:
 def _expected(line: Line, *, subject: str, time_point: str) -> Expectation:
     """Ask what the charter expects. Raises ValueError with the server's own sentence where it takes no scan."""
     try:
-        answer = line.get(EXPECTED, subject=subject, timepoint=time_point)
+        answer = line.get(EXPECTED, subject=subject, timepoint=time_point, equip="1")
     except Lost as lost:
         raise ValueError(_unreached(lost)) from None
     if answer.status != HTTPStatus.OK:
@@ -188,16 +189,17 @@ def _known(job: _Job, ledger: Ledger, looked: Survey, tokens: frozenset[str]) ->
         )
     if known:
         return Known(name=known.name, tokens=known.tokens | tokens)
-    if job.expected.knows_person and not job.options.same_person:
+    if job.expected.knows_person and not job.expected.recognises and not job.options.same_person:
         raise ValueError(
-            f"Corelab has scans of subject {subject} that were not sent with this key and state file. If they came "
-            "another way, Corelab would take these for another person's and not file them. Nothing was sent. "
-            + _SAME_PERSON
+            f"Corelab has only older scans of subject {subject}, which were not sent with this key and state file, and "
+            "cannot tell yet whether these are of the same person: unless an older gateway here sent them, it would "
+            "take these for another person's and not file them. Nothing was sent. Send one scan of this subject the "
+            f"other way first; from then on every way is open. {_SAME_PERSON}"
         )
     return Known(name=name_of(main_token(looked.found), key=job.key_of_trial), tokens=tokens)
 
 
-def _sending(job: _Job, ledger: Ledger, known: Known) -> Sending:
+def _sending(job: _Job, ledger: Ledger, known: Known, *, person: str) -> Sending:
     profile = site_profile(job.expected.profile)
     return Sending(
         line=job.line,
@@ -205,6 +207,7 @@ def _sending(job: _Job, ledger: Ledger, known: Known) -> Sending:
         ledger=ledger,
         subject=job.options.subject,
         time_point=job.options.timepoint,
+        person=person,
         show=show_progress,
     )
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deid.gateway.survey import Found
+from deid.keyed import require_key
 from deid.options import DATES, Option
 from deid.profile import Profile, parse_profile
 
@@ -22,7 +23,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """The trial and its rules, what a time point must bring, and whether the subject's person is known there."""
+    """The trial and its rules, what a time point must bring, and whether the subject's person is known there.
+
+    `site_key` is what persons are told by, the same whichever way a scan comes; None where the server has none.
+    `recognises` is whether it knows the subject's person by that key.
+    """
 
     trial: str
     site: str
@@ -30,6 +35,8 @@ class Expectation:
     profile: Profile
     requirements: tuple[Requirement, ...]
     knows_person: bool
+    site_key: bytes | None = field(default=None, repr=False)
+    recognises: bool = False
 
 
 def read_expectation(told: Any) -> Expectation:
@@ -51,6 +58,8 @@ def read_expectation(told: Any) -> Expectation:
             profile=parse_profile(told["profile"]),
             requirements=tuple(requirements),
             knows_person=told["knows_person"] is True,
+            site_key=require_key(bytes.fromhex(told["site_key"])) if "site_key" in told else None,
+            recognises=told.get("recognises") is True,
         )
     except (KeyError, TypeError):
         raise ValueError(

@@ -91,10 +91,9 @@ class Line:
         """Raises Lost."""
         return self._ask("GET", _with(path, query), {}, None)
 
-    def post(self, path: str, body: Body, *, kind: str, **query: str) -> Answer:
+    def post(self, path: str, body: Body, *, headers: dict[str, str], **query: str) -> Answer:
         """Send a body in chunks; `body` makes it anew for each try. Raises Lost, and whatever `body` raises."""
-        headers = {"Content-Type": kind, "Transfer-Encoding": "chunked"}
-        return self._ask("POST", _with(path, query), headers, body)
+        return self._ask("POST", _with(path, query), headers | {"Transfer-Encoding": "chunked"}, body)
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: Body | None) -> Answer:
         lost = ""

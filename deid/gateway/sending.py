@@ -60,13 +60,17 @@ class _Nothing(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Sending:
-    """One run: where to, for whom, and what became of each file. `trouble` says why it stopped early, if it did."""
+    """One run: where to, for whom, and what became of each file. `trouble` says why it stopped early, if it did.
+
+    `person` is what Corelab is told of whose scans they are; it goes in a header, which no address and no log repeats.
+    """
 
     line: Line
     cleaner: Cleaner
     ledger: Ledger
     subject: str
     time_point: str
+    person: str
     show: Callable[[int, int], None]
     outcomes: list[Outcome] = field(default_factory=list)
     trouble: str = ""
@@ -117,9 +121,10 @@ class Sending:
         named = {"subject": self.subject, "timepoint": self.time_point} | ({"complete": "1"} if is_last else {})
         while True:
             boundary = f"corelab-{secrets.token_hex(12)}"
-            kind = f'multipart/related; type="application/dicom"; boundary="{boundary}"'
+            headers = {"Content-Type": f'multipart/related; type="application/dicom"; boundary="{boundary}"'}
+            headers |= {"Corelab-Person": self.person} if self.person else {}
             try:
-                answer = self.line.post(STORE, functools.partial(self._body, batch, boundary), kind=kind, **named)
+                answer = self.line.post(STORE, functools.partial(self._body, batch, boundary), headers=headers, **named)
             except _Spoiled:
                 continue
             except _Nothing:

@@ -9,7 +9,7 @@ from pathlib import Path
 from deid.command.folder import opened
 from deid.elements import Item, Source, text_of
 from deid.engine import read_file
-from deid.identity import IdentityTokens, group_persons, tokens_of
+from deid.identity import IdentityTokens, agreed, group_persons, tokens_of
 from deid.model import Rejected, Rejection
 from deid.reader import Memory
 
@@ -26,7 +26,10 @@ UNREADABLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file that can be read. `name` and `series` stay here; `stamp` tells whether it changed since."""
+    """A file that can be read. `name` and `series` stay here; `stamp` tells whether it changed since.
+
+    `tokens` are under the key of this machine, `site_tokens` under the one that Corelab gave.
+    """
 
     path: Path
     name: str
@@ -34,6 +37,7 @@ class Found:
     size: int
     stamp: tuple[int, int, int]
     tokens: IdentityTokens
+    site_tokens: IdentityTokens | None
     series: str
     modality: str
 
@@ -48,6 +52,14 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What persons are told apart by here, and what Corelab gave to tell it by; None where it gave none."""
+
+    own: bytes
+    site: bytes | None = None
+
+
 @dataclass(slots=True)
 class Survey:
     """What a folder holds. Left aside are DICOMDIRs and files that are the same as another one."""
@@ -57,8 +69,8 @@ class Survey:
     aside: int = 0
 
 
-def survey(source: Path, *, key: bytes, show: Callable[[int, int], None]) -> Survey:
-    """Look at every file of a folder; `key` is what its persons are told apart by."""
+def survey(source: Path, *, keys: Keys, show: Callable[[int, int], None]) -> Survey:
+    """Look at every file of a folder."""
     seen, memory, done = set[str](), Memory(), Survey()
     paths = [path for path in sorted(source.rglob("*")) if path.is_file()]
     for number, path in enumerate(paths, start=1):
@@ -66,7 +78,7 @@ def survey(source: Path, *, key: bytes, show: Callable[[int, int], None]) -> Sur
         try:
             with opened(path) as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                found = None if sha256 in seen else _look_at(path, name, file, sha256, key=key, memory=memory)
+                found = None if sha256 in seen else _look_at(path, name, file, sha256, keys=keys, memory=memory)
         except OSError:
             done.refused.append(Refusal(name=name, sha256=sha256, code="unreadable", reason=UNREADABLE))
         except Rejected as refused:
@@ -79,7 +91,7 @@ def survey(source: Path, *, key: bytes, show: Callable[[int, int], None]) -> Sur
     return done
 
 
-def _look_at(path: Path, name: str, file: io.FileIO, sha256: str, *, key: bytes, memory: Memory) -> Found | None:
+def _look_at(path: Path, name: str, file: io.FileIO, sha256: str, *, keys: Keys, memory: Memory) -> Found | None:
     if path.stat().st_size > LARGEST:
         raise Rejected(
             Rejection.TOO_LARGE,
@@ -89,7 +101,7 @@ def _look_at(path: Path, name: str, file: io.FileIO, sha256: str, *, key: bytes,
     source = read_file(file.fileno(), memory=memory)
     if _is_directory(source):
         return None
-    tokens = tokens_of(source.item, key=key)
+    tokens = tokens_of(source.item, key=keys.own)
     if not (tokens.patient_id or tokens.person):
         raise Rejected(
             Rejection.INCOMPLETE,
@@ -103,6 +115,7 @@ def _look_at(path: Path, name: str, file: io.FileIO, sha256: str, *, key: bytes,
         size=path.stat().st_size,
         stamp=stamp_of(path),
         tokens=tokens,
+        site_tokens=tokens_of(source.item, key=keys.site) if keys.site else None,
         series=_text(source.item, _SERIES),
         modality=_text(source.item, _MODALITY),
     )
@@ -141,6 +154,12 @@ def main_token(found: Sequence[Found]) -> str:
     numbers = {each.tokens.patient_id for each in found} - {""}
     persons = {each.tokens.person for each in found} - {""}
     return min(numbers) if len(numbers) == 1 else min(persons or numbers)
+
+
+def person_of(found: Sequence[Found]) -> str:
+    """Return what Corelab is told of the one person; "" where it gave no key for it."""
+    told = {each.site_tokens for each in found if each.site_tokens}
+    return agreed(told).written if told else ""
 
 
 def _of(group: set[str], found: list[Found]) -> list[Found]:

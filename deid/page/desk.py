@@ -45,6 +45,7 @@ class Order:
     """For whom and by which rules this desk cleans: what the server told of one delivery."""
 
     key: bytes
+    site_key: bytes
     trial: ClinicalTrial
     profile: Profile
 
@@ -69,12 +70,13 @@ class Desk:
     def ready() -> Answer:
         return Answer({"is": "ready", "engine": engine_version(), "largest": LARGEST})
 
-    def open(self, keys: str) -> Answer:
+    def open(self, text: str) -> Answer:
         """Take the order of a delivery, as the server told it in JSON."""
         try:
-            told = json.loads(keys)
+            told = json.loads(text)
             profile = parse_profile(told["profile"])
-            order = Order(key=bytes.fromhex(told["key"]), trial=ClinicalTrial(**told["trial"]), profile=profile)
+            keys = {name: bytes.fromhex(told[name]) for name in ("key", "site_key")}
+            order = Order(**keys, trial=ClinicalTrial(**told["trial"]), profile=profile)
             if told["engine"] != engine_version() or told["policy"] != profile.policy.digest:
                 return Answer({"is": "unable", "why": "other-engine"})
             self._engine = Engine(key=order.key, trial=order.trial, policy=profile.policy)
@@ -205,6 +207,7 @@ def _claim(source: Source, cleaned: Cleaned, order: Order, drawn: tuple[Box, ...
         "engine": engine_version(),
         "policy": cleaned.policy_digest,
         **asdict(tokens_of(source.item, key=order.key)),
+        **{f"site_{name}": token for name, token in asdict(tokens_of(source.item, key=order.site_key)).items()},
         "has_contrast": cleaned.has_contrast,
         "boxes": [[box.left, box.top, box.right, box.bottom] for box in drawn],
     }

@@ -17,7 +17,7 @@ from trials import access
 from trials.http import ActorRequest
 from trials.models import TimePoint, Trial, User
 from trials.roles import Act
-from trials.views.pages import attempt
+from trials.views.pages import attempt, status_of_form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,13 @@ def show(request: ActorRequest, code: str) -> HttpResponse:
 def assign(request: ActorRequest, code: str) -> HttpResponse:
     trial = access.trial_for(request.actor, code, Act.READ_ASSIGN)
     form = AssignForm(request.POST, readers=assignments.readers_of(trial))
-    accepted = access.visible(request.actor, _accepted(trial))
+    # Those not accepted yet, too: that quality control comes first is told by the service (C08).
+    points = access.visible(request.actor, _time_points(trial))
     made = attempt(
         form,
         lambda: assignments.assign(
             by=request.actor,
-            time_point=get_object_or_404(accepted, pk=form.cleaned_data["time_point"]),
+            time_point=get_object_or_404(points, pk=form.cleaned_data["time_point"]),
             reader=form.cleaned_data["reader"],
         ),
     )
@@ -72,6 +73,7 @@ def _page(request: ActorRequest, trial: Trial, *, form: AssignForm | None = None
     readers = assignments.readers_of(trial)
     given = Assignment.objects.filter(time_point__subject__trial_site__trial=trial)
     rows = given.select_related("time_point__subject", "time_point__scheduled", "reader", "read")
+    status = status_of_form(form) if form else 200
     context = {
         "trial": trial,
         "may_assign": Act.READ_ASSIGN in access.acts_in(request.actor, trial),
@@ -86,7 +88,7 @@ def _page(request: ActorRequest, trial: Trial, *, form: AssignForm | None = None
             "instance__series__study__time_point__subject", "instance__series__study__time_point__scheduled"
         ),
     }
-    return render(request, "assignment_list.html", context, status=400 if form else 200)
+    return render(request, "assignment_list.html", context, status=status)
 
 
 def _progress(given: QuerySet[Assignment]) -> list[ReaderProgress]:
@@ -102,7 +104,9 @@ def _progress(given: QuerySet[Assignment]) -> list[ReaderProgress]:
 
 
 def _accepted(trial: Trial) -> QuerySet[TimePoint]:
-    accepted = TimePoint.objects.filter(subject__trial_site__trial=trial, state=TimePoint.State.ACCEPTED)
-    return accepted.select_related("subject__trial_site__trial", "scheduled").order_by(
-        "subject__code", "scheduled__day"
-    )
+    return _time_points(trial).filter(state=TimePoint.State.ACCEPTED)
+
+
+def _time_points(trial: Trial) -> QuerySet[TimePoint]:
+    rows = TimePoint.objects.filter(subject__trial_site__trial=trial)
+    return rows.select_related("subject__trial_site__trial", "scheduled").order_by("subject__code", "scheduled__day")

@@ -1,6 +1,7 @@
 """A reader's worklist, opening a case, reading it and signing."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from endpoints.services import reads
 from endpoints.views.desk import own_case, own_read, show_desk
 from trials import access
 from trials.ceremony import Ceremony, hold, is_signed
-from trials.http import ActorRequest
+from trials.http import ActorRequest, status_of
 from trials.roles import Act
 from trials.views.pages import attempt
 
@@ -37,10 +38,15 @@ class CaseRow:
 @require_GET
 def worklist(request: ActorRequest) -> HttpResponse:
     """Show the reader's own cases by code and position; drafts come first."""
+    return _worklist(request, status=HTTPStatus.OK)
+
+
+def _worklist(request: ActorRequest, *, status: HTTPStatus) -> HttpResponse:
     own = access.within(request.actor, Assignment.objects.all(), act=Act.READ_PERFORM)
     cases = own.select_related("time_point__subject__trial_site__trial", "read").order_by("case_code", "position")
     rows = [_row(case) for case in cases]
-    return render(request, "worklist.html", {"drafts": [row for row in rows if _is_draft(row)], "rows": rows})
+    context = {"drafts": [row for row in rows if _is_draft(row)], "rows": rows}
+    return render(request, "worklist.html", context, status=status)
 
 
 def _row(case: Assignment) -> CaseRow:
@@ -58,12 +64,13 @@ def _is_draft(row: CaseRow) -> bool:
 
 @require_POST
 def open_case(request: ActorRequest, pk: UUID) -> HttpResponse:
+    """Begin the read and lead to it; where it may not begin now the worklist says why (409 before its turn)."""
     case = own_case(request, pk)
     try:
         reads.open_read(by=request.actor, assignment=case)
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
-        return redirect("worklist")
+        return _worklist(request, status=status_of(refusal))
     return redirect("read", pk)
 
 

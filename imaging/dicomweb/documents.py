@@ -64,6 +64,21 @@ def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
     return buffer.getvalue()
 
 
+def marked(data: bytes, mark: str) -> bytes:
+    """Return the object with a mark on its subject behind what stands in Patient Comments (0010,4000).
+
+    Everything else stays, pixels and syntax too. Raises FrameRefused.
+    """
+    dataset = read_object(data)
+    try:
+        dataset.PatientComments = "; ".join(filter(None, (dataset.get("PatientComments"), mark)))
+        buffer = io.BytesIO()
+        dcmwrite(buffer, dataset)
+    except UNREADABLE:
+        raise FrameRefused("The header of this image could not be read.") from None
+    return buffer.getvalue()
+
+
 def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[bytes]:
     """Return frames by number (from 1): as they are stored, or decoded to little endian. Raises FrameRefused."""
     dataset = read_image(data)

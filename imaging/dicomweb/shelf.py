@@ -12,7 +12,7 @@ from imaging.dicomweb.resources import Resource
 class Held:
     """One object under the names it has on this shelf; `read` gives its bytes, `syntax` is that of its pixels.
 
-    `sha256` is that of the object as it is stored.
+    `sha256` is that of the object as it is stored; `mark` is what its copy bears beside, "" where nothing.
     """
 
     sop_class: str
@@ -22,6 +22,7 @@ class Held:
     syntax: str
     sha256: str
     read: Callable[[], bytes]
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

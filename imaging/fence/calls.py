@@ -115,9 +115,10 @@ def prove(data: bytes, rules: Rules, *, boxes: Sequence[Box] = ()) -> Fenced:
         return _fenced(told, blobs)
 
 
-def shows_text(data: bytes, *, tick: Tick = lambda: None) -> bool:
+def shows_text(data: bytes, *, blanked: Sequence[Box], tick: Tick = lambda: None) -> bool:
     """As `deid.burned.treatment.shows_text`; `tick` as in `look`. Raises as `clean`, and what `tick` raises."""
-    told, _blobs = ask("shows_text", {}, [data], Limits.of_look(len(data)), children=_looking, tick=tick)
+    limits = Limits.of_look(len(data))
+    told, _blobs = ask("shows_text", {"blanked": list(blanked)}, [data], limits, children=_looking, tick=tick)
     with believing_nothing():
         found: bool = from_plain(bool, told["shows_text"])
     return found
@@ -168,9 +169,9 @@ def identify(data: bytes, *, keys: Sequence[bytes]) -> tuple[IdentityTokens, ...
     return tokens
 
 
-def announce(data: bytes, *, key: bytes, delivery: str) -> Arrival:
+def announce(data: bytes, *, key: bytes, site_key: bytes, delivery: str) -> Arrival:
     """As `deid.announce`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, _blobs = ask("announce", {"key": key, "delivery": delivery}, [data])
+    told, _blobs = ask("announce", {"key": key, "site_key": site_key, "delivery": delivery}, [data])
     with believing_nothing():
         arrival: Arrival = from_plain(Arrival, told["arrival"])
     return arrival

@@ -34,6 +34,13 @@ def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
         return only(blobs)
 
 
+def marked(data: bytes, mark: str) -> bytes:
+    """As `documents.marked`; also FrameRefused where the object killed the child twice."""
+    with refusing_frames():
+        _told, blobs = _ask("marked", {"mark": mark}, data)
+        return only(blobs)
+
+
 def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[bytes]:
     """As `documents.frames`; also FrameRefused where the object killed the child twice."""
     with refusing_frames():

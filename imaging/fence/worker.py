@@ -80,10 +80,11 @@ def _prove(data: bytes, told: dict[str, Any]) -> Answer:
     return _given(_prover(**told).prove(data, boxes=tuple(boxes)))
 
 
-def _shows_text(data: bytes, _told: dict[str, Any]) -> Answer:
+def _shows_text(data: bytes, told: dict[str, Any]) -> Answer:
     source = read_source(data)
+    eyes = Eyes(reader=rapid_reader(), person=person_of(source.item))
     with failing_closed():
-        found = shows_text(source, eyes=Eyes(reader=rapid_reader(), person=person_of(source.item)))
+        found = shows_text(source, blanked=told["blanked"], eyes=eyes)
     return {"shows_text": found}, []
 
 
@@ -159,6 +160,10 @@ def _decoded(data: bytes, told: dict[str, Any]) -> Answer:
     return {}, [documents.decoded(data, syntax=told["syntax"])]
 
 
+def _marked(data: bytes, told: dict[str, Any]) -> Answer:
+    return {}, [documents.marked(data, told["mark"])]
+
+
 def _frames(data: bytes, told: dict[str, Any]) -> Answer:
     found = documents.frames(data, told["numbers"], is_stored=told["is_stored"])
     return {"lengths": [len(frame) for frame in found]}, [b"".join(found)]
@@ -184,6 +189,7 @@ OPERATIONS: Operations = {
     "frames": _frames,
     "identify": _identify,
     "look": _look,
+    "marked": _marked,
     "metadata": _metadata,
     "picture": _picture,
     "prove": _prove,

@@ -147,7 +147,8 @@ def _proven(file: IncomingFile, data: bytes, rules: Rules, tick: Callable[[], No
     if claim.policy != rules.policy.digest or browser.hindrance(file.submission.trial_site.trial, rules.policy):
         raise Rejected(Rejection.OTHER_RULES, str(_OTHER_RULES))
     proven = fence.prove(data, rules, boxes=claim.drawn)
-    if claim.boxes and fence.shows_text(data, tick=tick):
+    # Proven just now: what was claimed is blank.
+    if claim.boxes and fence.shows_text(data, blanked=claim.drawn, tick=tick):
         raise Rejected(Rejection.PIXELS_NEED_REVIEW, str(_STILL_TEXT))
     # Read before cleaning, and only there.
     return replace(proven, facts=replace(proven.facts, has_contrast=claim.has_contrast))

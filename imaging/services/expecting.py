@@ -2,8 +2,13 @@
 
 from typing import Any
 
+from django.db import transaction
+
+from audit.actor import Actor
+from audit.services import record
 from imaging.services import submissions
-from imaging.services.intake import NOBODY, known_of
+from imaging.services.recognition import NOBODY, Told, told_in
+from trials.keys import site_key
 from trials.models import TimePoint
 from trials.selectors import approved_charter, exported_profile
 
@@ -34,13 +39,24 @@ def asked(time_point: TimePoint) -> dict[str, Any]:
 def expected(time_point: TimePoint) -> dict[str, Any]:
     """Return the same with trial, rules of de-identification, and whether the subject's person is known here.
 
-    Of the person nothing else is told. Raises ValidationError as `asked` does.
+    `recognises` is whether by tokens under the site's key, so that a scan is known again whichever way it comes. Of the
+    person nothing else is told. Raises ValidationError as `asked` does.
     """
     told = asked(time_point)
-    site, subject = time_point.subject.trial_site, time_point.subject
+    site, known = time_point.subject.trial_site, told_in(time_point.subject)
     return told | {
         "trial": site.trial.code,
         "site": site.number,
         "profile": exported_profile(approved_charter(site.trial)),
-        "knows_person": known_of(subject) != (NOBODY, NOBODY),
+        "knows_person": known != Told(),
+        "recognises": known.site != NOBODY,
     }
+
+
+@transaction.atomic
+def equip(*, by: Actor, time_point: TimePoint) -> dict[str, Any]:
+    """Return what `expected` does and the key by which a gateway tells whose scan it is; that it left is an event."""
+    told, site = expected(time_point), time_point.subject.trial_site
+    after = {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
+    record(by=by, act="gateway.equipped", obj=site, trial_code=site.trial.code, after=after)
+    return told | {"site_key": site_key(site).hex()}

@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, engine_version, shift_days
+from deid import engine_version, shift_days
 from imaging import archive, quarantine
 from imaging.models import IncomingFile, Instance, Series, Study, Submission
 from imaging.qc import IdentityMatch
 from imaging.selectors import digest_of_filed
-from imaging.services import conflicts, intake, pixels, resending, road
+from imaging.services import conflicts, pixels, recognition, resending, road
 from imaging.services.asking import go_on
 from imaging.vault import Stage
 from trials.agreement import Gate
@@ -106,17 +106,14 @@ def _hold(submission: Submission, time_point: TimePoint) -> None:
 
 def _recognise(submission: Submission, subject: Subject) -> None:
     """Compare again, since another first delivery of this subject may have been filed meanwhile; then remember."""
-    tokens = IdentityTokens(patient_id=submission.patient_id_token, person=submission.person_token)
-    own = IdentityTokens(patient_id=submission.own_patient_id_token, person=submission.own_person_token)
-    match = intake.compare(subject, tokens, own=own)
-    intake.refuse_another(match)
+    told = recognition.told_in(submission)
+    match = recognition.compare(subject, told)
+    recognition.refuse_another(match)
     if match is not IdentityMatch.SAME:
         Submission.objects.filter(pk=submission.pk, identity__in=("", IdentityMatch.FIRST)).update(identity=match)
-    subject.patient_id_token = subject.patient_id_token or tokens.patient_id
-    subject.person_token = subject.person_token or tokens.person
-    subject.own_patient_id_token = subject.own_patient_id_token or own.patient_id
-    subject.own_person_token = subject.own_person_token or own.person
-    subject.save(update_fields=["patient_id_token", "person_token", "own_patient_id_token", "own_person_token"])
+    for name, token in told.columns.items():
+        setattr(subject, name, getattr(subject, name) or token)
+    subject.save(update_fields=list(told.columns))
 
 
 def _store(submission: Submission, incoming: IncomingFile) -> int:

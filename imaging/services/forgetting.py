@@ -3,11 +3,13 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
+from deid.identity import UNTOLD
 from imaging.claims import without_tokens
 from imaging.models import IncomingFile, Manifest, StowDelivery, Submission
+from imaging.services.recognition import Told
 from trials.models import Subject
 
-NO_TOKENS = dict.fromkeys(("patient_id_token", "person_token", "own_patient_id_token", "own_person_token"), "")
+NO_TOKENS = Told().columns
 
 
 @transaction.atomic
@@ -26,7 +28,8 @@ def forget(subject: Subject) -> int:
 
 
 def forget_claims(deliveries: QuerySet[Submission]) -> None:
-    """Clear the tokens in what a site's browser said of the files of these deliveries, arrived or announced."""
+    """Clear the tokens in what a site's browser or gateway said of these deliveries, arrived or announced."""
+    StowDelivery.objects.filter(submission__in=deliveries).exclude(person="").update(person=UNTOLD)
     Manifest.objects.filter(submission__in=deliveries).delete()
     files = IncomingFile.objects.filter(submission__in=deliveries, claim__isnull=False)
     told = list(files.only("pk", "claim"))

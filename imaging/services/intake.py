@@ -1,24 +1,21 @@
 """Opening a delivery: archives into files, hashes, and whether all of it is one person, the right one."""
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import record
-from deid import IdentityTokens, Rejected, group_tokens
+from deid import IdentityTokens, Rejected, agreed, group_tokens, read_tokens
 from imaging import fence, quarantine
 from imaging.claims import read_claim
-from imaging.models import IncomingFile, Submission
-from imaging.qc import IdentityMatch
+from imaging.models import IncomingFile, StowDelivery, Submission
 from imaging.services import road
 from imaging.services.asking import go_on
 from imaging.services.forgetting import forget_claims
+from imaging.services.recognition import NOBODY, Told, compare, of_gateway, refuse_another
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
@@ -30,25 +27,12 @@ from imaging.unpacking import (
     plan,
 )
 from imaging.vault import QuarantineDamaged, Stage
-from trials.keys import cleaning_key, trial_key
+from trials.keys import cleaning_key, site_key, trial_key
 from trials.models import Subject, Trial
 
 # Members of archive n are numbered from here on, so that doing it again writes the same places.
 _ROOM = 100_000
 State = IncomingFile.State
-NOBODY = IdentityTokens(patient_id="", person="")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Whom a file names: under the trial's key, where the server saw the original, and under the subject's own."""
-
-    shared: IdentityTokens = field(default=NOBODY)
-    own: IdentityTokens = field(default=NOBODY)
-
-    @property
-    def all(self) -> set[str]:
-        return {self.shared.patient_id, self.shared.person, self.own.patient_id, self.own.person}
 
 
 def open_files(by: Actor, submission: Submission) -> None:
@@ -57,16 +41,10 @@ def open_files(by: Actor, submission: Submission) -> None:
         _look_at(file)
         go_on(submission)
     told = _one_person(submission)
-    match = compare(_subject(submission), told.shared, own=told.own)
+    match = compare(_subject(submission), told)
     refuse_another(match)
     with transaction.atomic():
-        Submission.objects.filter(pk=submission.pk).update(
-            patient_id_token=told.shared.patient_id,
-            person_token=told.shared.person,
-            own_patient_id_token=told.own.patient_id,
-            own_person_token=told.own.person,
-            identity=match,
-        )
+        Submission.objects.filter(pk=submission.pk).update(**told.columns, identity=match)
         # The delivery tells it as a whole now.
         forget_claims(Submission.objects.filter(pk=submission.pk))
         road.move(submission, expected=Submission.State.RECEIVED, to=Submission.State.OPENED)
@@ -184,14 +162,19 @@ def _one_person(submission: Submission) -> Told:
             ),
             code="several-persons",
         )
-    return Told(shared=agreed({each.shared for each in named}), own=agreed({each.own for each in named}))
-
-
-def agreed(named: Collection[IdentityTokens]) -> IdentityTokens:
-    """Return the tokens that all files agree in; one that they spell in several ways is left out."""
-    return IdentityTokens(
-        patient_id=_only({tokens.patient_id for tokens in named}), person=_only({tokens.person for tokens in named})
+    told = Told(
+        site=agreed({each.site for each in named}),
+        shared=agreed({each.shared for each in named}),
+        own=agreed({each.own for each in named}),
     )
+    person = _said_by_gateway(submission)
+    return told if person is None else of_gateway(_subject(submission), person=person, alias=told)
+
+
+def _said_by_gateway(submission: Submission) -> IdentityTokens | None:
+    """The tokens that a gateway told beside the files that it cleaned; None where the files themselves tell it."""
+    said = StowDelivery.objects.filter(submission=submission).exclude(person="").values_list("person", flat=True)
+    return next((read_tokens(text) for text in said), None)
 
 
 def _tokens(submission: Submission) -> set[Told]:
@@ -206,77 +189,17 @@ def _tokens(submission: Submission) -> set[Told]:
 
 
 def _keys(submission: Submission) -> list[bytes]:
-    """The trial's key, and where subjects have keys of their own, that of the subject."""
+    """The keys of site and trial, and where subjects have keys of their own, that of the subject."""
     trial, subject = submission.trial_site.trial, _subject(submission)
     has_own = trial.key_scheme == Trial.KeyScheme.PER_SUBJECT
-    return [trial_key(trial), *([cleaning_key(trial, subject_code=subject.code)] if has_own else [])]
+    own = [cleaning_key(trial, subject_code=subject.code)] if has_own else []
+    return [site_key(submission.trial_site), trial_key(trial), *own]
 
 
 def _told(file: IncomingFile, keys: list[bytes]) -> Told:
     """Whom one file names: its own header says, or of one that was cleaned before, the browser that did it."""
     if file.claim is not None:
-        return Told(own=read_claim(file.claim).tokens)
-    shared, *own = fence.identify(quarantine.read_whole(file), keys=keys)
-    return Told(shared=shared, own=own[0] if own else NOBODY)
-
-
-def _only(tokens: set[str]) -> str:
-    """The one token told; empty where there is none, or where a second spelling leaves it open."""
-    told = tokens - {""}
-    return next(iter(told)) if len(told) == 1 else ""
-
-
-def compare(subject: Subject, tokens: IdentityTokens, *, own: IdentityTokens = NOBODY) -> IdentityMatch:
-    """Answer “same person?” from keyed tokens, by the subject's own and by those of the trial's others.
-
-    `own` are those under the subject's key: all that files tell which the site's browser cleaned.
-
-    What contradicts all that the subject's own scans told is refused, whoever it is; what does not, but is known under
-    another subject, is one person registered twice or the wrong subject's first scan: a person decides.
-    """
-    known, known_own = known_of(subject)
-    numbers = (known.patient_id, tokens.patient_id), (known_own.patient_id, own.patient_id)
-    persons = (known.person, tokens.person), (known_own.person, own.person)
-    answers = [answer for pairs in (numbers, persons) if (answer := _agree(pairs)) is not None]
-    if answers and not any(answers):
-        return IdentityMatch.DIFFERS
-    if _known_elsewhere(subject, tokens):
-        return IdentityMatch.OTHER_SUBJECT
-    if not answers:
-        is_first = {known, known_own} == {NOBODY} and {tokens, own} != {NOBODY}
-        return IdentityMatch.FIRST if is_first else IdentityMatch.NOT_COMPARABLE
-    return IdentityMatch.SAME if all(answers) else IdentityMatch.DIFFERS_IN_ONE
-
-
-def known_of(subject: Subject) -> tuple[IdentityTokens, IdentityTokens]:
-    """The tokens of a subject's earlier scans, under the trial's key and under its own."""
-    return (
-        IdentityTokens(patient_id=subject.patient_id_token, person=subject.person_token),
-        IdentityTokens(patient_id=subject.own_patient_id_token, person=subject.own_person_token),
-    )
-
-
-def _agree(pairs: Collection[tuple[str, str]]) -> bool | None:
-    """Whether known and told are the same under a key by which both are there; None where there is no such key."""
-    return next((known == told for known, told in pairs if known and told), None)
-
-
-def _known_elsewhere(subject: Subject, tokens: IdentityTokens) -> bool:
-    others = Subject.objects.filter(trial_site__trial=subject.trial_site.trial_id).exclude(pk=subject.pk)
-    # A number is a hospital's own: the same one elsewhere is somebody else's.
-    here = Q(trial_site=subject.trial_site_id)
-    same_id = here & Q(patient_id_token=tokens.patient_id) if tokens.patient_id else Q(pk__in=())
-    same_person = Q(person_token=tokens.person) if tokens.person else Q(pk__in=())
-    return others.filter(same_id | same_person).exists()
-
-
-def refuse_another(match: IdentityMatch) -> None:
-    """Raise ValidationError (`another-person`) where nothing agrees with the subject's earlier scans."""
-    if match is IdentityMatch.DIFFERS:
-        raise ValidationError(
-            _(
-                "These images are of another person than the earlier scans of this subject. They were not filed and "
-                "are kept encrypted. Check the subject code, then discard this delivery and send the right scan."
-            ),
-            code="another-person",
-        )
+        claim = read_claim(file.claim)
+        return Told(site=claim.site_tokens, own=claim.tokens)
+    site, shared, *own = fence.identify(quarantine.read_whole(file), keys=keys)
+    return Told(site=site, shared=shared, own=own[0] if own else NOBODY)

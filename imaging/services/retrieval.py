@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +26,7 @@ from imaging.archive import ObjectMissing, load, path_of
 from imaging.dicomweb.questions import Question
 from imaging.dicomweb.resources import Kind, Resource
 from imaging.dicomweb.shelf import Found, Held
+from imaging.fence import copies
 from imaging.models import Instance, Study
 from imaging.selectors import standing_series, standing_studies
 from trials import access
@@ -35,7 +37,8 @@ from trials.services.ledger import Leaving, disclose
 
 # A viewer asks for frames one by one, by the hundred: it is told once in this time who looked at a series.
 _QUIET = dt.timedelta(minutes=15)
-_FLOODS = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
+_FLOODS = _PICTURES = frozenset({Kind.FRAMES, Kind.RENDERED, Kind.BULKDATA})
+_ASKED_AGAIN_SECONDS = 1.0
 _SUBJECT = "time_point__subject__trial_site__trial"
 _ROWS: dict[Kind, QuerySet[Any]] = {
     Kind.STUDIES: standing_studies(),
@@ -71,7 +74,8 @@ class TrialShelf:
         if not found:
             raise Http404
         self._require_consent(found[0])
-        return [self._held(one) for one in found]
+        marking = None if resource.kind in _PICTURES else _Marking(self.by, found[0].series.study.time_point.subject)
+        return [self._held(one, marking) for one in found]
 
     def _named(self, resource: Resource) -> QuerySet[Instance]:
         named = {"series__study__uid": resource.study}
@@ -100,7 +104,7 @@ class TrialShelf:
         except ValidationError as refusal:
             raise PermissionDenied(" ".join(refusal.messages)) from None
 
-    def _held(self, instance: Instance) -> Held:
+    def _held(self, instance: Instance, marking: "_Marking | None") -> Held:
         require_there(instance)
         return Held(
             sop_class=instance.sop_class_uid,
@@ -109,7 +113,8 @@ class TrialShelf:
             instance=instance.uid,
             syntax=str(instance.facts.get("transfer_syntax_uid", "")),
             sha256=instance.sha256,
-            read=partial(load, instance.sha256),
+            read=partial(marking.copy if marking else load, instance.sha256),
+            mark=marking.mark if marking else "",
         )
 
     def note(self, resource: Resource, held: Sequence[Held]) -> None:
@@ -117,6 +122,27 @@ class TrialShelf:
         study = Study.objects.select_related(_SUBJECT).get(uid=resource.study)
         obj: Model = study.series.get(uid=resource.series) if resource.series else study
         tell(by=self.by, obj=obj, resource=resource, taken=Taken(study.time_point.subject, held))
+
+
+class _Marking:
+    """What the copies of one subject's images bear when they leave (W3 to W5).
+
+    A long transfer asks anew: what was withdrawn in its middle is told by the objects that follow.
+    """
+
+    def __init__(self, by: Actor, subject: Subject) -> None:
+        self._by, self._subject = by, subject
+        self._ask()
+
+    def _ask(self) -> None:
+        with acting(self._by):
+            self.mark, self._asked = consent.export_mark(self._subject), time.monotonic()
+
+    def copy(self, sha256: str) -> bytes:
+        if time.monotonic() - self._asked >= _ASKED_AGAIN_SECONDS:
+            self._ask()
+        stored = load(sha256)
+        return copies.marked(stored, self.mark) if self.mark else stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +176,7 @@ def tell(*, by: Actor, obj: Model, resource: Resource, taken: Taken) -> None:
 
 
 # As many UIDs as a line of the ledger holds whole.
-_NAMED = 3
+_NAMED, _NAMED_MARKED = 3, 1
 _IN_A_VIEWER = _("looking at images in a program of one's own")
 
 
@@ -165,11 +191,13 @@ def leaving(
 ) -> Leaving:
     """Return the line of the ledger about whole images; its hash is that over the hashes of the stored objects."""
     studies = sorted({one.study for one in held})
-    more = f" and {len(studies) - _NAMED} more" if len(studies) > _NAMED else ""
+    marks = "".join(f"{mark}, " for mark in sorted({one.mark for one in held} - {""}))
+    named = _NAMED_MARKED if marks else _NAMED
+    more = f" and {len(studies) - named} more" if len(studies) > named else ""
     listed = "".join(f"{sha256}\n" for sha256 in sorted(one.sha256 for one in held))
     return Leaving(
         kind=Disclosure.Kind.IMAGES,
-        what=f"images: {len(held)}, studies: {' '.join(studies[:_NAMED])}{more}",
+        what=f"images: {len(held)}, {marks}studies: {' '.join(studies[:named])}{more}",
         sha256=hashlib.sha256(listed.encode()).hexdigest(),
         purpose=str(purpose),
         recipient=recipient,

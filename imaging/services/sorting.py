@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from audit.actor import Actor
 from audit.services import record
-from deid import Arrival, IdentityTokens, Rejected, group_persons, map_uid, moved_by
+from deid import Arrival, IdentityTokens, Rejected, agreed, group_persons, map_uid, moved_by
 from imaging import fence, quarantine
 from imaging.fence.plainly import from_plain, to_plain
 from imaging.matching import Scan, Visit, choose, order
@@ -19,10 +19,10 @@ from imaging.models import IncomingFile, Study, Submission
 from imaging.qc import IdentityMatch, TimePointWindow
 from imaging.services import road
 from imaging.services.asking import go_on
-from imaging.services.intake import agreed, compare
+from imaging.services.recognition import NOBODY, Told, compare, known_as, told_in
 from imaging.services.submissions import refuse_closed
 from imaging.vault import QuarantineDamaged
-from trials.keys import cleaning_key, trial_key
+from trials.keys import cleaning_key, site_key, trial_key
 from trials.models import Subject, TimePoint
 
 State = Submission.State
@@ -86,11 +86,12 @@ def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
 
 
 def _note(submission: Submission) -> None:
-    key, noted = trial_key(submission.trial_site.trial), []
+    site, noted = submission.trial_site, []
+    keys = {"key": trial_key(site.trial), "site_key": site_key(site)}
     for file in submission.files.filter(state=IncomingFile.State.RECEIVED):
         # What cannot be read is refused with its reason once the delivery is opened.
         try:
-            arrival = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
+            arrival = fence.announce(quarantine.read_whole(file), **keys, delivery=str(submission.pk))
         except (Rejected, QuarantineDamaged):
             continue
         file.facts = {_NOTED: to_plain(arrival)}
@@ -107,15 +108,17 @@ def _names(submission: Submission, subjects: Iterable[Subject]) -> dict[str, str
     names = {}
     for subject in subjects:
         key = cleaning_key(submission.trial_site.trial, subject_code=subject.code)
+        keys = {"key": key, "site_key": site_key(submission.trial_site)}
         for study, file in firsts.items():
-            told = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
+            told = fence.announce(quarantine.read_whole(file), **keys, delivery=str(submission.pk))
             names[told.study] = study
     return names
 
 
 def _arrivals(submission: Submission) -> list[Arrival]:
     facts = submission.files.filter(facts__has_key=_NOTED).values_list("facts", flat=True)
-    return [from_plain(Arrival, told[_NOTED]) for told in facts]
+    # What was noted before sites had keys tells nothing under them.
+    return [from_plain(Arrival, {"site_tokens": to_plain(NOBODY)} | told[_NOTED]) for told in facts]
 
 
 def _scans(submission: Submission, named: Collection[Arrival]) -> list[Scan]:
@@ -144,27 +147,31 @@ def _person(tokens: IdentityTokens, persons: list[set[str]]) -> int:
 
 def _known_as(submission: Submission, arrivals: Iterable[Arrival]) -> QuerySet[Subject]:
     """The site's subjects of whom some token came before."""
-    told = agreed({arrival.tokens for arrival in arrivals})
-    same = Q(pk__in=())
-    if told.patient_id:
-        same |= Q(patient_id_token=told.patient_id)
-    if told.person:
-        same |= Q(person_token=told.person)
-    return Subject.objects.filter(same, trial_site=submission.trial_site_id).select_related("trial_site")
+    rows = Subject.objects.filter(known_as(_told(arrivals)), trial_site=submission.trial_site_id)
+    return rows.select_related("trial_site")
+
+
+def _told(arrivals: Iterable[Arrival]) -> Told:
+    arrivals = list(arrivals)
+    return Told(
+        site=agreed({arrival.site_tokens for arrival in arrivals}),
+        shared=agreed({arrival.tokens for arrival in arrivals}),
+    )
 
 
 def _visits(
     submission: Submission, arrivals: Iterable[Arrival], among: QuerySet[TimePoint], names: Mapping[str, str]
 ) -> list[Visit]:
-    tokens = agreed({arrival.tokens for arrival in arrivals})
-    known = {subject.pk: compare(subject, tokens) for subject in _known_as(submission, arrivals)}
+    told = _told(arrivals)
+    known = {subject.pk: compare(subject, told) for subject in _known_as(submission, arrivals)}
     rows = list(among.select_related("subject", "scheduled"))
     studies = _studies(trial_key(submission.trial_site.trial), rows, names)
     return [_visit(row, known.get(row.subject_id) or _stranger(row.subject), studies[row.pk]) for row in rows]
 
 
 def _stranger(subject: Subject) -> IdentityMatch:
-    has_scans = subject.patient_id_token or subject.person_token
+    known = told_in(subject)
+    has_scans = {known.site, known.shared} != {NOBODY}
     return IdentityMatch.DIFFERS if has_scans else IdentityMatch.FIRST
 
 

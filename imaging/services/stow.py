@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.context import admit
-from audit.services import record
 from deid import Head, Rejected, read_head
 from deid.keyed import keyed_digest
 from deid.wholeness import Inspector, inspect_file
 from imaging import quarantine
 from imaging.models import IncomingFile, StowDelivery, Submission
-from imaging.services import arrivals, quotas, refusing, road, submissions
+from imaging.services import arrivals, joining, refusing, road, submissions
 from imaging.services.pieces import Piece, in_parts
 from imaging.vault import PART_SIZE, Stage
 from trials.keys import trial_key
@@ -69,12 +68,16 @@ class _Sealing:
 
 @dataclass(slots=True, kw_only=True)
 class Reception:
-    """The parts of one request. `time_point` and `study` where the sender named them."""
+    """The parts of one request. `time_point` and `study` where the sender named them.
+
+    `person` is what a gateway told of whose scans they are (`StowDelivery.person`), only with a time point.
+    """
 
     by: Actor
     token: SiteToken
     time_point: TimePoint | None = None
     study: str = ""
+    person: str = ""
     items: list[Item] = field(default_factory=list)
     _open: dict[str, StowDelivery] = field(default_factory=dict)
     _touched: dict[int, StowDelivery] = field(default_factory=dict)
@@ -183,7 +186,7 @@ class Reception:
 
     def _seal_into(self, delivery: StowDelivery, group: list[_Sealing]) -> None:
         new = [one.item for one in group if one.item.number is None]
-        for number, item in enumerate(new, start=_reserve(delivery, len(new)) if new else 0):
+        for number, item in enumerate(new, start=joining.reserve(delivery, len(new)) if new else 0):
             item.number, item.delivery = number, delivery
         pieces = [Piece(number=one.item.number or 0, part=one.part, data=one.data) for one in group]
         submissions.receive(by=self.by, submission=delivery.submission, pieces=pieces)
@@ -191,7 +194,8 @@ class Reception:
 
     def _delivery(self, mark: str) -> StowDelivery:
         if mark not in self._open:
-            self._open[mark] = _open_or_join(self.by, self.token, self.time_point, mark)
+            whose = joining.Whose(time_point=self.time_point, mark=mark, person=self.person)
+            self._open[mark] = joining.open_or_join(self.by, self.token, whose)
         return self._open[mark]
 
     def _forget(self, item: Item) -> None:
@@ -220,46 +224,6 @@ class Reception:
 def _reason_of(refusal: ValidationError) -> Reason:
     full = {"quota", "no-room", "too-many", "too-large"}
     return Reason.OUT_OF_RESOURCES if getattr(refusal, "code", "") in full else Reason.NOT_AUTHORISED
-
-
-def _open_or_join(by: Actor, token: SiteToken, time_point: TimePoint | None, mark: str) -> StowDelivery:
-    """Return the token's open delivery for this study or time point, or a new one.
-
-    Raises ValidationError: `quota`, and what `submissions.refuse_closed` raises.
-    """
-    admit(by)
-    if time_point is not None:
-        submissions.refuse_closed(time_point)
-    if (standing := _standing(token, time_point, mark)) is not None:
-        return standing
-    quotas.require_room(by=by, trial_site=token.trial_site, more=quotas.Room(deliveries=1))
-    with transaction.atomic():
-        # Held, so that two requests at once do not open two.
-        SiteToken.objects.select_for_update().get(pk=token.pk)
-        return _standing(token, time_point, mark) or _start(by, token, time_point, mark)
-
-
-def _standing(token: SiteToken, time_point: TimePoint | None, mark: str) -> StowDelivery | None:
-    rows = StowDelivery.objects.filter(
-        token=token, mark=mark, submission__time_point=time_point, submission__state=State.RECEIVING
-    )
-    return rows.select_related("submission__trial_site__trial", "submission__time_point__subject").last()
-
-
-def _start(by: Actor, token: SiteToken, time_point: TimePoint | None, mark: str) -> StowDelivery:
-    submission = submissions.begin(by=by, trial_site=token.trial_site, time_point=time_point, door=Submission.Door.WEB)
-    named = {} if time_point is None else {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
-    after = {"door": "web", "token": token.label, **named}
-    record(by=by, act="delivery.started", obj=submission, trial_code=token.trial_site.trial.code, after=after)
-    return StowDelivery.objects.create(submission=submission, token=token, mark=mark)
-
-
-@transaction.atomic
-def _reserve(delivery: StowDelivery, count: int) -> int:
-    """Return the first of `count` numbers that are this request's alone."""
-    first = StowDelivery.objects.select_for_update().get(pk=delivery.pk).next_number
-    StowDelivery.objects.filter(pk=delivery.pk).update(next_number=first + count)
-    return first
 
 
 def take_back(*, by: Actor, submission: Submission, numbers: list[int]) -> None:

@@ -189,10 +189,12 @@ def submission_state(request: ActorRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def submission_receipt(request: ActorRequest, pk: UUID) -> HttpResponse:
     delivery = _delivery(request, pk)
+    receipt = progress.receipt(delivery)
     context = {
         "delivery": delivery,
         "trial": delivery.trial_site.trial,
-        "receipt": progress.receipt(delivery),
+        "receipt": receipt,
+        "series": acceptance.filed_series(delivery, filed=receipt["filed"]),
     }
     return render(request, "submission_receipt.html", context)
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.actor import Actor
 from audit.context import acting
 from audit.english import in_english
+from deid import read_tokens
 from imaging import progress
 from imaging.dicomweb.answers import Outcome, store_response
 from imaging.dicomweb.multipart import Malformed, Parts, media_type, require_boundary
@@ -92,12 +93,17 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
 @never_cache
 @require_GET
 def expected(request: HttpRequest) -> HttpResponse:
-    """Tell a sender what the charter expects for a time point of its site; 409 where no scan would be taken now."""
+    """Tell a sender what the charter expects for a time point of its site; 409 where no scan would be taken now.
+
+    `equip=1` asks for the site's key with it, by which a gateway tells whose scan it cleaned.
+    """
     try:
         caller = _caller(request)
         with acting(caller.by):
             time_point = _named_time_point(request, caller.token, unknown=HTTPStatus.NOT_FOUND)
-            return JsonResponse(expecting.expected(time_point))
+            wants_key = request.GET.get("equip", "").lower() in _TRUE
+            told = expecting.equip(by=caller.by, time_point=time_point) if wants_key else expecting.expected(time_point)
+            return JsonResponse(told)
     except Refused as refused:
         return problem(request, refused.status, refused.sentence)
     except ValidationError as refusal:
@@ -122,7 +128,9 @@ def _caller(request: HttpRequest) -> Caller:
 
 def _receive(request: HttpRequest, caller: Caller, study: str) -> Reception:
     boundary = _boundary(request)
-    reception = Reception(by=caller.by, token=caller.token, time_point=_time_point(request, caller.token), study=study)
+    time_point = _time_point(request, caller.token)
+    person = _person(request, time_point)
+    reception = Reception(by=caller.by, token=caller.token, time_point=time_point, study=study, person=person)
     try:
         _take_parts(reception, Parts(request.read, boundary=boundary))
         reception.finish(is_last=request.GET.get("complete", "").lower() in _TRUE)
@@ -169,6 +177,19 @@ def _time_point(request: HttpRequest, token: SiteToken) -> TimePoint | None:
     if not any(_codes(request)):
         return None
     return _named_time_point(request, token, unknown=HTTPStatus.BAD_REQUEST)
+
+
+def _person(request: HttpRequest, time_point: TimePoint | None) -> str:
+    """Return what a gateway tells of the person whose scans it cleaned; "" where the files themselves tell it."""
+    told = request.headers.get("corelab-person", "").strip()
+    try:
+        person = read_tokens(told).written if told else ""
+    except ValueError:
+        raise Refused(HTTPStatus.BAD_REQUEST, _("Corelab-Person holds no tokens. Nothing was taken.")) from None
+    if person and time_point is None:
+        sentence = _("Name subject and time point with Corelab-Person. Nothing was taken.")
+        raise Refused(HTTPStatus.BAD_REQUEST, sentence)
+    return person
 
 
 def _codes(request: HttpRequest) -> tuple[str, str]:

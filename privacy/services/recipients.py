@@ -15,11 +15,13 @@ from audit.actor import Actor
 from audit.context import widened
 from audit.selectors import history
 from audit.services import record
+from privacy.models import Permit
+from privacy.services import pseudonyms
 from reports.models import Report
 from reports.services import read as contents_of
 from trials import access, refusals
 from trials.agreement import Level, Standing
-from trials.models import Subject
+from trials.models import Disclosure, Subject
 from trials.roles import Act
 from trials.selectors import recipients_of
 from trials.services import consent
@@ -27,18 +29,37 @@ from trials.services import consent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who received something of the subject, what, and when."""
+    """Who received something of the subject, what, when, and under which id: the code, or one of its own."""
 
     name: str
     what: str
     on: dt.date
+    known_as: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """The text for those recipients who know the subject by one and the same id."""
+
+    text: str
+    recipients: tuple[Recipient, ...]
 
 
 @widened("who received something is told to whoever takes consent back")
 def earlier_recipients(subject: Subject) -> tuple[Recipient, ...]:
     """Return everyone to whom the ledger says that something of the subject went, oldest first."""
     lines = recipients_of(subject).order_by("at", "pk")
-    return tuple(Recipient(name=line.recipient, what=line.what, on=line.at.date()) for line in lines)
+    return tuple(
+        Recipient(name=line.recipient, what=line.what, on=line.at.date(), known_as=_known_as(subject, line))
+        for line in lines
+    )
+
+
+def _known_as(subject: Subject, line: Disclosure) -> str:
+    """Return the id under which the recipient knows the subject: the code would join what a permit keeps apart."""
+    if not line.permit:
+        return subject.code
+    return pseudonyms.id_of(Permit.objects.get(trial=line.trial_id, number=line.permit), subject)
 
 
 @widened("who received something is told to whoever takes consent back")
@@ -60,13 +81,23 @@ _WITHDREW = __(
 )
 
 
-def recall_notice(subject: Subject) -> str:
-    """Return the text for everybody who received something of the subject before; it names the code alone.
+def notices(subject: Subject) -> tuple[Notice, ...]:
+    """Return the texts for everybody who received something of the subject before, each with the id known there alone.
 
     Raises ValidationError (`wrong-state`) below W4, where nobody has to be told.
     """
     standing = _withdrawn(subject)
-    told = {"code": subject.code, "trial": subject.trial_site.trial.code, "on": standing.withdrawn_on}
+    by_id: dict[str, list[Recipient]] = {}
+    for one in earlier_recipients(subject):
+        by_id.setdefault(one.known_as, []).append(one)
+    return tuple(
+        Notice(text=_text(subject, standing, known_as), recipients=tuple(told))
+        for known_as, told in (by_id or {subject.code: []}).items()
+    )
+
+
+def _text(subject: Subject, standing: Standing, known_as: str) -> str:
+    told = {"code": known_as, "trial": subject.trial_site.trial.code, "on": standing.withdrawn_on}
     return str(_NEVER_VALID if standing.level == Level.W6 else _WITHDREW) % told
 
 

@@ -66,15 +66,16 @@ def _page(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def notice(request: ActorRequest, code: str) -> HttpResponse:
-    """The text for earlier recipients, with their list; whoever told them says so here."""
+    """The texts for earlier recipients, each with its list; whoever told them says so here."""
     subject = access.visible_subject(request.actor, code)
     access.require(request.actor, Act.CONSENT_RECORD, subject)
     try:
-        text = recipients.recall_notice(subject)
+        notices = recipients.notices(subject)
     except ValidationError as refusal:
         messages.error(request, " ".join(refusal.messages))
         return redirect("subject", subject.code)
-    received, told = recipients.earlier_recipients(subject), recipients.told_on(subject)
+    told = recipients.told_on(subject)
+    received = [one for each in notices for one in each.recipients]
     untold = dict.fromkeys(one.name for one in received if one.name not in told)
     form = ToldForm(typed(request), recipients=untold)
     if attempt(form, lambda: _keep_told(request, subject, form)):
@@ -83,8 +84,7 @@ def notice(request: ActorRequest, code: str) -> HttpResponse:
     context = {
         "subject": subject,
         "trial": subject.trial_site.trial,
-        "text": text,
-        "recipients": [(one, told.get(one.name)) for one in received],
+        "notices": [(each.text, [(one, told.get(one.name)) for one in each.recipients]) for each in notices],
         "form": form if untold else None,
     }
     return render(request, "withdrawal_notice.html", context, status=400 if form.is_bound else 200)

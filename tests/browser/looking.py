@@ -69,13 +69,13 @@ def axe(page: Any, rules: Iterable[str] = ()) -> list[str]:
 
 def axe_in_both_themes(page: Any, *, again: bool = False) -> list[str]:
     """Return the findings in light, then those of the colours in dark; `again` asks dark by all rules, too."""
-    _shine(page, "light")
+    shine(page, "light")
     found = axe(page)
-    _shine(page, "dark")
+    shine(page, "dark")
     return found + [f"dark {each}" for each in axe(page, () if again else _COLOURS)]
 
 
-def _shine(page: Any, scheme: str) -> None:
+def shine(page: Any, scheme: str) -> None:
     """Show the page in a theme; a colour half-way between two themes is no colour of ours."""
     page.emulate_media(color_scheme=scheme)
     page.evaluate("() => Promise.all(document.getAnimations().map((each) => each.finished))")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.hands import press, tab_to, write
+from tests.browser.looking import shine
 from tests.browser.test_privacy import see
 
 
@@ -18,6 +19,19 @@ def read_subject_of(person: Any) -> str:
 
 def is_read(page: Any) -> bool:
     return bool(page.locator("td .badge--ok").count() == page.locator("main a[href^='/time-points/']").count())
+
+
+def confirm(page: Any, code: str, *, theme: str) -> None:
+    """Walk the page under the preview by keyboard: the table, the field, the way back, and the button at its end."""
+    shine(page, theme)
+    tab_to(page, page.get_by_role("region", name="What will happen to this subject"))
+    field = page.get_by_label("Type the subject")
+    tab_to(page, field)
+    # What was refused stands in the field still.
+    page.keyboard.press("Control+A")
+    page.keyboard.type(code)
+    tab_to(page, page.get_by_role("main").get_by_role("link", name="Back"))
+    press(page, page.get_by_role("main").get_by_role("button", name="Withdraw consent"))
 
 
 @pytest.mark.req("R-CONS-15", "R-CONS-08")
@@ -34,12 +48,10 @@ def test_a_withdrawal_is_seen_before_it_is_made_and_needs_the_keyboard_alone(som
     expect(page.get_by_role("heading", name="What will happen to this subject")).to_be_visible()
     expect(page.get_by_text("goes on, marked with date and level")).to_be_visible()
     see(nora, "preview")
-    page.get_by_label("Type the subject").fill("AAAA-AAAA")
-    page.keyboard.press("Enter")
+    confirm(page, "AAAA-AAAA", theme="light")
     expect(page.get_by_text("This is not the code of this subject").first).to_be_visible()
     see(nora, "preview-refused")
-    page.get_by_label("Type the subject").fill(code.lower())
-    page.keyboard.press("Enter")
+    confirm(page, code.lower(), theme="dark")
     expect(page.get_by_text("The withdrawal is recorded and in force.")).to_be_visible()
     expect(page.get_by_text("W4: as W3").first).to_be_visible()
     see(nora, "withdrawn")

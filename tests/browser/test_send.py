@@ -108,6 +108,7 @@ def test_a_scan_is_sent_whole_through_a_cut_and_a_reload_and_nothing_twice(
     wire.fuse = 1
     send(page)
     expect(page.get_by_role("status").filter(has_text="The line is broken")).to_be_attached()
+    expect(page.locator("[data-line]")).to_be_visible()
     assert not page.get_by_text("You may close this page").is_visible()
     wire.mend()
     saul.complaints.clear()
@@ -206,36 +207,6 @@ def test_a_refusal_and_a_proxy_are_told_and_other_files_or_visits_get_a_delivery
     send(page)
     assert (receipt_of(page)["subject"], len(receipt_of(page)["filed"])) == (other.code, 5)
     assert [body["time_point"] for body in bodies] == [int(subject.visit), int(other.visit)]
-
-
-@pytest.mark.req("R-SEND-03")
-def test_what_one_window_completes_is_not_noted_for_the_sending_of_another(
-    stack: Stack, page: Page, subject: Enrolled, scan: Callable[..., Scan]
-) -> None:
-    other, held = stack.enrol(site="sur", staff="saul"), list[Route]()
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(PIECES, hold)
-    choose(page, subject)
-    go_to_send(page, scan("one window").paths)
-    with page.expect_request(PIECES):
-        send(page)
-    second = page.context.new_page()
-    second.add_init_script("delete globalThis.WebAssembly")
-    second.on("dialog", lambda dialog: dialog.accept())
-    second.route(PIECES, lambda _never: None)
-    second.goto(page.url)
-    choose(second, other)
-    go_to_send(second, scan("another window").paths)
-    with second.expect_request(PIECES):
-        send(second)
-    for route in held:
-        route.continue_()
-    assert receipt_of(page)["subject"] == subject.code
-    second.reload()
-    expect(second.get_by_text(f"A sending for {other.code}")).to_be_visible()
 
 
 @pytest.mark.req("R-SEND-06", "R-UI-12")

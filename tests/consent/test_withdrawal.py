@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ from tests.imaging.scans import baseline_of, ct_series, drive, send
 from tests.people import ORGANISATION
 from tests.reports.rows import HALVED, write_reads
 from trials.agreement import Gate, Level
-from trials.models import Restriction, Subject
+from trials.models import Disclosure, Restriction, Subject
 from trials.services import collection, consent, restriction
 from trials.services.withdrawal import NewWithdrawal
 
@@ -288,22 +289,30 @@ def test_only_sponsor_and_officer_together_destroy_and_the_hashes_stay(
 @pytest.mark.req("R-CONS-12")
 def test_w6_gives_a_recall_notice_that_names_the_code_alone_and_nothing_follows_it(cast: Cast) -> None:
     with pytest.raises(ValidationError):
-        recipients.recall_notice(cast.subject_a)
+        recipients.notices(cast.subject_a)
     withdraw(cast.alba, cast.subject_a, Level.W6, reason="the form was never signed")
-    text = recipients.recall_notice(cast.subject_a)
+    (notice,) = recipients.notices(cast.subject_a)
+    text = notice.text
+    assert notice.recipients == ()
     assert cast.subject_a.code in text
     assert "never validly consented" in text
     assert refused(lambda: give(cast.alba, cast.monitor, cast.subject_a, cast.form)) == "final"
     assert refused(lambda: withdraw(cast.alba, cast.subject_a, Level.W3)) == "level"
 
 
-@pytest.mark.req("R-CONS-14")
+@pytest.mark.req("R-CONS-14", "R-CONS-19")
 def test_a_signed_report_stays_as_it_is_and_is_handed_out_no_more_where_nothing_may_be(
     cast: Cast, released: Report
 ) -> None:
     before = Report.objects.values().get(pk=released.pk)
     withdraw(cast.alba, cast.subject_a, Level.W3)
     download(by=actor_for(cast.sponsor), report=released, form=Form.CONTENTS)
+    # What its bytes cannot say any more stands beside them, in the ledger and on the page it is taken from.
+    assert f"; {cast.subject_a.code} withdrawn since: W3, {TODAY}" in Disclosure.objects.earliest("pk").what
+    client = Client()
+    client.force_login(cast.sponsor)
+    page = client.get(reverse("report", args=[released.pk])).text
+    assert re.search(rf"{cast.subject_a.code}</span>\s+\(W3, {TODAY:%d %b %Y}\)", page)
     withdraw(cast.alba, cast.subject_a, Level.W6, reason="the form was never signed")
     by = actor_for(cast.sponsor)
     assert refused(lambda: download(by=by, report=released, form=Form.CONTENTS)) == "no-consent"

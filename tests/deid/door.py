@@ -47,6 +47,7 @@ class Door:
     objects: list[bytes] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    persons: set[str] = field(default_factory=set)
     largest: int = 0
     skew: str = ""
 
@@ -85,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._note()
+        self.door.persons.add(self.headers["Corelab-Person"] or "")
         fault = self.door.faults.popleft() if self.door.faults else None
         if fault and fault.cut_after:
             self.rfile.read(fault.cut_after)

@@ -117,11 +117,27 @@ def test_a_missing_number_or_name_leaves_the_other_to_answer() -> None:
 def test_what_a_file_announces_is_keyed_moved_and_without_words() -> None:
     dataset = builders.ct()
     dataset.StudyDate, dataset.Modality = "20260203", "GARCIA"
-    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
+    keys = {"key": KEY, "site_key": OTHER}
+    told = deid.announce(planting.encode(dataset), **keys, delivery="one")
     moved = dt.timedelta(days=deid.moved_by(KEY, "one"))
     assert (told.moved_date, told.modality) == (dt.date(2026, 2, 3) + moved, "")
     assert told.study == deid.map_uid(KEY, dataset.StudyInstanceUID)
-    assert deid.announce(planting.encode(dataset), key=KEY, delivery="two").moved_date != told.moved_date
+    assert (told.tokens, told.site_tokens) == deid.identify_by(planting.encode(dataset), keys=(KEY, OTHER))
+    assert deid.announce(planting.encode(dataset), **keys, delivery="two").moved_date != told.moved_date
     dataset.Modality, dataset.StudyDate = "CT", "yesterday"
-    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
+    told = deid.announce(planting.encode(dataset), **keys, delivery="one")
     assert (told.modality, told.moved_date) == ("CT", None)
+
+
+@pytest.mark.req("R-ID-01")
+@given(key=st.binary(min_size=32, max_size=32), number=words, name=words)
+def test_tokens_written_in_a_line_are_read_as_they_were(key: bytes, number: str, name: str) -> None:
+    for told in (tokens_of(name=name, birth_date="", sex="", number=number, key=key), deid.agreed([])):
+        assert deid.read_tokens(told.written) == told
+
+
+@pytest.mark.req("R-ID-01")
+@pytest.mark.parametrize("text", ["", "..", "alba.", "a" * 64, f"{'A' * 64}.", f"{'a' * 63}.", f"{'a' * 64}.\n"])
+def test_any_other_line_holds_no_tokens(text: str) -> None:
+    with pytest.raises(ValueError, match="no tokens"):
+        deid.read_tokens(text)

@@ -35,7 +35,7 @@ from deid.gateway.expectation import Requirement, shortfalls
 from deid.gateway.ledger import Known, Ledger, Sent
 from deid.gateway.line import Line
 from deid.gateway.survey import Found
-from deid.identity import IdentityTokens
+from deid.identity import IdentityTokens, identify, read_tokens
 from deid.person import Person
 from tests.deid import builders, planting
 from tests.deid.door import DELIVERY, Door, Fault, expectation, opened_door
@@ -184,14 +184,48 @@ def test_another_person_than_the_subject_s_earlier_scans_is_stopped_at_the_site(
 
 
 @pytest.mark.req("R-GATE-04")
-def test_a_subject_whose_scans_came_another_way_is_sent_only_on_somebody_s_word(
+def test_a_subject_whom_corelab_cannot_recognise_yet_is_sent_only_on_somebody_s_word(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
     door.expected = expectation(knows_person=True)
     assert send(folder, door) == 2
-    assert "another way" in capsys.readouterr().err
+    assert "Send one scan of this subject the other way first" in capsys.readouterr().err
     assert send(folder, door, "--anyway") == 2
     assert send(folder, door, "--same-person") == 0
+
+
+@pytest.mark.req("R-GATE-04", "R-GATE-11")
+def test_corelab_is_told_whose_scans_they_are_by_the_key_it_gave_and_the_key_is_kept_nowhere(
+    folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = bytes(range(32))
+    door.expected = expectation(knows_person=True, recognises=True, site_key=key.hex())
+    assert send(folder, door) == 0
+    (told,) = door.persons
+    assert read_tokens(told) == identify(planting.encode(scan()), key=key)
+    assert f"GET /dicomweb/expected?subject={SUBJECT}&timepoint=BL&equip=1" in door.requests
+    said = capsys.readouterr()
+    kept = [path.read_text() for path in folder.rglob("*") if path.is_file() and path.suffix != ".dcm"]
+    assert len(kept) == 4
+    secrets = (key.hex(), *told.split("."))
+    assert not [text for text in (said.out, said.err, *kept, *door.requests) for word in secrets if word in text]
+
+
+@pytest.mark.req("R-GATE-11")
+def test_a_number_or_name_that_is_spelt_in_several_ways_is_not_told(folder: Path, door: Door) -> None:
+    write(folder / "in" / "0.dcm", scan(7, PatientID="another number"))
+    door.expected = expectation(site_key="00" * 32)
+    assert send(folder, door) == 0
+    (told,) = door.persons
+    assert (read_tokens(told).patient_id, len(read_tokens(told).person)) == ("", 64)
+
+
+@pytest.mark.req("R-GATE-11")
+@pytest.mark.parametrize("key", ["00" * 16, "none", 7])
+def test_a_key_that_is_none_ends_the_run_before_anything_is_sent(folder: Path, door: Door, key: object) -> None:
+    door.expected = expectation(site_key=key)
+    assert send(folder, door) == 2
+    assert not posts(door)
 
 
 @pytest.mark.req("R-GATE-02")
@@ -370,7 +404,7 @@ def test_a_folder_that_is_not_what_the_charter_expects_is_sent_only_anyway(
 def found(series: str, modality: str = "CT") -> Found:
     tokens = IdentityTokens(patient_id="a", person="b")
     place: Any = {"path": Path(series), "name": series, "sha256": "", "size": 1, "stamp": (0, 0, 0)}
-    return Found(**place, tokens=tokens, series=series, modality=modality)
+    return Found(**place, tokens=tokens, site_tokens=None, series=series, modality=modality)
 
 
 @pytest.mark.req("R-GATE-03")

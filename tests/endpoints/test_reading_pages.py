@@ -18,6 +18,7 @@ from endpoints.services.reads import findings_sha256
 from imaging import archive
 from tests.cast import Cast, withdraw
 from tests.endpoints.desk import State, assign, draw, name, open_read, opened, read_through, say
+from tests.endpoints.scans import time_point
 from tests.signing import lock
 from tests.signpage import fields, filled
 from tests.tampering import change_frozen
@@ -127,11 +128,13 @@ def test_a_case_shows_no_image_before_it_was_opened(desk: Client, cast: Cast) ->
 
 
 @pytest.mark.req("R-READ-03")
-def test_opening_out_of_order_goes_back_to_the_worklist_with_the_reason(desk: Client, cast: Cast) -> None:
+def test_opening_out_of_order_is_a_conflict_that_shows_the_worklist_with_the_reason(desk: Client, cast: Cast) -> None:
     assign(cast, cast.subject_a, "BL")
     later = assign(cast, cast.subject_a, "FU1")
-    page = desk.post(url("read-open", later), follow=True)
+    page = desk.post(url("read-open", later))
+    assert page.status_code == 409
     assert "scans are read in order" in page.content.decode()
+    assert later.case_code in page.content.decode()
     assert not Read.objects.exists()
 
 
@@ -300,6 +303,20 @@ def test_the_coordinator_assigns_and_sees_progress(client: Client, cast: Cast) -
     assert again.status_code == 400
     assert "already has this time point" in again.content.decode()
     assert Assignment.objects.count() == 2
+
+
+@pytest.mark.req("R-READ-01")
+@pytest.mark.parametrize("state", [state for state in TimePoint.State if state != TimePoint.State.ACCEPTED])
+def test_a_read_before_quality_control_has_accepted_the_scan_is_a_conflict(
+    client: Client, cast: Cast, state: TimePoint.State
+) -> None:
+    point = time_point(cast.subject_a, "BL")
+    TimePoint.objects.filter(pk=point.pk).update(state=state)
+    client.force_login(cast.coordinator)
+    answer = client.post(reverse("assign", args=["TUNDRA"]), {"time_point": point.pk, "reader": cast.reader.pk})
+    assert answer.status_code == 409
+    assert "Quality control has not accepted this time point" in answer.content.decode()
+    assert not Assignment.objects.exists()
 
 
 def assign_later(cast: Cast) -> TimePoint:

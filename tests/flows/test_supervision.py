@@ -1,12 +1,15 @@
 """Starting and ending: one supervisor a home, its own ports, no orphans, no half demo, nothing that others may read."""
 
 import os
+import re
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,26 @@ def test_behind_a_trusted_proxy_pages_come_over_tls_and_the_pulse_needs_none(ser
         timeout=240,
     )
     assert (large.status_code, large.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+@pytest.mark.req("R-RUN-11", "R-ACC-09")
+@pytest.mark.parametrize("served", [{"CORELAB_TRUSTED_PROXY": "127.0.0.1"}], indirect=True)
+def test_behind_a_trusted_proxy_wrong_tries_count_for_where_they_came_from(served: str, tmp_path: Path) -> None:
+    for told in ("198.51.100.9, 203.0.113.7", "203.0.113.7, no address at all", ""):
+        from_ = {"Host": "lab.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": told}
+        http = requests.Session()
+        page = http.get(f"{served}/sign-in/", headers=from_, timeout=240)
+        # The cookies are for TLS alone, and the line to the proxy has none.
+        crumbs = "; ".join(f"{one.name}={one.value}" for one in http.cookies)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token
+        form = {"csrfmiddlewaretoken": token[1], "username": "nobody", "password": "eight loud otters"}
+        headers = from_ | {"Referer": "https://lab.example/sign-in/", "Cookie": crumbs}
+        refused = requests.post(f"{served}/sign-in/", form, headers=headers, timeout=240)
+        assert refused.status_code == 400
+    with closing(sqlite3.connect(tmp_path / "corelab.sqlite3")) as database:
+        asked = "SELECT after FROM audit_auditevent WHERE act = 'sign_in.failed' ORDER BY sequence"
+        assert [row[0] for row in database.execute(asked)] == ['{"address":"203.0.113.7"}', "{}", "{}"]
 
 
 @pytest.mark.req("R-RUN-11")

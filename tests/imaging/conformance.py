@@ -32,7 +32,8 @@ each delivery; 400 malformed, 401 no token in force, 403 site closed, 409 nothin
 media types, 507 no room. Parameters `subject`, `timepoint` (or the headers `Corelab-Subject`, `Corelab-Time-Point`) name
 whose scan it is; without them each study waits for a person. `complete=1` ends the delivery with this request; else it ends
 after 90 s of quiet. An object that was sent before, byte for byte, is harmless. XML metadata and bulk data apart from the
-object are not taken.
+object are not taken. `Corelab-Person` (two keyed tokens and a dot, with subject and time point alone) is for our gateway: it
+tells whose scan it cleaned, by the key that `expected` gives it where `equip=1` asks for that.
 
 | failure reason | means |
 |---|---|
@@ -68,7 +69,8 @@ _RETRIEVE = """## WADO-RS
 
 `transfer-syntax=*` gives objects as they are stored; without the word, or for 1.2.840.10008.1.2.1, they are decoded to
 Explicit VR Little Endian. What is not offered is 406, an image that cannot be decoded 422, an erased one 410. Up to
-{decoded} MiB are decoded for one object or request of frames, and 64 MiB or more only from a hundredth of that.
+{decoded} MiB are decoded for one object or request of frames, and 64 MiB or more only from a hundredth of that. Objects
+and metadata of a subject whose consent was limited (W3 to W5) bear level and day in Patient Comments (0010,4000).
 
 | stored transfer syntax | media type of its frames |
 |---|---|

@@ -59,6 +59,7 @@ _FIND = """## C-FIND, C-GET, C-MOVE
 Unique keys above the level name one each; the key of the level may be a list of UIDs, texts may hold `*` and `?`, dates may
 be ranges. What would be matched and is not in the table gets A900, an unknown key that is only asked for gets FF01. C-GET
 and C-MOVE take unique keys alone. Objects go out as they are stored where the peer takes that, else decoded.
+Those of a subject whose consent was limited (W3 to W5) say so, with level and day, in Patient Comments (0010,4000).
 
 | attribute | tag | from level | matched |
 |---|---|---|---|

@@ -1,5 +1,6 @@
 """QIDO-RS and WADO-RS over a trial's archive: what is found, in which form it goes out, and what is kept of it."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from django.http import Http404
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,18 +20,20 @@ from imaging.archive import load, path_of
 from imaging.dicomweb import documents, media
 from imaging.dicomweb.multipart import Parts, media_type, require_boundary
 from imaging.dicomweb.questions import BadQuestion, days, read_question
-from imaging.dicomweb.resources import Kind, read_resource
+from imaging.dicomweb.resources import Kind, Resource, read_resource
 from imaging.models import Instance, Series, Study, Submission
+from imaging.services import retrieval
 from imaging.services.stow import Reason
 from imaging.views import dicomweb
-from tests.cast import Cast, actor_for, withdraw
+from tests.cast import TODAY, Cast, actor_for, withdraw
 from tests.imaging import conformance
 from tests.imaging.scans import ct_series, drive, send
 from trials.agreement import Level
-from trials.models import Membership
+from trials.models import Disclosure, Membership
 from trials.services import members
 
 EXPLICIT, LOSSLESS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"
+STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 class Viewer:
@@ -48,6 +51,10 @@ def parts_of(response: Any) -> list[tuple[dict[str, str], bytes]]:
     source = io.BytesIO(b"".join(response.streaming_content))
     boundary = require_boundary(media_type(response["Content-Type"]))
     return [(dict(part.head), b"".join(part.body)) for part in Parts(source.read, boundary=boundary)]
+
+
+def opened(data: bytes) -> Dataset:
+    return dcmread(io.BytesIO(data))
 
 
 @pytest.fixture
@@ -275,6 +282,68 @@ def test_every_retrieval_is_told_and_frames_once_in_a_while(viewer: Viewer, cast
         '{"what":"rendered"}',
     ]
     assert {(event.actor_id, event.role) for event in told} == {("quinn", "qc_analyst")}
+
+
+@pytest.mark.req("R-CONS-19", "R-WEB-10")
+@pytest.mark.django_db
+@pytest.mark.parametrize("level", [Level.W3, Level.W4, Level.W5])
+def test_what_leaves_under_a_limited_consent_bears_level_and_day(viewer: Viewer, cast: Cast, level: Level) -> None:
+    asked = whole("study")
+    before = [data for _head, data in parts_of(viewer.get(asked, accept=STORED))]
+    assert {hashlib.sha256(data).hexdigest() for data in before} == set(
+        Instance.objects.values_list("sha256", flat=True)
+    )
+    withdraw(cast.alba, cast.subject_a, level)
+    mark = f"consent withdrawn at level {level} on {TODAY}"
+    after = [data for _head, data in parts_of(viewer.get(asked, accept=STORED))]
+    for old, new in zip(map(opened, before), map(opened, after), strict=True):
+        assert "PatientComments" not in old
+        assert new.PatientComments == mark
+        assert new.file_meta == old.file_meta
+        del new.PatientComments
+        assert new == old
+    metadata = viewer.get(f"{asked}/metadata").json()
+    assert values(metadata, "00104000") == [[mark]] * len(after)
+    lines = Disclosure.objects.order_by("pk").values_list("what", flat=True)
+    assert [mark in line for line in lines] == [False, True]
+
+
+@pytest.mark.req("R-CONS-19")
+@pytest.mark.django_db
+@pytest.mark.parametrize("level", [Level.W1, Level.W2])
+def test_a_withdrawal_that_leaves_exports_as_they_are_marks_nothing(cast: Cast, viewer: Viewer, level: Level) -> None:
+    withdraw(cast.alba, cast.subject_a, level)
+    copies = parts_of(viewer.get(whole("study"), accept=STORED))
+    assert {hashlib.sha256(data).hexdigest() for _head, data in copies} == set(
+        Instance.objects.values_list("sha256", flat=True)
+    )
+
+
+@pytest.mark.req("R-CONS-19", "R-CONS-09")
+@pytest.mark.django_db
+def test_a_withdrawal_in_the_middle_of_a_transfer_marks_the_objects_that_follow(
+    cast: Cast, filed: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "_ASKED_AGAIN_SECONDS", 0.0)
+    study = Study.objects.get()
+    shelf = retrieval.TrialShelf(by=actor_for(cast.analyst), trial=cast.trial)
+    first, second, *_rest = shelf.objects(Resource(kind=Kind.OBJECTS, study=study.uid))
+    assert "PatientComments" not in opened(first.read())
+    withdraw(cast.alba, cast.subject_a, Level.W3)
+    assert "W3" in opened(second.read()).PatientComments
+
+
+@pytest.mark.req("R-CONS-19")
+def test_a_mark_stands_behind_what_a_comment_said_and_leaves_compressed_pixels_as_they_are() -> None:
+    data = Path(str(get_testdata_file("MR_small_RLE.dcm", download=False))).read_bytes()
+    source = opened(data)
+    source.PatientComments = "seen twice"
+    kept = io.BytesIO()
+    dcmwrite(kept, source)
+    copy = opened(documents.marked(kept.getvalue(), "a mark"))
+    assert copy.PatientComments == "seen twice; a mark"
+    assert copy.PixelData == source.PixelData
+    assert copy.file_meta.TransferSyntaxUID == source.file_meta.TransferSyntaxUID
 
 
 @pytest.mark.req("R-WEB-10")

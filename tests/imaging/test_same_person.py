@@ -8,8 +8,9 @@ from audit.models import AuditEvent
 from deid import IdentityTokens
 from imaging.models import IncomingFile, Instance, QCCheck, Submission
 from imaging.qc import IdentityMatch
-from imaging.services import intake
+from imaging.services import recognition
 from imaging.services.forgetting import forget
+from imaging.services.recognition import Told
 from tests.cast import Cast, register
 from tests.imaging.scans import PLANTED, baseline_of, ct_series, drive, send
 from trials.models import Subject, TimePoint
@@ -85,7 +86,8 @@ def test_what_is_told_is_compared_with_the_subjects_own_before_the_trials_others
     for subject, value in ((cast.subject_a, ("n", "p")), (twin, ("twin's", "twin's"))):
         subject.patient_id_token, subject.person_token = value
         subject.save(update_fields=["patient_id_token", "person_token"])
-    assert intake.compare(cast.subject_a, IdentityTokens(patient_id=number, person=person)) is answer
+    told = Told(shared=IdentityTokens(patient_id=number, person=person))
+    assert recognition.compare(cast.subject_a, told) is answer
 
 
 @pytest.mark.req("R-ID-04")

@@ -10,10 +10,11 @@ from django.urls import reverse
 from audit import sealing
 from audit.context import acting
 from audit.verifier import examine_extract
-from imaging import progress
+from imaging import acceptance, progress
 from imaging.models import IncomingFile, Submission
-from tests.cast import Cast
-from tests.imaging.scans import baseline_of
+from imaging.services import sending
+from tests.cast import Cast, actor_for
+from tests.imaging.scans import baseline_of, ct_series, ct_slice, drive, to_bytes
 from tests.people import STAGE
 from trials.models import Site, TimePoint
 
@@ -93,3 +94,28 @@ def test_receipt_and_certificate_tell_times_in_the_sites_own_zone(
         page = client.get(reverse(name, args=[filed.pk])).content.decode()
         assert f"{at.astimezone(ZoneInfo('Asia/Tokyo')):%d %b %Y %H:%M:%S} Asia/Tokyo" in page
         assert "UTC)" not in page
+
+
+@pytest.mark.req("R-SEND-16")
+def test_the_receipt_shows_each_filed_object_once_below_its_own_series(cast: Cast, client: Client) -> None:
+    files = [*ct_series(3, seed="two series"), *(in_series(number, 7) for number in (8, 9))]
+    delivery = drive(sending.send_whole(by=actor_for(cast.alba), time_point=baseline_of(cast), files=files))
+    receipt = progress.receipt(delivery)
+    series = acceptance.filed_series(delivery, filed=receipt["filed"])
+    assert [(one.name, one.modality, len(one.objects)) for one in series] == [
+        ("Series 1", "CT", 3),
+        ("Series 7", "CT", 2),
+    ]
+    shown = [row["sop_instance_uid"] for one in series for row in one.objects]
+    assert sorted(shown) == sorted(row["sop_instance_uid"] for row in receipt["filed"])
+    client.force_login(cast.alba)
+    page = client.get(reverse("submission-receipt", args=[delivery.pk])).content.decode()
+    assert "2 objects with their hashes" in page
+    for row in receipt["filed"]:
+        assert [page.count(row[name]) for name in ("sop_instance_uid", "received_sha256", "filed_sha256")] == [1, 1, 1]
+
+
+def in_series(number: int, series: int) -> bytes:
+    dataset = ct_slice(number, seed="two series")
+    dataset.SeriesInstanceUID, dataset.SeriesNumber = f"{dataset.SeriesInstanceUID[:60]}.{series}", series
+    return to_bytes(dataset)

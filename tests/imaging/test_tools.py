@@ -1,6 +1,7 @@
 """DICOM tools of the core laboratory: who registers them, what binds them, and what they may see at each moment."""
 
 import datetime as dt
+import io
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 from django.test import Client
 from django.utils import timezone
+from pydicom import dcmread
 
 from audit.context import acting
 from audit.models import AuditEvent
@@ -19,7 +21,7 @@ from imaging.services.doors import Binding, Caller
 from tests.cast import Cast, actor_for, found_trial, withdraw
 from tests.people import STAGE
 from trials.agreement import Gate, Level
-from trials.models import Membership
+from trials.models import Disclosure, Membership
 
 pytestmark = pytest.mark.django_db
 HERE = Caller(address="192.0.2.7", certificate_sha256="ab" * 32)
@@ -155,7 +157,7 @@ def test_a_tool_gets_nothing_from_the_moment_its_ground_is_gone(cast: Cast, chan
         admitted()
 
 
-@pytest.mark.req("R-QR-07")
+@pytest.mark.req("R-QR-07", "R-CONS-19")
 def test_each_purpose_asks_its_own_consent_and_a_move_asks_that_of_both_ends(cast: Cast, filed: Submission) -> None:
     registered(cast)
     registered(cast, ae_title="BREAKER", purpose=Tool.Purpose.COMPUTE)
@@ -166,9 +168,16 @@ def test_each_purpose_asks_its_own_consent_and_a_move_asks_that_of_both_ends(cas
     assert mover.shelf(mover.destination("SPONSOR")).gates == (Gate.READ, Gate.EXPORT)
     assert uids(admitted("BREAKER").shelf(), filed)
     withdraw(cast.alba, cast.subject_a, Level.W3)
-    # W3 closes computing; what the sponsor gets is marked elsewhere.
+    # W3 closes computing; what the sponsor gets goes on, marked.
     with pytest.raises(PermissionDenied):
         uids(admitted("BREAKER").shelf(), filed)
+    shelf, study = admitted("SPONSOR").shelf(), Instance.objects.filter(submission=filed)[0].series.study.uid
+    with acting(shelf.by):
+        held = shelf.objects(Resource(kind=Kind.OBJECTS, study=study))
+        admitted("SPONSOR").tell_taken(held, service="C-GET", destination=None)
+    mark = f"consent withdrawn at level W3 on {TODAY}"
+    assert {dcmread(io.BytesIO(one.read())).PatientComments for one in held} == {mark}
+    assert mark in Disclosure.objects.get().what
     withdraw(cast.alba, cast.subject_a, Level.W6)
     for name in ("VIEWER", "SPONSOR"):
         with pytest.raises(PermissionDenied):

@@ -152,10 +152,12 @@ def test_a_restored_backup_serves_nothing_before_its_erasures_are_carried_out_ag
     house, told = restored
     before = house.tell(ASK, told["code"])
     assert (before["token"], before["tombstones"]) == (told["token"], 0)
-    refused = house.run("manage.py", "serve")
-    assert refused.returncode != 0
-    assert "reapply_erasures" in refused.stderr
-    assert not house.is_listening()
+    worker = ("-m", "celery", "-q", "-A", "config", "worker", "-c", "1")
+    for command in (("manage.py", "serve"), ("manage.py", "dicom_node"), worker):
+        refused = house.run(*command)
+        assert refused.returncode != 0, command
+        assert "reapply_erasures" in refused.stderr
+        assert not house.is_listening()
     again = house.run("manage.py", "reapply_erasures")
     assert "1 erasures were carried out again" in again.stdout, again.stderr
     after = house.tell(ASK, told["code"])

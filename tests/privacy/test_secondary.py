@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from privacy.models import Permit, Request
 from privacy.selectors import secondary_subjects
-from privacy.services import requests, secondary
+from privacy.services import pseudonyms, recipients, requests, secondary
+from reports.services import take_results
 from tests.cast import TODAY, Cast, actor_for, give, withdraw
 from tests.privacy.conftest import wish
 from tests.reports.rows import GROWN, HALVED, write_reads
@@ -70,6 +71,25 @@ def test_manifest_and_ledger_name_permit_purpose_module_subjects_and_hash(cast: 
     assert (line.sha256, line.permit, line.recipient) == (made.sha256, "EHDS-1", "Institute EHDS-1")
     assert line.modules == ["secondary"]
     assert set(line.codes) == {cast.subject_a.code, cast.subject_b.code}
+
+
+@pytest.mark.req("R-CONS-18", "R-PRIV-14")
+def test_a_recall_names_a_subject_to_each_recipient_by_the_id_that_is_known_there_alone(
+    cast: Cast, permit: Permit
+) -> None:
+    by = actor_for(cast.coordinator)
+    take_results(by=actor_for(cast.sponsor), trial=cast.trial)
+    first, other = (secondary.export(by=by, permit=each) for each in (permit, permitted(cast, "EHDS-2")))
+    withdraw(cast.alba, cast.subject_a, Level.W4)
+    sponsor, *research = recipients.notices(cast.subject_a)
+    assert [one.what for one in sponsor.recipients] == ["results as they stood"]
+    assert cast.subject_a.code in sponsor.text
+    for notice, made, name in zip(research, (first, other), ("EHDS-1", "EHDS-2"), strict=True):
+        assert [one.name for one in notice.recipients] == [f"Institute {name}"]
+        own = pseudonyms.id_of(Permit.objects.get(number=name), cast.subject_a)
+        assert own in rows(made)
+        assert own in notice.text
+        assert cast.subject_a.code not in notice.text
 
 
 @pytest.mark.req("R-PRIV-14", "R-CONS-07")

@@ -61,7 +61,9 @@ def test_unknown_name_closed_account_and_wrong_password_read_the_same(cast: Cast
 def test_signing_out_needs_a_post_and_leaves_an_event(cast: Cast, client: Client) -> None:
     client.force_login(cast.alba)
     assert client.get("/sign-out/").status_code == 405
-    assert client.post("/sign-out/").headers["Location"] == "/sign-in/"
+    left = client.post("/sign-out/")
+    assert left.headers["Location"] == "/sign-in/"
+    assert left.headers["Clear-Site-Data"] == '"storage"'
     assert "_auth_user_id" not in client.session
     assert acts() == ["sign_out"]
 

@@ -35,7 +35,10 @@ class Subject(models.Model):
     # Keyed tokens that answer "same person?" and nothing else; empty until the first delivery.
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
-    # The same under the subject's own key: what a browser that cleans for this subject can tell (decision 0034).
+    # The same under the site's key, which every way has (decision 0044).
+    site_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    site_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    # The same under the subject's own key: what a browser told before sites had keys (decision 0034).
     own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
@@ -43,7 +46,14 @@ class Subject(models.Model):
 
     watch: ClassVar[Watch] = Watch(
         # Tokens tell who is the same person: an erased one must leave no trace.
-        quiet=("patient_id_token", "person_token", "own_patient_id_token", "own_person_token"),
+        quiet=(
+            "patient_id_token",
+            "person_token",
+            "site_patient_id_token",
+            "site_person_token",
+            "own_patient_id_token",
+            "own_person_token",
+        ),
         reasoned=("trial_site_id", "code", "day_zero"),
     )
 

@@ -38,6 +38,12 @@ def is_demo(held: Any) -> bool:
     return held is not None and held.data.get(_DEMO) is True
 
 
+def open_demo_accounts() -> list[str]:
+    """Return the names of open accounts whose row bears the mark of the demo."""
+    marked = Authenticator.objects.filter(type=Type.TOTP, user__is_active=True)
+    return sorted(held.user.get_username() for held in marked.select_related("user") if is_demo(held))
+
+
 def activate(user: User, secret: str, *, last_step: int, demo: bool = False) -> tuple[str, ...]:
     """Store the secret and new recovery codes, sealed; return the codes."""
     with held_by(_totp_holder(user, demo=demo)):

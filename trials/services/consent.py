@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from audit.context import widened
 from trials import closures
 from trials.agreement import (
+    EFFECTS,
     Allowed,
     Answer,
+    Effect,
     Event,
     Form,
     Gate,
@@ -202,3 +204,14 @@ def last_collection_day(subject: Subject) -> dt.date | None:
     """Return the day after which nothing acquired is taken, None while collection goes on."""
     standing = standing_of(subject)
     return standing.withdrawn_on if standing.level and standing.level.stops_collection else None
+
+
+def export_mark(subject: Subject) -> str:
+    """Return level and day of the withdrawal under which exports go on marked (design 3c: W3 to W5), "" without one.
+
+    In the English of records: copies, ledger.
+    """
+    standing = standing_of(subject)
+    if standing.level is None or EFFECTS[Gate.EXPORT, standing.level] is not Effect.MARKED:
+        return ""
+    return f"consent withdrawn at level {standing.level} on {standing.withdrawn_on}"

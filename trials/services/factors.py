@@ -181,6 +181,11 @@ def is_of_demo(user: User) -> bool:
     return demo_code(user) is not None
 
 
+def open_demo_accounts() -> list[str]:
+    """Return the names of those accounts of the demo that could sign in."""
+    return rows.open_demo_accounts()
+
+
 def both_fit(*, by: Actor, user: User, password: str, code: str) -> bool:
     """Whether password and code are the account's. The password first: a wrong one must not use up a code."""
     return proving.is_own(user, password) and prove(by=by, user=user, code=code, at=timezone.now()) is not None

@@ -5,6 +5,7 @@ session keeps somebody signed in (ASVS 7.3, C04).
 """
 
 import datetime as dt
+import ipaddress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -50,9 +51,17 @@ class Left:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return where the request came from; "" behind a proxy, where it would be everybody's."""
+    """Return where the request came from; "" behind a proxy that does not tell, where it would be everybody's."""
     address: str = request.META.get("REMOTE_ADDR", "")
-    return "" if address == settings.TRUSTED_PROXY else address
+    return address if address != settings.TRUSTED_PROXY and is_address(address) else ""
+
+
+def is_address(text: str) -> bool:
+    """Whether this is one, and no other word that a proxy let through."""
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def browser_of(request: HttpRequest) -> str:

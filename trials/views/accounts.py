@@ -179,7 +179,10 @@ def enter_by_passkey(request: HttpRequest) -> HttpResponse:
 def leave(request: ActorRequest) -> HttpResponse:
     sign_in.leave(by=request.actor, user=request.user, session=request.session.get(sessions.KEY, ""))
     logout(request)
-    return redirect("sign-in")
+    answer = redirect("sign-in")
+    # What the sending page noted in this browser is for whoever signs out; the next person may be another.
+    answer["Clear-Site-Data"] = '"storage"'
+    return answer
 
 
 @login_not_required

@@ -9,6 +9,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
+from trials.http import status_of
 from trials.models import Trial
 
 T = TypeVar("T")
@@ -51,6 +52,12 @@ def tell(form: BaseForm, refusal: ValidationError) -> None:
         form.add_error(name if shown else None, errors)
 
 
+def status_of_form(form: BaseForm) -> int:
+    """Return what a page with this form answers: 200 unasked, else the weightiest `status_of` of what was refused."""
+    refusals = [refusal for each in form.errors.as_data().values() for refusal in each]
+    return max((status_of(one) for one in refusals), default=400) if form.is_bound else 200
+
+
 def show_form(request: HttpRequest, *, form: BaseForm, page: FormPage) -> HttpResponse:
-    status = 400 if form.is_bound else 200
-    return render(request, "trial_form.html", {"form": form, "page": page, "trial": page.trial}, status=status)
+    context = {"form": form, "page": page, "trial": page.trial}
+    return render(request, "trial_form.html", context, status=status_of_form(form))

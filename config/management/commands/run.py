@@ -22,6 +22,7 @@ from config.demo import mark
 from config.demo.people import PASSWORD, PEOPLE
 from config.equipping import lay_out
 from config.posture import refuse_unsafe
+from config.readiness import refuse_open_demo
 from config.single import CannotRun, lock_home, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
@@ -75,8 +76,10 @@ class Command(BaseCommand):
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
         self._reapply()
+        refuse_open_demo()
         _tidy()
-        if with_demo and not User.objects.exists():
+        # Its password is printed: it is for a machine that answers to itself alone.
+        if with_demo and settings.DEMO_DOOR and not User.objects.exists():
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
 

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
 from config import receiving
+from config.readiness import refuse_unready
+from config.single import CannotRun
 from config.wsgi import application
-from privacy.services.reapplying import is_clear
-from privacy.services.tombstones import TombstonesDamaged
 
 # Above our own cap, so that a request a little too large gets our sentence; far above it waitress refuses unread.
 _SLACK = 1024 * 1024
@@ -20,7 +20,10 @@ class Command(BaseCommand):
     help = "Serve the web pages with waitress until told to stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        _refuse_erased()
+        try:
+            refuse_unready()
+        except CannotRun as refused:
+            raise CommandError(str(refused)) from None
         if settings.VAULT_ON:
             # Also where no `run` stands above: pages never open on a vault whose key does not fit.
             call_command("open_vault", stdout=io.StringIO())
@@ -49,24 +52,12 @@ def settle() -> None:
     gc.freeze()
 
 
-def _refuse_erased() -> None:
-    """Raise CommandError where a restored backup still holds what was erased."""
-    try:
-        is_in_force = is_clear()
-    except TombstonesDamaged as damaged:
-        raise CommandError(str(damaged)) from None
-    if not is_in_force:
-        raise CommandError(
-            "This database holds what was erased since its backup was made: nothing is served. "
-            "Run manage.py reapply_erasures, then start again."
-        )
-
-
 def _proxy() -> dict[str, Any]:
     if not settings.TRUSTED_PROXY:
         return {}
     return {
         "trusted_proxy": settings.TRUSTED_PROXY,
         "trusted_proxy_count": 1,
-        "trusted_proxy_headers": {"x-forwarded-proto"},
+        # Where a request came from is counted by the door (S21): the proxy's own word, which stands last.
+        "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-for"},
     }

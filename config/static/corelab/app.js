@@ -10,12 +10,11 @@ const show = (theme) => {
   }
 };
 
-const read = () => {
-  try { return localStorage.getItem(KEY) ?? ""; } catch { return ""; }
-};
+// A cookie, since what else is stored here is cleared when somebody signs out.
+const read = () => document.cookie.match(new RegExp(`(?:^|;\\s*)${KEY}=(dark|light)`))?.[1] ?? "";
 
 const keep = (theme) => {
-  try { localStorage.setItem(KEY, theme); } catch { /* private windows refuse; the page still changes */ }
+  document.cookie = `${KEY}=${theme}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
 };
 
 show(read());

@@ -15,10 +15,9 @@ export class Refusal extends Error {
 }
 
 export class Line {
-  /** `session` renews a session and knows the token; `say` tells what goes on. */
-  constructor({ session, say }) {
-    this.session = session;
-    this.say = say;
+  /** `session` renews a session and knows the token; `say` tells what goes on, and `notice` shows that the line is broken. */
+  constructor({ session, say, notice }) {
+    Object.assign(this, { session, say, notice });
   }
 
   get(url) {
@@ -38,6 +37,7 @@ export class Line {
     let refused = null;
     for (let attempt = 1; ;) {
       const answer = await this.attempt(url, options);
+      this.notice.hidden = answer !== null || attempt === TRIES;
       if (answer?.text !== undefined) return answer.text;
       if (answer?.refusal) {
         // Whoever signs in again has lost no try by it; one more where the session was renewed beside this request.
@@ -46,7 +46,8 @@ export class Line {
         continue;
       }
       if (attempt === TRIES) throw new Refusal(gettext("The line is broken. What was sent is kept; press “Go on” to send the rest."));
-      this.say(gettext("The line is broken; trying again…"));
+      this.notice.textContent = gettext("The line is broken; trying again…");
+      this.say(this.notice.textContent);
       await new Promise((resolve) => { setTimeout(resolve, FIRST_WAIT * 2 ** (attempt - 1)); });
       attempt += 1;
     }

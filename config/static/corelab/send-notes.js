@@ -1,5 +1,7 @@
 // What this browser remembers of a sending, so that a reload loses nothing: no name of a person, and none is read of a file.
-// A handle of a folder holds the folder's own name; it is dropped once all has arrived or another sending begins.
+// A handle of a folder holds the folder's own name: it is dropped once all has arrived or another sending begins. Nothing
+// at all is left once somebody signed out (the server asks the browser to clear it) or another account signed in.
+// Each window has a note of its own, and holds it by a lock that ends with the window.
 
 const NAME = "corelab-send";
 const SENDINGS = "sendings";
@@ -8,7 +10,28 @@ const FILES = "files";
 /** The notes of one account in one trial. Where a browser keeps none, nothing is remembered and nothing breaks. */
 export class Notes {
   constructor({ account, trial }) {
-    this.key = `${account}/${trial}`;
+    this.shelf = `${account}/${trial}/`;
+    this.key = this.shelf + (crypto.randomUUID?.() ?? "");
+    this.taken = hold(this.key);
+  }
+
+  /** What was noted elsewhere, newest first; `isElsewhere` while another window works on it. */
+  async others() {
+    await this.taken;
+    const notes = (await this.ask(SENDINGS, "readonly", (store) => store.getAll(under(this.shelf)))) ?? [];
+    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    const names = new Set(held.map((lock) => lock.name));
+    return notes
+      .filter((note) => note.key !== this.key)
+      .map((note) => ({ ...note, isElsewhere: names.has(lockOf(note.key)) }))
+      .sort((left, right) => right.at - left.at);
+  }
+
+  /** Make a note this window's own; false where another window has it. */
+  async take({ key }) {
+    if (!await hold(key)) return false;
+    this.key = key;
+    return true;
   }
 
   /** {visit, label, delivery, handles, boxes, files, size, isCleaned, isBegun, isComplete} as far as it is known. */
@@ -17,7 +40,7 @@ export class Notes {
   }
 
   async add(told) {
-    const kept = { ...(await this.read()), ...told };
+    const kept = { ...(await this.read()), ...told, key: this.key, at: Date.now() };
     // A handle that the browser does not keep must not take the rest with it.
     const done = await this.ask(SENDINGS, "readwrite", (store) => store.put(kept, this.key));
     if (done === undefined && kept.handles) await this.ask(SENDINGS, "readwrite", (store) => store.put({ ...kept, handles: null }, this.key));
@@ -29,13 +52,9 @@ export class Notes {
     if (!isBegun || isComplete) await this.add(told);
   }
 
-  async complete(delivery) {
-    if (await this.isOf(delivery)) await this.add({ isComplete: true, handles: null });
-  }
-
-  /** Whether the note is of this delivery: another window may have begun one meanwhile. */
-  async isOf(delivery) {
-    return (await this.read()).delivery?.id === delivery.id;
+  /** Note that all has arrived, where the sending is still noted. */
+  async complete() {
+    if ((await this.read()).visit) await this.add({ isComplete: true, handles: null });
   }
 
   /** What was sent to this delivery in place of the file with this hash: {hashes, size, claim}. */
@@ -47,23 +66,61 @@ export class Notes {
     return this.ask(FILES, "readwrite", (store) => store.put(told, [this.key, delivery, original]));
   }
 
-  /** Forget this delivery, or without one whatever is noted. */
-  async forget(delivery = null) {
-    if (delivery && !await this.isOf(delivery)) return;
-    await this.ask(SENDINGS, "readwrite", (store) => store.delete(this.key));
-    await this.ask(FILES, "readwrite", (store) => store.delete(IDBKeyRange.bound([this.key], [this.key, []])));
+  /** Forget one sending: this window's own, unless told which. */
+  async forget({ key } = this) {
+    await this.ask(SENDINGS, "readwrite", (store) => store.delete(key));
+    await this.ask(FILES, "readwrite", (store) => store.delete(IDBKeyRange.bound([key], [key, []])));
   }
 
   async ask(store, mode, question) {
     try {
+      // Once it was cleared under this window, nothing is noted here any more.
       this.opened ??= open();
       const database = await this.opened;
-      const asked = question(database.transaction(store, mode).objectStore(store));
-      return await answered(asked);
+      return await answered(question(database.transaction(store, mode).objectStore(store)));
     } catch {
       return undefined;
     }
   }
+}
+
+/** Forget what other accounts sent from this browser. */
+export async function forgetOthers(account) {
+  const known = (await indexedDB.databases?.().catch(() => [])) ?? [];
+  if (!known.some(({ name }) => name === NAME)) return;
+  const database = await open();
+  const [first, after] = [`${account}/`, `${account}0`];
+  const transaction = database.transaction([SENDINGS, FILES], "readwrite");
+  transaction.objectStore(SENDINGS).delete(IDBKeyRange.upperBound(first, true));
+  transaction.objectStore(SENDINGS).delete(IDBKeyRange.lowerBound(after));
+  transaction.objectStore(FILES).delete(IDBKeyRange.upperBound([first], true));
+  transaction.objectStore(FILES).delete(IDBKeyRange.lowerBound([after]));
+  database.close();
+}
+
+/** Wait until no window works on a note. */
+export function freed({ key }) {
+  return navigator.locks.request(lockOf(key), () => {});
+}
+
+/** Hold a note until this window is closed; false where another one does. */
+function hold(key) {
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    navigator.locks.request(lockOf(key), { ifAvailable: true }, (lock) => {
+      resolve(Boolean(lock));
+      return lock ? new Promise(() => {}) : null;
+    });
+  });
+}
+
+function lockOf(key) {
+  return `${NAME}/${key}`;
+}
+
+/** Every key that begins so. */
+function under(start) {
+  return IDBKeyRange.bound(start, `${start}\uffff`);
 }
 
 function open() {

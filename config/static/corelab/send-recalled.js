@@ -1,12 +1,61 @@
-// A sending that this browser remembers, told in words: before somebody goes on with it, and while the files are chosen again.
+// Sendings that this browser remembers, told in words: before somebody goes on with one, and while files are chosen again.
 
-import { megabytes } from "./send-steps.js";
+import { freed } from "./send-notes.js";
+import { made, megabytes } from "./send-steps.js";
 
-/** Tell of what was begun before this page was loaded. */
-export function showRecalled(root, note) {
-  root.querySelector("[data-interrupted-words]").textContent = interpolate(recalled(note), [note.label]);
-  root.querySelector("[data-go-on]").textContent = note.isComplete ? gettext("Show its receipt") : gettext("Go on with it");
-  root.querySelector("[data-interrupted]").hidden = false;
+export class Recalled {
+  /** `goOn(note)` goes on with a sending. */
+  constructor({ room, notes, goOn }) {
+    Object.assign(this, { room, notes, goOn });
+    this.awaited = new Set();
+  }
+
+  /** Tell of what was begun before this page was loaded, and of what another window is at. */
+  async show() {
+    const notes = await this.notes.others();
+    const elsewhere = notes.filter((note) => note.isElsewhere && !note.isComplete);
+    const free = notes.filter((note) => !note.isElsewhere);
+    const interrupted = free.filter((note) => note.isBegun && !note.isComplete);
+    // Of what waits for nothing, the last alone is worth a word.
+    const worthy = interrupted.length ? interrupted : free.slice(0, 1);
+    for (const note of free.filter((one) => !worthy.includes(one))) await this.notes.forget(note);
+    this.room.replaceChildren(
+      ...elsewhere.map((note) => made("p", { class: "notice" }, underWay(note))),
+      ...worthy.map((note, place) => this.offer(note, place)),
+    );
+    for (const note of elsewhere) this.wait(note);
+  }
+
+  offer(note, place) {
+    const words = made("p", { id: `recalled-${place}` }, interpolate(recalled(note), [note.label]));
+    const button = (look, word, act) => {
+      const one = made("button", { class: look, type: "button", "aria-describedby": words.id }, word);
+      one.addEventListener("click", act);
+      return one;
+    };
+    return made("div", { class: "notice" }, words, made("div", { class: "toolbar" },
+      button("button", note.isComplete ? gettext("Show its receipt") : gettext("Go on with it"), () => this.goOn(note)),
+      button("button button--quiet", gettext("Begin another"), () => this.forget(note))));
+  }
+
+  async forget(note) {
+    await this.notes.forget(note);
+    await this.show();
+    this.room.closest("section").querySelector("h2").focus();
+  }
+
+  /** Once that window is closed, its sending may go on here. */
+  async wait(note) {
+    if (this.awaited.has(note.key)) return;
+    this.awaited.add(note.key);
+    await freed(note);
+    this.awaited.delete(note.key);
+    await this.show();
+  }
+}
+
+function underWay({ label }) {
+  return interpolate(gettext("Another window of this browser is at a sending for %s. Go on with that one there; here you can send another scan."), [label]);
 }
 
 function recalled({ isBegun, isComplete }) {
@@ -19,7 +68,10 @@ function recalled({ isBegun, isComplete }) {
 export function showAgain(root, { isBegun, files, size }) {
   const again = root.querySelector("[data-again]");
   again.hidden = !isBegun;
-  again.textContent = interpolate(
-    gettext("Choose the same %(count)s files (%(size)s) again: what arrived is known by its content, and only the rest is sent."),
-    { count: files, size: megabytes(size) }, true);
+  const sentence = ngettext(
+    "Choose the same file (%(size)s) again: what arrived is known by its content, and only the rest is sent.",
+    "Choose the same %(count)s files (%(size)s) again: what arrived is known by its content, and only the rest is sent.",
+    files,
+  );
+  again.querySelector("[data-again-words]").textContent = interpolate(sentence, { count: files, size: megabytes(size) }, true);
 }

@@ -10,8 +10,11 @@ export class Session {
     this.account = account;
     // Escape would leave a sending that waits for nothing.
     dialog.addEventListener("cancel", (event) => event.preventDefault());
-    // The panel of every page says the same: one is enough.
-    document.addEventListener("corelab:session", (event) => { if (dialog.open) event.preventDefault(); });
+    // In place of the panel of every page: what names a person stands on this one, and the dialog covers it.
+    document.addEventListener("corelab:session", (event) => {
+      event.preventDefault();
+      this.renew();
+    });
   }
 
   /** The cookie is newer than the page where somebody signed in again in another window. */
@@ -29,8 +32,6 @@ export class Session {
     let left = await this.left();
     if (this.isMine(left)) return false;
     this.dialog.showModal();
-    const over = document.querySelector("[data-session-over]");
-    if (over) over.hidden = true;
     while (!this.isMine(left)) {
       const words = this.dialog.querySelector("[data-words]");
       const sentence = words.dataset[left?.ended === false ? "wordother" : "wordended"];

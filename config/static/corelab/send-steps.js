@@ -66,9 +66,10 @@ export function day(digits) {
   const [, year, month, date] = /^(\d{4})(\d{2})(\d{2})$/.exec(digits) ?? [];
   const at = new Date(Date.UTC(year, month - 1, date));
   if (at.getUTCDate() !== Number(date)) return digits;
-  // Plain English puts the month first.
-  const language = document.documentElement.lang.replace(/^en$/, "en-GB");
-  return at.toLocaleDateString(language, { day: "2-digit", month: "short", year: "numeric", timeZone: "UTC" });
+  // Day, month, year in every language; English by its American months, since the British write "Sept".
+  const language = document.documentElement.lang.replace(/^en$/, "en-US");
+  const parts = new Intl.DateTimeFormat(language, { day: "2-digit", month: "short", year: "numeric", timeZone: "UTC" }).formatToParts(at);
+  return ["day", "month", "year"].map((name) => parts.find(({ type }) => type === name).value).join(" ");
 }
 
 /** Bytes in words. */

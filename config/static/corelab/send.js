@@ -7,7 +7,7 @@ import { Picker, reopened } from "./send-files.js";
 import { showFound, showUnread } from "./send-found.js";
 import { Line, Refusal } from "./send-line.js";
 import { Notes } from "./send-notes.js";
-import { showAgain, showRecalled } from "./send-recalled.js";
+import { Recalled, showAgain } from "./send-recalled.js";
 import { showReceipt } from "./send-receipt.js";
 import { showRemoved, showRemovedThere } from "./send-removed.js";
 import { Sending } from "./send-sending.js";
@@ -26,8 +26,9 @@ class SendPage {
     this.say = politely(document.querySelector("[data-status]"));
     this.steps = new Steps({ root, way: document.querySelector("[data-way]") });
     const session = new Session({ dialog: document.querySelector("[data-sign-in]"), form: this.form, account });
-    this.line = new Line({ session, say: this.say });
+    this.line = new Line({ session, say: this.say, notice: document.querySelector("[data-line]") });
     this.notes = new Notes({ account, trial });
+    this.recalled = new Recalled({ room: root.querySelector("[data-recalled]"), notes: this.notes, goOn: (note) => this.attempt(() => this.goOn(note)) });
     this.sending = new Sending({ section: this.steps.section("sending"), line: this.line, notes: this.notes, say: this.say });
     new Picker({ section: this.steps.section("files"), chosen: (files, handles) => this.choose(files, handles), failed: (sentence) => this.fail(sentence) });
     this.clear();
@@ -39,18 +40,19 @@ class SendPage {
   }
 
   async open() {
-    for (const [name, act] of Object.entries({ next: () => this.next(), back: () => this.back(), anew: () => this.anew(), resume: () => this.send() })) {
+    for (const [name, act] of Object.entries({ next: () => this.next(), back: () => this.steps.previous(), anew: () => this.anew(), resume: () => this.send() })) {
       for (const button of this.root.querySelectorAll(`[data-${name}]`)) button.addEventListener("click", () => this.attempt(act));
     }
-    this.root.querySelector("[data-go-on]").addEventListener("click", () => this.attempt(() => this.goOn()));
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.steps.go("subject", { quietly: true });
-    const note = await this.notes.read();
-    if (note.visit) showRecalled(this.root, note);
+    await this.recalled.show();
   }
 
-  async goOn() {
+  /** Take over a sending as it is noted now: another window may have had it since it was told of. */
+  async goOn(told) {
+    if (!await this.notes.take(told)) throw new Refusal(gettext("Another window of this browser goes on with this sending already."));
     const note = await this.notes.read();
+    if (!note.visit) return this.recalled.show();
     this.clear();
     Object.assign(this, { visit: note.visit, delivery: note.delivery, boxes: new Map(note.boxes), resumed: note.delivery && note });
     this.label(note.label);
@@ -59,6 +61,7 @@ class SendPage {
     const files = note.handles ? await reopened(note.handles) : null;
     const expected = await this.line.get(this.root.dataset.expected.replace("/0/", `/${note.visit}/`));
     this.requirements = expected.requirements;
+    await this.recalled.show();
     showAgain(this.root, note);
     this.begin();
     this.steps.go("files");
@@ -68,15 +71,12 @@ class SendPage {
   }
 
   async anew() {
-    await this.notes.forget(this.delivery);
+    await this.notes.forget();
     this.clear();
-    this.root.querySelector("[data-interrupted]").hidden = this.root.querySelector("[data-again]").hidden = true;
+    await this.recalled.show();
+    this.root.querySelector("[data-again]").hidden = true;
     this.root.querySelector("[data-chosen]").textContent = gettext("Nothing chosen yet.");
     this.steps.go("subject");
-  }
-
-  back() {
-    this.steps.previous();
   }
 
   /** Do one step; what is refused is told in one place, and focused. */
@@ -257,7 +257,7 @@ class SendPage {
     this.underWay(true);
     try {
       await this.delivering(() => this.sending.run({ root: `${this.root.dataset.start}${id}/`, delivery: id, piece, sources, cleaners, isCleaned, boxes }));
-      await this.notes.complete(delivery);
+      await this.notes.complete();
     } finally {
       this.underWay(false);
     }
@@ -270,7 +270,7 @@ class SendPage {
       return await act();
     } catch (error) {
       if (error.ends) {
-        if (this.delivery) await this.notes.forget(this.delivery);
+        if (this.delivery) await this.notes.forget();
         this.delivery = this.resumed = null;
       }
       throw error;

@@ -1,6 +1,8 @@
 // Warns before a session ends, lets it go on, and after its end keeps what was typed until its holder is back.
 // It asks without using the session: a page that nobody looks at keeps nobody signed in.
 
+import { forgetOthers } from "./send-notes.js";
+
 const dialog = document.querySelector("[data-session-limit]");
 const over = document.querySelector("[data-session-over]");
 const BACKGROUND = { "X-Corelab-Background": "1", Accept: "application/json" };
@@ -29,7 +31,11 @@ function later(milliseconds) {
 
 function show(left) {
   if (left.ended) return end("ended");
-  account ??= left.account;
+  if (account === undefined) {
+    ({ account } = left);
+    // Whoever was here before has not signed out, and is not here any more.
+    forgetOthers(account);
+  }
   if (left.account !== account) return end("other");
   if (isOver) back(left.token);
   const kind = left.absolute <= left.idle ? "absolute" : "idle";

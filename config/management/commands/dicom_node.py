@@ -3,17 +3,23 @@ import threading
 from typing import Any
 
 from django.core.checks import Tags
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from config.readiness import refuse_unready
+from config.single import CannotRun
 from imaging import dicom_node
 
 
 class Command(BaseCommand):
-    help = "Run the DICOM node (C-STORE and C-ECHO) until told to stop."
+    help = "Run the DICOM node (storage, query and retrieval) until told to stop."
     # The others read every page of the product into memory, and the web server has asked them.
     requires_system_checks = (Tags.security,)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        try:
+            refuse_unready()
+        except CannotRun as refused:
+            raise CommandError(str(refused)) from None
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
