@@ -13,16 +13,18 @@ from audit.secrets import SecretUnsafe
 _DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "sealer"}
 
 # Who speaks with the world holds no decoder: pixels are decoded by the children of the fence alone (S07).
-_WITHOUT_DECODERS, _DECODERS = {"serve", "dicom_node"}, ("gdcm", "pylibjpeg", "openjpeg")
+_DECODERS = ("gdcm", "pylibjpeg", "openjpeg")
+# What pydicom imports where it can: the node computes nothing, draws nothing, and fetches nothing.
+_NEEDLESS = ("numpy", "PIL", "requests", "tqdm")
+_WITHOUT = {"serve": _DECODERS, "dicom_node": (*_DECODERS, *_NEEDLESS)}
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if part := _DATABASE_AS.get("".join(sys.argv[1:2])):
         os.environ.setdefault("CORELAB_DATABASE_AS", part)
-    if _WITHOUT_DECODERS & set(sys.argv[1:2]):
-        # What stands there as None cannot be imported.
-        sys.modules.update(dict.fromkeys(_DECODERS))  # type: ignore[arg-type]
+    # What stands there as None cannot be imported.
+    sys.modules.update(dict.fromkeys(_WITHOUT.get("".join(sys.argv[1:2]), ())))  # type: ignore[arg-type]
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
     with acting(_operator(sys.argv[1:2])):

@@ -9,7 +9,8 @@ from pydicom.pixels.utils import pixel_array
 
 from benchmarks.stopwatch import Rival, compare
 from config.demo.phantom import Grid, ScanSpec, make_ct, to_bytes
-from imaging.frames import Preset, render
+from imaging.frames import Preset
+from imaging.frames.rendering import render
 
 SPEC = ScanSpec(
     patient_name="PHANTOM^NINE",

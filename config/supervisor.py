@@ -25,7 +25,7 @@ LATER_SECONDS = 3.0
 # A child that dies at once, again and again, must not eat the machine.
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 10.0
-WEB, SEALER = "web", "sealer"
+WEB, NODE, SEALER = "web", "dicom", "sealer"
 
 
 @dataclass(slots=True)
@@ -70,6 +70,9 @@ def _environment_of(name: str) -> dict[str, str]:
     if name != SEALER:
         foreign.add("CORELAB_DATABASE_SEALER_URL")
     told = dict(os.environ) if name == WEB else without_credentials(os.environ)
+    if name == NODE:
+        # Each association has threads of its own, and each thread would keep an arena of memory to itself.
+        told.setdefault("MALLOC_ARENA_MAX", "2")
     return {variable: value for variable, value in told.items() if variable not in foreign}
 
 
@@ -84,7 +87,7 @@ def children() -> list[Child]:
         Child("worker", [*celery, *road, *schedule], niceness=FILING),
         # Measuring may take minutes; a delivery must never wait behind it.
         Child("measurer", [*celery, *measure], niceness=MEASURING),
-        Child("dicom", [python, manage, "dicom_node"]),
+        Child(NODE, [python, manage, "dicom_node"]),
         Child(SEALER, [python, manage, "seal_audit", "--every", str(settings.SEAL_SECONDS)], niceness=FILING),
     ]
 

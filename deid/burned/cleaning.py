@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from deid.burned.boxes import Box
+from deid.burned.doubts import Waiting
 from deid.burned.looking import Eyes
 from deid.burned.reader import TextReader, rapid_reader
-from deid.burned.treatment import Doubt, Treated, treat, treat_by_person
+from deid.burned.treatment import Treated, treat, treat_by_person
 from deid.elements import Source, text_of
 from deid.engine import clean_source, failing_closed
 from deid.model import ClinicalTrial, Policy, Rejected, Rejection
@@ -16,18 +17,6 @@ from deid.result import Cleaned
 from deid.risk import look_needed, require_low_risk
 
 _SOP_CLASS = 0x00080016
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An object whose pixels a person must decide on: what the machine proposes, and why it is not sure.
-
-    Boxes are in pixels of the stored matrix; nothing that was read in the picture is told.
-    """
-
-    boxes: tuple[Box, ...]
-    doubts: tuple[Doubt, ...]
-    frames: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from deid.burned.blanking import blank
 from deid.burned.boxes import Box, Ground, clipped, without_covered
+from deid.burned.doubts import Doubt
 from deid.burned.looking import Eyes, Looked, joined, look, look_again, look_beside
 from deid.burned.raster import Raster, open_raster
 from deid.burned.record import PixelRecord
@@ -13,16 +13,6 @@ from deid.burned.regions import outside_regions
 from deid.burned.signatures import match, published_boxes
 from deid.elements import Source
 from deid.risk import Look
-
-
-class Doubt(StrEnum):
-    """Why a machine's word is not enough."""
-
-    NOTHING_FOUND = "nothing-found"
-    FAINT = "faint"
-    STILL_THERE = "still-there"
-    ONLY_A_PERSON = "only-a-person"
-    NAME_LEFT = "name-left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
-from imaging.dicomweb.media import EXPLICIT
+from imaging.dicomweb.media import EXPLICIT, MOST_DECODED
 from imaging.frames import FrameRefused, Window, read_image
 from imaging.frames.opening import UNREADABLE, claimed_bytes, count_frames, read_object
 
@@ -26,8 +26,6 @@ _BULKY = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
 _SHORT = 1024
 _INLINE = 1 << 62
 _BITS_IN_BYTE = 8
-# What is decoded for one answer; larger images go out as they are stored.
-MOST_DECODED = 384 * 1024 * 1024
 
 
 def metadata(data: bytes, *, address: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from imaging.dicomweb.multipart import MediaType, media_type
 EXPLICIT = "1.2.840.10008.1.2.1"
 DICOM, OCTETS, RELATED, ANY = "application/dicom", "application/octet-stream", "multipart/related", "*/*"
 PNG, JPEG = "image/png", "image/jpeg"
+# What is decoded for one answer; larger images go out as they are stored.
+MOST_DECODED = 384 * 1024 * 1024
 # PS3.18 table 8.7.3-5.
 OF_SYNTAX = {
     "1.2.840.10008.1.2.5": "image/dicom-rle",

@@ -10,7 +10,7 @@ from typing import Any
 
 from deid import Arrival, ClinicalTrial, Facts, IdentityTokens, Policy, Rejected
 from deid.burned.boxes import Box
-from deid.burned.cleaning import Waiting
+from deid.burned.doubts import Waiting
 from deid.burned.record import PixelRecord
 from imaging.fence.child import DRAWER, WORKER, Child, ChildFell, Limits, Tick
 from imaging.fence.framing import Garbled

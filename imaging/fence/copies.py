@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imaging.dicomweb.blinding import Guise
-from imaging.dicomweb.documents import MOST_DECODED
-from imaging.dicomweb.media import EXPLICIT
+from imaging.dicomweb.media import EXPLICIT, MOST_DECODED
 from imaging.fence.calls import ask, copying, only, refusing_frames
 from imaging.fence.child import MEGABYTE, Limits
 from imaging.fence.framing import Garbled, decode

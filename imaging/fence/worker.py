@@ -20,7 +20,8 @@ from pydicom import dcmread
 
 from deid import Cleaned, ClinicalTrial, Engine, Policy, Rejected, identify_by
 from deid import announce as announce_object
-from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.cleaning import Clerk
+from deid.burned.doubts import Waiting
 from deid.burned.looking import Eyes
 from deid.burned.reader import rapid_reader
 from deid.burned.treatment import shows_text
@@ -35,7 +36,7 @@ from imaging.dicomweb.blinding import blind
 from imaging.fence.framing import Reader, pack
 from imaging.fence.plainly import to_plain
 from imaging.frames import FrameRefused
-from imaging.frames import render as render_frame
+from imaging.frames.rendering import render as render_frame
 
 _NEW_USER, _NEW_NETWORK, _NO_NEW_PRIVILEGES = 0x10000000, 0x40000000, 38
 _MOST_FILES = 16

@@ -1,8 +1,9 @@
-"""Single frames as pictures, and the careful opening of image files that volumes share."""
+"""Single frames as pictures, and the careful opening of image files that volumes share.
 
-from imaging.frames.covering import cover
+What decodes (`rendering`) and draws (`covering`) is imported by those who do it.
+"""
+
 from imaging.frames.opening import FrameRefused, read_image
-from imaging.frames.rendering import RenderedFrame, render
-from imaging.frames.windows import PRESETS, Preset, Window
+from imaging.frames.windows import PRESETS, Preset, RenderedFrame, Window
 
-__all__ = ["PRESETS", "FrameRefused", "Preset", "RenderedFrame", "Window", "cover", "read_image", "render"]
+__all__ = ["PRESETS", "FrameRefused", "Preset", "RenderedFrame", "Window", "read_image"]

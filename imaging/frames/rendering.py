@@ -1,7 +1,6 @@
 """One frame as a small picture for the screen."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,22 +12,12 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from imaging.frames.opening import UNREADABLE, FrameRefused, count_frames, read_image
-from imaging.frames.windows import PRESETS, Pixels, Preset, Shades, Window, shade, shade_by_percentiles
+from imaging.frames.shading import Pixels, Shades, shade, shade_by_percentiles
+from imaging.frames.windows import PRESETS, Preset, RenderedFrame, Window
 
 _QUICK_COMPRESSION = 1
 _BITS_SHOWN = 8
 _SPACING_KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedFrame:
-    """A PNG of one frame at its own matrix; `pixel_spacing` (row, column) in mm, None if not stated."""
-
-    png: bytes
-    rows: int
-    columns: int
-    frames: int
-    pixel_spacing: tuple[float, float] | None
 
 
 def render(data: bytes | Path, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:

@@ -1,20 +1,10 @@
-"""Windows: how measured values become shades of grey."""
+"""What is asked for, a window, and what comes, a picture: told without numpy, since the node holds none."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from imaging.frames.opening import FrameRefused
-
-Pixels = npt.NDArray[Any]
-Shades = npt.NDArray[np.uint8]
-
-_WHITE = 255.0
-_PERCENTILES = (1.0, 99.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +41,12 @@ PRESETS = {
 }
 
 
-def shade(values: Pixels, window: Window) -> Shades:
-    """Map values to 0...255 with the linear VOI function, which reaches both ends half a unit inside."""
-    low = window.centre - 0.5 - (window.width - 1) / 2
-    return _spread(values, low, max(window.width - 1, 1e-6))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedFrame:
+    """A PNG of one frame at its own matrix; `pixel_spacing` (row, column) in mm, None if not stated."""
 
-
-def shade_by_percentiles(values: Pixels) -> Shades:
-    """Map the 1st to 99.5th percentile of the finite values to 0...255, for images without fixed units."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return np.zeros(values.shape, np.uint8)
-    low, high = np.percentile(finite, _PERCENTILES)
-    if high <= low:
-        low, high = float(finite.min()), float(finite.max())
-    return _spread(values, low, max(high - low, 1e-6))
-
-
-def _spread(values: Pixels, low: float, width: float) -> Shades:
-    scaled = (np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32) - low) * (_WHITE / width)
-    return np.asarray(np.clip(np.rint(scaled), 0, _WHITE).astype(np.uint8))
+    png: bytes
+    rows: int
+    columns: int
+    frames: int
+    pixel_spacing: tuple[float, float] | None

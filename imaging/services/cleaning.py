@@ -13,7 +13,7 @@ from audit.actor import Actor
 from audit.services import canonical, record
 from deid import Option, Policy, Rejected, Rejection, engine_version
 from deid.burned.boxes import Box
-from deid.burned.cleaning import Waiting
+from deid.burned.doubts import Waiting
 from deid.certificate import cleaned_record, proven_record
 from imaging import fence, quarantine
 from imaging.claims import read_claim

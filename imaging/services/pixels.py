@@ -13,9 +13,9 @@ from audit.meanings import Meaning
 from audit.services import record
 from audit.signing import Offer, Proof, offer, sha256_of, sign, signing
 from deid.burned.boxes import FIRM, Box, Ground, box_of
-from deid.burned.cleaning import Waiting
+from deid.burned.doubts import Waiting
 from imaging import fence, quarantine
-from imaging.frames import cover
+from imaging.frames.covering import cover
 from imaging.models import IncomingFile, PixelReview, Submission
 from imaging.services import defacing, road
 from trials import access

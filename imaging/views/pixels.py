@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as __
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from deid.burned.treatment import Doubt
+from deid.burned.doubts import Doubt
 from imaging.forms import BoxesForm, PictureForm
 from imaging.frames import FrameRefused
 from imaging.models import IncomingFile, PixelReview

@@ -12,8 +12,9 @@ from pydicom.sequence import Sequence
 from benchmarks.burned import add_pixels, to_dataset
 from deid.burned import signatures
 from deid.burned.boxes import FIRM, Ground
+from deid.burned.doubts import Doubt
 from deid.burned.regions import outside_regions
-from deid.burned.treatment import Doubt, treat
+from deid.burned.treatment import treat
 from deid.risk import Look
 from tests.deid.pictures import Scripted, eyes_of, frame_of, source_of
 

@@ -16,10 +16,11 @@ from benchmarks.burned import add_pixels, make_frames, to_dataset
 from benchmarks.pixels import score
 from deid.__main__ import main
 from deid.burned.boxes import Box, Ground
-from deid.burned.cleaning import Clerk, Waiting
+from deid.burned.cleaning import Clerk
+from deid.burned.doubts import Doubt, Waiting
 from deid.burned.looking import is_seed
 from deid.burned.reader import rapid_reader
-from deid.burned.treatment import Doubt, treat, treat_by_person
+from deid.burned.treatment import treat, treat_by_person
 from deid.explain import explain
 from deid.person import Person
 from deid.risk import Look

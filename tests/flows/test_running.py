@@ -143,3 +143,5 @@ def test_who_speaks_with_the_world_holds_no_decoder(stack: Stack) -> None:
         held = Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
         assert "cryptography" in held
         assert not [name for name in ("gdcm", "openjpeg") if name in held], word
+    # The last of them, the node, computes and draws nothing either.
+    assert not [name for name in ("/numpy/", "/PIL/") if name in held]

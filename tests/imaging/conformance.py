@@ -5,7 +5,7 @@ Written anew by: manage.py shell -c "from tests.imaging import conformance; conf
 
 from pathlib import Path
 
-from imaging.dicomweb import documents, media, questions
+from imaging.dicomweb import media, questions
 from imaging.services.stow import LARGEST_PART, Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation" / "dicomweb-conformance.md"
@@ -88,7 +88,7 @@ def page() -> str:
     syntaxes = "".join(f"| {uid} | {name} |\n" for uid, name in media.OF_SYNTAX.items())
     store = _STORE.format(largest=LARGEST_PART // _GIGABYTE, reasons=reasons)
     search = _SEARCH.format(limit=questions.DEFAULT_LIMIT, most=questions.MOST, attributes=rows)
-    retrieve = _RETRIEVE.replace("{decoded}", str(documents.MOST_DECODED // 1024**2))
+    retrieve = _RETRIEVE.replace("{decoded}", str(media.MOST_DECODED // 1024**2))
     return f"{_HEAD}{store}\n{search}\n{retrieve}{syntaxes}"
 
 

@@ -17,16 +17,17 @@ import deid
 from benchmarks.burned import to_dataset
 from deid import ClinicalTrial, Policy, Rejected
 from deid.burned.boxes import Box
-from deid.burned.cleaning import Clerk, Waiting
-from deid.burned.treatment import Doubt
+from deid.burned.cleaning import Clerk
+from deid.burned.doubts import Doubt, Waiting
 from deid.engine import read_source
-from imaging import fence, frames, progress
+from imaging import fence, progress
 from imaging.fence import calls
 from imaging.fence import child as child_module
 from imaging.fence.child import MEGABYTE, Child, ChildFell, Limits
 from imaging.fence.framing import Garbled, Reader, pack
 from imaging.fence.plainly import from_plain, to_plain
 from imaging.frames import FrameRefused
+from imaging.frames.rendering import render
 from imaging.models import Instance, Submission
 from tests.cast import Cast
 from tests.deid.pictures import encoded, frame_of
@@ -99,7 +100,7 @@ def test_what_is_cleaned_behind_the_fence_is_the_same_to_the_last_bit(name: str)
 @pytest.mark.req("R-ARC-14")
 def test_a_frame_rendered_behind_the_fence_is_the_same_picture() -> None:
     data = ct_series(1)[0]
-    assert fence.render(data, frame=1) == frames.render(data, frame=1)
+    assert fence.render(data, frame=1) == render(data, frame=1)
     with pytest.raises(FrameRefused, match="no frame 9"):
         fence.render(data, frame=9)
     with pytest.raises(Rejected):

@@ -29,7 +29,8 @@ from pydicom.uid import (
 )
 
 from config.demo.phantom import Grid, ScanSpec, make_ct, to_bytes
-from imaging.frames import PRESETS, FrameRefused, Preset, RenderedFrame, Window, render
+from imaging.frames import PRESETS, FrameRefused, Preset, RenderedFrame, Window
+from imaging.frames.rendering import render
 
 HANG_SECONDS = 20
 GRID = Grid(columns=50, rows=40, slices=1)
