@@ -21,6 +21,8 @@ _PHOTOGRAPHED = (
 )
 # Tissue on glass shows nobody: such a scan tells by itself whether the label, or anything burned in, is to be seen.
 _SLIDE, _SPECIMEN_LABEL = ("whole-slide",), 0x00480010
+# Of the flavours of a slide (PS3.3 C.8.12.4.1.1) these show the label, whatever the flags say.
+_WITH_LABEL = frozenset({"LABEL", "OVERVIEW"})
 _SOUND = ("general-audio", "basic-voice-audio")
 _REVIEW_UNLESS_DECLARED = ("ultrasound", "enhanced-us-volume", "intravascular-optical")
 _NOT_A_SCAN = frozenset({"raw-data", "basic-directory", "hanging-protocol", "color-palette", "inventory"})
@@ -94,8 +96,7 @@ def require_declared(item: Item) -> None:
 def look_needed(item: Item, *, sop_class_uid: str) -> Look | None:
     """Return who must look at the pixels of this object, None where nothing speaks for text or faces in them."""
     iod, flag = objects().iods.get(sop_class_uid, ""), text_of(item.get(BURNED_IN))
-    is_bare_slide = _holds(iod, _SLIDE) and flag == text_of(item.get(_SPECIMEN_LABEL)) == "NO"
-    if (_holds(iod, _PHOTOGRAPHED) and not is_bare_slide) or _shows_features(item):
+    if (_holds(iod, _PHOTOGRAPHED) and not _is_bare_slide(item, iod)) or _shows_features(item):
         return Look.PERSON
     is_ultrasound = _holds(iod, _REVIEW_UNLESS_DECLARED) and flag != "NO"
     is_risky = _holds(iod, _CAPTURED) or flag == "YES" or is_ultrasound or _looks_captured(item, iod)
@@ -104,6 +105,11 @@ def look_needed(item: Item, *, sop_class_uid: str) -> Look | None:
 
 def _holds(iod: str, marks: tuple[str, ...]) -> bool:
     return any(mark in iod for mark in marks)
+
+
+def _is_bare_slide(item: Item, iod: str) -> bool:
+    is_declared = text_of(item.get(BURNED_IN)) == text_of(item.get(_SPECIMEN_LABEL)) == "NO"
+    return _holds(iod, _SLIDE) and is_declared and _WITH_LABEL.isdisjoint(values_of(item.get(IMAGE_TYPE)))
 
 
 def _shows_features(item: Item) -> bool:

@@ -226,13 +226,21 @@ def test_half_a_telephone_number_is_no_version() -> None:
 
 @pytest.mark.req("R-DEID-14")
 @pytest.mark.parametrize(
-    ("burned_in", "label", "is_let_through"), [("NO", "NO", True), ("NO", "YES", False), ("YES", "NO", False)]
+    ("burned_in", "label", "flavour", "is_let_through"),
+    [
+        ("NO", "NO", "VOLUME", True),
+        ("NO", "YES", "VOLUME", False),
+        ("YES", "NO", "VOLUME", False),
+        ("NO", "NO", "LABEL", False),
+        ("NO", "NO", "OVERVIEW", False),
+    ],
 )
 def test_a_slide_passes_when_it_says_that_neither_label_nor_writing_is_seen(
-    key: bytes, trial: deid.ClinicalTrial, *, burned_in: str, label: str, is_let_through: bool
+    key: bytes, trial: deid.ClinicalTrial, *, burned_in: str, label: str, flavour: str, is_let_through: bool
 ) -> None:
     dataset = _of_kind(WHOLE_SLIDE, builders.ct())
-    dataset.BurnedInAnnotation, dataset.SpecimenLabelInImage, dataset.ImageType = burned_in, label, "ORIGINAL\\PRIMARY"
+    dataset.BurnedInAnnotation, dataset.SpecimenLabelInImage = burned_in, label
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", flavour, "NONE"]
     data = planting.encode(dataset)
     if is_let_through:
         assert deid.clean(data, key=key, trial=trial, policy=Policy()).has_pixels
