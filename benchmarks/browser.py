@@ -108,7 +108,7 @@ def main(slices: int) -> None:
         profile = Profile(policy=deid.Policy())
         keys = {
             "key": KEY.hex(),
-            "site_key": KEY.hex(),
+            "common_key": KEY.hex(),
             "trial": TRIAL,
             "profile": profile.told,
             "engine": deid.engine_version(),

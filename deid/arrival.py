@@ -18,24 +18,19 @@ class Arrival:
     """Safe to store: UIDs as filing would give them, the study date moved by the days of `moved_by`, no name."""
 
     tokens: IdentityTokens
-    site_tokens: IdentityTokens
     study: str
     series: str
     modality: str
     moved_date: date | None
 
 
-def announce(data: bytes, *, key: bytes, site_key: bytes, delivery: str) -> Arrival:
-    """Return what one file tells under the trial key, and of its person under the site's.
-
-    Raises Rejected when it cannot be read.
-    """
+def announce(data: bytes, *, key: bytes, delivery: str) -> Arrival:
+    """Return what one file tells under the trial key. Raises Rejected when it cannot be read."""
     item = parse(data).item
     taken_on = day_of(item.get(_STUDY_DATE))
     modality = text_of(item.get(_MODALITY))
     return Arrival(
         tokens=tokens_of(item, key=key),
-        site_tokens=tokens_of(item, key=site_key),
         study=map_uid(key, text_of(item.get(_STUDY))),
         series=map_uid(key, text_of(item.get(_SERIES))),
         # A defined term (PS3.16 CID 29); whatever else stands there may be a name.

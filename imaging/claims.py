@@ -12,14 +12,14 @@ _TOKEN = re.compile(r"(?:[0-9a-f]{64})?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ENGINE = re.compile(r"[0-9A-Za-z.+-]{1,20}")
 _PARTS = frozenset({"engine", "policy", "patient_id", "person", "has_contrast", "boxes"})
-# A page that was open before sites had keys tells none of these.
-_OF_SITE = frozenset({"site_patient_id", "site_person"})
+# A page that was open before there was a common key tells none of these.
+_IN_COMMON = frozenset({"common_patient_id", "common_person"})
 _MOST_BOXES, _EDGES = 200, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Engine and rules, tokens under the subject's own key and the site's (hex, or ""), contrast, and boxes.
+    """Engine and rules, tokens under the subject's two keys (hex, or ""), contrast, and boxes.
 
     Whether there is contrast is what the header said.
     Boxes were drawn by a person of the site and blanked on every frame: left, top, right, bottom.
@@ -31,16 +31,16 @@ class Claim:
     person: str
     has_contrast: bool
     boxes: tuple[tuple[int, int, int, int], ...] = ()
-    site_patient_id: str = ""
-    site_person: str = ""
+    common_patient_id: str = ""
+    common_person: str = ""
 
     @property
     def tokens(self) -> IdentityTokens:
         return IdentityTokens(patient_id=self.patient_id, person=self.person)
 
     @property
-    def site_tokens(self) -> IdentityTokens:
-        return IdentityTokens(patient_id=self.site_patient_id, person=self.site_person)
+    def common_tokens(self) -> IdentityTokens:
+        return IdentityTokens(patient_id=self.common_patient_id, person=self.common_person)
 
     @property
     def drawn(self) -> tuple[Box, ...]:
@@ -54,7 +54,7 @@ class Claim:
 
 def read_claim(told: Any) -> Claim:
     """Return the claim that a browser sent as JSON. Raises ValueError where it has another shape."""
-    if not isinstance(told, Mapping) or told.keys() not in (_PARTS, _PARTS | _OF_SITE):
+    if not isinstance(told, Mapping) or told.keys() not in (_PARTS, _PARTS | _IN_COMMON):
         raise ValueError("a claim has other parts")
     has_contrast, boxes = told["has_contrast"], told["boxes"]
     texts = {name: str(told[name]) for name in told.keys() - {"has_contrast", "boxes"}}
@@ -78,4 +78,4 @@ def _edges(told: Any) -> tuple[int, int, int, int]:
 
 def without_tokens(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored claim once its tokens have done their work."""
-    return {**told, "patient_id": "", "person": "", "site_patient_id": "", "site_person": ""}
+    return {**told, "patient_id": "", "person": "", "common_patient_id": "", "common_person": ""}

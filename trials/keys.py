@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 
 from deid.keyed import keyed_digest
-from trials.models import Recipient, Trial, TrialSite
+from trials.models import Recipient, Subject, Trial
 
 
 class Use(Enum):
@@ -46,12 +46,12 @@ def cleaning_key(trial: Trial, *, subject_code: str) -> bytes:
     return keyed_digest(key=key, domain="subject", text=subject_code)
 
 
-def site_key(trial_site: TrialSite) -> bytes:
-    """32 bytes: tokens of a site's persons in this trial hang on it; its own browsers and gateways are given it.
+def common_key(subject: Subject) -> bytes:
+    """32 bytes: by it every way tells whether a scan is of this subject's person; the site's browsers and gateways too.
 
-    Nothing else hangs on it, no UID and no day, and it tells nothing of another site's persons or another trial's.
+    Nothing else hangs on it, no UID and no day, and it tells nothing of another subject's person.
     """
-    return keyed_digest(key=trial_key(trial_site.trial), domain="site-tokens", text=str(trial_site.pk))
+    return keyed_digest(key=trial_key(subject.trial_site.trial), domain="same-person", text=str(subject.pk))
 
 
 def recipient_key(recipient: Recipient) -> bytes:

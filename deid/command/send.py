@@ -107,7 +107,7 @@ def _key(path: Path) -> bytes:
 
 
 def _run(job: _Job, ledger: Ledger) -> int:
-    keys = Keys(own=job.key_of_trial, site=job.expected.site_key)
+    keys = Keys(own=job.key_of_trial, common=job.expected.common_key)
     looked = survey(job.options.source, keys=keys, show=show_progress)
     _tell_refused(looked)
     tokens = require_one_person(looked.found)

@@ -25,7 +25,7 @@ class Requirement:
 class Expectation:
     """The trial and its rules, what a time point must bring, and whether the subject's person is known there.
 
-    `site_key` is what persons are told by, the same whichever way a scan comes; None where the server has none.
+    `common_key` is what persons are told by, the same whichever way a scan comes; None where the server has none.
     `recognises` is whether it knows the subject's person by that key.
     """
 
@@ -35,7 +35,7 @@ class Expectation:
     profile: Profile
     requirements: tuple[Requirement, ...]
     knows_person: bool
-    site_key: bytes | None = field(default=None, repr=False)
+    common_key: bytes | None = field(default=None, repr=False)
     recognises: bool = False
 
 
@@ -58,7 +58,7 @@ def read_expectation(told: Any) -> Expectation:
             profile=parse_profile(told["profile"]),
             requirements=tuple(requirements),
             knows_person=told["knows_person"] is True,
-            site_key=require_key(bytes.fromhex(told["site_key"])) if "site_key" in told else None,
+            common_key=require_key(bytes.fromhex(told["common_key"])) if "common_key" in told else None,
             recognises=told.get("recognises") is True,
         )
     except (KeyError, TypeError):

@@ -28,7 +28,7 @@ UNREADABLE = (
 class Found:
     """A file that can be read. `name` and `series` stay here; `stamp` tells whether it changed since.
 
-    `tokens` are under the key of this machine, `site_tokens` under the one that Corelab gave.
+    `tokens` are under the key of this machine, `common_tokens` under the one that Corelab gave.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Found:
     size: int
     stamp: tuple[int, int, int]
     tokens: IdentityTokens
-    site_tokens: IdentityTokens | None
+    common_tokens: IdentityTokens | None
     series: str
     modality: str
 
@@ -57,7 +57,7 @@ class Keys:
     """What persons are told apart by here, and what Corelab gave to tell it by; None where it gave none."""
 
     own: bytes
-    site: bytes | None = None
+    common: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _look_at(path: Path, name: str, file: io.FileIO, sha256: str, *, keys: Keys,
         size=path.stat().st_size,
         stamp=stamp_of(path),
         tokens=tokens,
-        site_tokens=tokens_of(source.item, key=keys.site) if keys.site else None,
+        common_tokens=tokens_of(source.item, key=keys.common) if keys.common else None,
         series=_text(source.item, _SERIES),
         modality=_text(source.item, _MODALITY),
     )
@@ -158,7 +158,7 @@ def main_token(found: Sequence[Found]) -> str:
 
 def person_of(found: Sequence[Found]) -> str:
     """Return what Corelab is told of the one person; "" where it gave no key for it."""
-    told = {each.site_tokens for each in found if each.site_tokens}
+    told = {each.common_tokens for each in found if each.common_tokens}
     return agreed(told).written if told else ""
 
 

@@ -45,7 +45,7 @@ class Order:
     """For whom and by which rules this desk cleans: what the server told of one delivery."""
 
     key: bytes
-    site_key: bytes
+    common_key: bytes
     trial: ClinicalTrial
     profile: Profile
 
@@ -75,7 +75,7 @@ class Desk:
         try:
             told = json.loads(text)
             profile = parse_profile(told["profile"])
-            keys = {name: bytes.fromhex(told[name]) for name in ("key", "site_key")}
+            keys = {name: bytes.fromhex(told[name]) for name in ("key", "common_key")}
             order = Order(**keys, trial=ClinicalTrial(**told["trial"]), profile=profile)
             if told["engine"] != engine_version() or told["policy"] != profile.policy.digest:
                 return Answer({"is": "unable", "why": "other-engine"})
@@ -207,7 +207,7 @@ def _claim(source: Source, cleaned: Cleaned, order: Order, drawn: tuple[Box, ...
         "engine": engine_version(),
         "policy": cleaned.policy_digest,
         **asdict(tokens_of(source.item, key=order.key)),
-        **{f"site_{name}": token for name, token in asdict(tokens_of(source.item, key=order.site_key)).items()},
+        **{f"common_{name}": token for name, token in asdict(tokens_of(source.item, key=order.common_key)).items()},
         "has_contrast": cleaned.has_contrast,
         "boxes": [[box.left, box.top, box.right, box.bottom] for box in drawn],
     }

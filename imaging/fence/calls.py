@@ -169,9 +169,9 @@ def identify(data: bytes, *, keys: Sequence[bytes]) -> tuple[IdentityTokens, ...
     return tokens
 
 
-def announce(data: bytes, *, key: bytes, site_key: bytes, delivery: str) -> Arrival:
+def announce(data: bytes, *, key: bytes, delivery: str) -> Arrival:
     """As `deid.announce`; also Rejected (`fenced`) where the file killed the child twice."""
-    told, _blobs = ask("announce", {"key": key, "site_key": site_key, "delivery": delivery}, [data])
+    told, _blobs = ask("announce", {"key": key, "delivery": delivery}, [data])
     with believing_nothing():
         arrival: Arrival = from_plain(Arrival, told["arrival"])
     return arrival

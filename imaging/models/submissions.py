@@ -59,8 +59,8 @@ class Submission(models.Model):
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
     # The same under the site's key, and under the subject's own.
-    site_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
-    site_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    common_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    common_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     identity = models.CharField(max_length=20, blank=True)
@@ -78,8 +78,8 @@ class Submission(models.Model):
             "files_received",
             "patient_id_token",
             "person_token",
-            "site_patient_id_token",
-            "site_person_token",
+            "common_patient_id_token",
+            "common_person_token",
             "own_patient_id_token",
             "own_person_token",
         )

@@ -13,7 +13,7 @@ from audit.services import record
 from deid import ClinicalTrial, Option, Policy, engine_version
 from imaging.models import Submission
 from trials import access
-from trials.keys import cleaning_key, site_key
+from trials.keys import cleaning_key, common_key
 from trials.models import TimePoint, Trial
 from trials.roles import Act
 from trials.selectors import approved_charter, exported_profile, policy_of
@@ -63,7 +63,7 @@ def hindrance(trial: Trial, policy: Policy) -> Promise | None:
 def equip(*, by: Actor, submission: Submission) -> dict[str, Any]:
     """Return, as JSON, what a browser cleans this delivery with: the key of its subject, never the trial's, and rules.
 
-    With it comes the site's key, by which it tells whose scans they are.
+    With it comes the key by which every way tells whose scan it is, the subject's, too.
     `offered` tells whether it may; where not, `why` is the sentence for the site and nothing else is told.
     Raises ValidationError `wrong-state` for whoever did not open the delivery, and once it takes nothing more.
     """
@@ -82,7 +82,7 @@ def equip(*, by: Actor, submission: Submission) -> dict[str, Any]:
         "offered": True,
         "why": "",
         "key": cleaning_key(trial, subject_code=code).hex(),
-        "site_key": site_key(submission.trial_site).hex(),
+        "common_key": common_key(time_point.subject).hex(),
         "trial": asdict(clinical_trial(time_point)),
         "profile": exported_profile(charter),
         "policy": policy.digest,

@@ -8,7 +8,7 @@ from audit.actor import Actor
 from audit.services import record
 from imaging.services import submissions
 from imaging.services.recognition import NOBODY, Told, told_in
-from trials.keys import site_key
+from trials.keys import common_key
 from trials.models import TimePoint
 from trials.selectors import approved_charter, exported_profile
 
@@ -39,8 +39,8 @@ def asked(time_point: TimePoint) -> dict[str, Any]:
 def expected(time_point: TimePoint) -> dict[str, Any]:
     """Return the same with trial, rules of de-identification, and whether the subject's person is known here.
 
-    `recognises` is whether by tokens under the site's key, so that a scan is known again whichever way it comes. Of the
-    person nothing else is told. Raises ValidationError as `asked` does.
+    `recognises` is whether by tokens under the subject's common key, so that a scan is known again whichever way it
+    comes. Of the person nothing else is told. Raises ValidationError as `asked` does.
     """
     told = asked(time_point)
     site, known = time_point.subject.trial_site, told_in(time_point.subject)
@@ -49,7 +49,7 @@ def expected(time_point: TimePoint) -> dict[str, Any]:
         "site": site.number,
         "profile": exported_profile(approved_charter(site.trial)),
         "knows_person": known != Told(),
-        "recognises": known.site != NOBODY,
+        "recognises": known.common != NOBODY,
     }
 
 
@@ -59,4 +59,4 @@ def equip(*, by: Actor, time_point: TimePoint) -> dict[str, Any]:
     told, site = expected(time_point), time_point.subject.trial_site
     after = {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
     record(by=by, act="gateway.equipped", obj=site, trial_code=site.trial.code, after=after)
-    return told | {"site_key": site_key(site).hex()}
+    return told | {"common_key": common_key(time_point.subject).hex()}

@@ -15,7 +15,7 @@ from imaging.models import IncomingFile, StowDelivery, Submission
 from imaging.services import road
 from imaging.services.asking import go_on
 from imaging.services.forgetting import forget_claims
-from imaging.services.recognition import NOBODY, Told, compare, of_gateway, refuse_another
+from imaging.services.recognition import NOBODY, Told, acquaint, compare, of_gateway, refuse_another
 from imaging.unpacking import (
     ArchiveRefused,
     MemberRefused,
@@ -27,7 +27,7 @@ from imaging.unpacking import (
     plan,
 )
 from imaging.vault import QuarantineDamaged, Stage
-from trials.keys import cleaning_key, site_key, trial_key
+from trials.keys import cleaning_key, common_key, trial_key
 from trials.models import Subject, Trial
 
 # Members of archive n are numbered from here on, so that doing it again writes the same places.
@@ -163,7 +163,7 @@ def _one_person(submission: Submission) -> Told:
             code="several-persons",
         )
     told = Told(
-        site=agreed({each.site for each in named}),
+        common=agreed({each.common for each in named}),
         shared=agreed({each.shared for each in named}),
         own=agreed({each.own for each in named}),
     )
@@ -178,10 +178,13 @@ def _said_by_gateway(submission: Submission) -> IdentityTokens | None:
 
 
 def _tokens(submission: Submission) -> set[Told]:
-    keys, named = _keys(submission), set()
+    keys, named = _keys(submission), set[Told]()
     for file in submission.files.filter(state=State.RECEIVED):
         try:
-            named.add(_told(file, keys))
+            told = _told(file, keys)
+            if told not in named and told.shared != NOBODY:
+                acquaint(submission.trial_site, quarantine.read_whole(file), told.shared)
+            named.add(told)
         except Rejected as rejected:
             refuse(file, rejected.code, rejected.reason)
         go_on(submission)
@@ -189,17 +192,17 @@ def _tokens(submission: Submission) -> set[Told]:
 
 
 def _keys(submission: Submission) -> list[bytes]:
-    """The keys of site and trial, and where subjects have keys of their own, that of the subject."""
+    """The subject's common key, the trial's, and where subjects are cleaned under keys of their own, that one."""
     trial, subject = submission.trial_site.trial, _subject(submission)
     has_own = trial.key_scheme == Trial.KeyScheme.PER_SUBJECT
     own = [cleaning_key(trial, subject_code=subject.code)] if has_own else []
-    return [site_key(submission.trial_site), trial_key(trial), *own]
+    return [common_key(subject), trial_key(trial), *own]
 
 
 def _told(file: IncomingFile, keys: list[bytes]) -> Told:
     """Whom one file names: its own header says, or of one that was cleaned before, the browser that did it."""
     if file.claim is not None:
         claim = read_claim(file.claim)
-        return Told(site=claim.site_tokens, own=claim.tokens)
-    site, shared, *own = fence.identify(quarantine.read_whole(file), keys=keys)
-    return Told(site=site, shared=shared, own=own[0] if own else NOBODY)
+        return Told(common=claim.common_tokens, own=claim.tokens)
+    common, shared, *own = fence.identify(quarantine.read_whole(file), keys=keys)
+    return Told(common=common, shared=shared, own=own[0] if own else NOBODY)

@@ -1,7 +1,7 @@
 """“Same person?”: what a delivery tells of its person under three keys, and how that agrees with a subject's scans.
 
-The site's key is the one that every way has: browser and gateway are given it, the doors here derive it. The trial's
-stays here and knows a person across sites; the subject's own is what browsers told before sites had keys (0044).
+The common key is a subject's, and every way has it: browser and gateway are given it, the doors here derive it. The
+trial's stays here and knows a person across subjects and sites; the third is what browsers told before (0044).
 """
 
 from collections.abc import Collection
@@ -12,18 +12,20 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from deid import IdentityTokens
+from imaging import fence
 from imaging.models import Submission
 from imaging.qc import IdentityMatch
-from trials.models import Subject
+from trials.keys import common_key
+from trials.models import Subject, TrialSite
 
 NOBODY = IdentityTokens(patient_id="", person="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Whom something names: under the site's key, the trial's (where an original was seen here), the subject's own."""
+    """Whom something names: under the common key, the trial's (where an original was seen here), the cleaning key."""
 
-    site: IdentityTokens = field(default=NOBODY)
+    common: IdentityTokens = field(default=NOBODY)
     shared: IdentityTokens = field(default=NOBODY)
     own: IdentityTokens = field(default=NOBODY)
 
@@ -47,18 +49,18 @@ class Told:
 
     @property
     def _each(self) -> tuple[IdentityTokens, ...]:
-        return self.site, self.shared, self.own
+        return self.common, self.shared, self.own
 
 
-_PREFIXES, _NAMES = ("site_", "", "own_"), ("patient_id", "person")
+_PREFIXES, _NAMES = ("common_", "", "own_"), ("patient_id", "person")
 
 
 def told_in(row: Subject | Submission) -> Told:
     """Return what a row holds."""
-    site, shared, own = (
+    common, shared, own = (
         IdentityTokens(**{name: getattr(row, f"{prefix}{name}_token") for name in _NAMES}) for prefix in _PREFIXES
     )
-    return Told(site=site, shared=shared, own=own)
+    return Told(common=common, shared=shared, own=own)
 
 
 def compare(subject: Subject, told: Told) -> IdentityMatch:
@@ -102,12 +104,36 @@ def known_as(told: Told) -> Q:
 
 
 def _any_of(told: Told, name: str) -> Q:
-    """Match any of the tokens that mean the same of every subject: those under the site's key and the trial's."""
-    found = Q(pk__in=())
-    for prefix, tokens in (("site_", told.site), ("", told.shared)):
-        if token := getattr(tokens, name):
-            found |= Q(**{f"{prefix}{name}_token": token})
-    return found
+    """Match a token that means the same of every subject: one under the trial's key."""
+    column, token = f"{name}_token", getattr(told.shared, name)
+    return Q(**{column: token}) if token else Q(pk__in=())
+
+
+def acquaint(trial_site: TrialSite, data: bytes, shared: IdentityTokens) -> None:
+    """Let the site's subjects whom browser or gateway alone sent be known by an original that is seen here.
+
+    Their common keys tell whose it is, and what agrees is kept under the trial's key (`shared` is what the file tells
+    under it): so a scan without a name finds them, and nobody is registered twice unnoticed. Raises Rejected where the
+    file cannot be read.
+    """
+    lacking = Subject.objects.filter(trial_site=trial_site, patient_id_token="", person_token="")
+    known = [subject for subject in lacking.select_related("trial_site__trial") if told_in(subject).common != NOBODY]
+    if not known:
+        return
+    told = fence.identify(data, keys=[common_key(subject) for subject in known])
+    for subject, tokens in zip(known, told, strict=True):
+        _introduce(subject, tokens, shared)
+
+
+def _introduce(subject: Subject, told: IdentityTokens, shared: IdentityTokens) -> None:
+    known = told_in(subject).common
+    same = [name for name in _NAMES if getattr(told, name) and getattr(told, name) == getattr(known, name)]
+    if same:
+        # Only while it is known by these: an erasure may have cleared them meanwhile.
+        rows = Subject.objects.filter(
+            pk=subject.pk, common_patient_id_token=known.patient_id, common_person_token=known.person
+        )
+        rows.update(**{f"{name}_token": getattr(shared, name) for name in same})
 
 
 def refuse_another(match: IdentityMatch) -> None:
@@ -123,25 +149,25 @@ def refuse_another(match: IdentityMatch) -> None:
 
 
 def of_gateway(subject: Subject, *, person: IdentityTokens, alias: Told) -> Told:
-    """Return what a gateway's delivery tells: `person` under the site's key; `alias` is what its cleaned files name.
+    """Return what a gateway's delivery tells: `person` under the common key; `alias` is what its cleaned files name.
 
     An alias is nobody's and is not remembered. Two subjects are compared by it all the same: one that an older gateway
     sent, which is known by nothing else and is known by its person from now on; and one of whom only older scans came
-    by another way, with nothing under the site's key: the alias contradicts those, so that they are not taken on trust.
+    by another way, with nothing under the common key: the alias contradicts those, so that they are not taken on trust.
     """
     known = told_in(subject)
-    is_known = bool({known.site.patient_id, known.site.person} & {person.patient_id, person.person} - {""})
+    is_known = bool({known.common.patient_id, known.common.person} & {person.patient_id, person.person} - {""})
     if not is_known and _agree([known.shared.patient_id], [alias.shared.patient_id]):
-        _rename(subject, known.site, person)
-        return Told(site=person)
-    is_older = known != Told() and known.site == NOBODY
-    return replace(alias, site=person) if is_older else Told(site=person)
+        _rename(subject, known.common, person)
+        return Told(common=person)
+    is_older = known != Told() and known.common == NOBODY
+    return replace(alias, common=person) if is_older else Told(common=person)
 
 
 def _rename(subject: Subject, before: IdentityTokens, person: IdentityTokens) -> None:
-    subject.site_patient_id_token, subject.site_person_token = person.patient_id, person.person
+    subject.common_patient_id_token, subject.common_person_token = person.patient_id, person.person
     # Only where they still are what was compared: an erasure may have cleared them meanwhile.
     rows = Subject.objects.filter(pk=subject.pk, patient_id_token=subject.patient_id_token)
-    rows.filter(site_patient_id_token=before.patient_id, site_person_token=before.person).update(
-        site_patient_id_token=person.patient_id, site_person_token=person.person
+    rows.filter(common_patient_id_token=before.patient_id, common_person_token=before.person).update(
+        common_patient_id_token=person.patient_id, common_person_token=person.person
     )

@@ -19,10 +19,10 @@ from imaging.models import IncomingFile, Study, Submission
 from imaging.qc import IdentityMatch, TimePointWindow
 from imaging.services import road
 from imaging.services.asking import go_on
-from imaging.services.recognition import NOBODY, Told, compare, known_as, told_in
+from imaging.services.recognition import NOBODY, Told, acquaint, compare, known_as, told_in
 from imaging.services.submissions import refuse_closed
 from imaging.vault import QuarantineDamaged
-from trials.keys import cleaning_key, site_key, trial_key
+from trials.keys import cleaning_key, trial_key
 from trials.models import Subject, TimePoint
 
 State = Submission.State
@@ -86,14 +86,17 @@ def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
 
 
 def _note(submission: Submission) -> None:
-    site, noted = submission.trial_site, []
-    keys = {"key": trial_key(site.trial), "site_key": site_key(site)}
+    key, noted, met = trial_key(submission.trial_site.trial), [], set[IdentityTokens]()
     for file in submission.files.filter(state=IncomingFile.State.RECEIVED):
         # What cannot be read is refused with its reason once the delivery is opened.
         try:
-            arrival = fence.announce(quarantine.read_whole(file), **keys, delivery=str(submission.pk))
+            data = quarantine.read_whole(file)
+            arrival = fence.announce(data, key=key, delivery=str(submission.pk))
+            if arrival.tokens not in met | {NOBODY}:
+                acquaint(submission.trial_site, data, arrival.tokens)
         except (Rejected, QuarantineDamaged):
             continue
+        met.add(arrival.tokens)
         file.facts = {_NOTED: to_plain(arrival)}
         noted.append(file)
         go_on(submission)
@@ -108,17 +111,15 @@ def _names(submission: Submission, subjects: Iterable[Subject]) -> dict[str, str
     names = {}
     for subject in subjects:
         key = cleaning_key(submission.trial_site.trial, subject_code=subject.code)
-        keys = {"key": key, "site_key": site_key(submission.trial_site)}
         for study, file in firsts.items():
-            told = fence.announce(quarantine.read_whole(file), **keys, delivery=str(submission.pk))
+            told = fence.announce(quarantine.read_whole(file), key=key, delivery=str(submission.pk))
             names[told.study] = study
     return names
 
 
 def _arrivals(submission: Submission) -> list[Arrival]:
     facts = submission.files.filter(facts__has_key=_NOTED).values_list("facts", flat=True)
-    # What was noted before sites had keys tells nothing under them.
-    return [from_plain(Arrival, {"site_tokens": to_plain(NOBODY)} | told[_NOTED]) for told in facts]
+    return [from_plain(Arrival, told[_NOTED]) for told in facts]
 
 
 def _scans(submission: Submission, named: Collection[Arrival]) -> list[Scan]:
@@ -152,11 +153,8 @@ def _known_as(submission: Submission, arrivals: Iterable[Arrival]) -> QuerySet[S
 
 
 def _told(arrivals: Iterable[Arrival]) -> Told:
-    arrivals = list(arrivals)
-    return Told(
-        site=agreed({arrival.site_tokens for arrival in arrivals}),
-        shared=agreed({arrival.tokens for arrival in arrivals}),
-    )
+    """Whom it names under the trial's key: before a subject is named there is no other."""
+    return Told(shared=agreed({arrival.tokens for arrival in arrivals}))
 
 
 def _visits(
@@ -170,9 +168,11 @@ def _visits(
 
 
 def _stranger(subject: Subject) -> IdentityMatch:
+    """How a subject stands whom nothing that came names; who was sent by browser or gateway alone may be the one."""
     known = told_in(subject)
-    has_scans = {known.site, known.shared} != {NOBODY}
-    return IdentityMatch.DIFFERS if has_scans else IdentityMatch.FIRST
+    if known.shared != NOBODY:
+        return IdentityMatch.DIFFERS
+    return IdentityMatch.FIRST if known == Told() else IdentityMatch.NOT_COMPARABLE
 
 
 def _studies(key: bytes, rows: list[TimePoint], names: Mapping[str, str]) -> dict[int, set[str]]:

@@ -15,7 +15,7 @@ _IDENTITIES: dict[IdentityMatch, Any] = {
     IdentityMatch.OTHER_SUBJECT: _("came under several subjects"),
     IdentityMatch.FIRST: _("no earlier scan to compare with"),
     IdentityMatch.DIFFERS: _("another person than the earlier scans"),
-    IdentityMatch.NOT_COMPARABLE: _("the files name nobody"),
+    IdentityMatch.NOT_COMPARABLE: _("nothing here to compare with"),
 }
 
 

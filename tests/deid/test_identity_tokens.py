@@ -117,15 +117,14 @@ def test_a_missing_number_or_name_leaves_the_other_to_answer() -> None:
 def test_what_a_file_announces_is_keyed_moved_and_without_words() -> None:
     dataset = builders.ct()
     dataset.StudyDate, dataset.Modality = "20260203", "GARCIA"
-    keys = {"key": KEY, "site_key": OTHER}
-    told = deid.announce(planting.encode(dataset), **keys, delivery="one")
+    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
     moved = dt.timedelta(days=deid.moved_by(KEY, "one"))
     assert (told.moved_date, told.modality) == (dt.date(2026, 2, 3) + moved, "")
     assert told.study == deid.map_uid(KEY, dataset.StudyInstanceUID)
-    assert (told.tokens, told.site_tokens) == deid.identify_by(planting.encode(dataset), keys=(KEY, OTHER))
-    assert deid.announce(planting.encode(dataset), **keys, delivery="two").moved_date != told.moved_date
+    assert told.tokens == deid.identify(planting.encode(dataset), key=KEY)
+    assert deid.announce(planting.encode(dataset), key=KEY, delivery="two").moved_date != told.moved_date
     dataset.Modality, dataset.StudyDate = "CT", "yesterday"
-    told = deid.announce(planting.encode(dataset), **keys, delivery="one")
+    told = deid.announce(planting.encode(dataset), key=KEY, delivery="one")
     assert (told.modality, told.moved_date) == ("CT", None)
 
 

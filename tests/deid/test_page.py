@@ -30,7 +30,7 @@ from imaging.claims import read_claim
 from tests.deid import pictures
 from tests.deid.objects import BUNDLED
 
-KEY, SITE_KEY = b"a key of one subject, of 32 bytes", b"a key of their site, of 32 bytes"
+KEY, COMMON_KEY = b"a key of one subject, of 32 bytes", b"a key of their site, of 32 bytes"
 PROFILE = Profile(policy=deid.Policy(options=deid.DEFAULT_OPTIONS | {deid.Option.CLEAN_PIXEL_DATA}))
 
 
@@ -47,7 +47,7 @@ class Given:
 def keys_of(trial: deid.ClinicalTrial) -> dict[str, Any]:
     return {
         "key": KEY.hex(),
-        "site_key": SITE_KEY.hex(),
+        "common_key": COMMON_KEY.hex(),
         "trial": asdict(trial),
         "profile": PROFILE.told,
         "policy": PROFILE.policy.digest,
@@ -75,7 +75,7 @@ def test_a_file_is_cleaned_as_the_engine_does_and_claims_nothing_that_names_a_pe
     assert (answer.told["is"], answer.data, answer.told["sha256"]) == ("cleaned", made.data, made.sha256)
     claim = read_claim(answer.told["claim"])
     assert claim.policy == PROFILE.policy.digest
-    assert (claim.tokens, claim.site_tokens) == deid.identify_by(example(Example.CT), keys=(KEY, SITE_KEY))
+    assert (claim.tokens, claim.common_tokens) == deid.identify_by(example(Example.CT), keys=(KEY, COMMON_KEY))
     assert not [word for word in ("Example", "4711", "1931") if word in answer.text]
 
 

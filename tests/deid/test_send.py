@@ -199,7 +199,7 @@ def test_corelab_is_told_whose_scans_they_are_by_the_key_it_gave_and_the_key_is_
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = bytes(range(32))
-    door.expected = expectation(knows_person=True, recognises=True, site_key=key.hex())
+    door.expected = expectation(knows_person=True, recognises=True, common_key=key.hex())
     assert send(folder, door) == 0
     (told,) = door.persons
     assert read_tokens(told) == identify(planting.encode(scan()), key=key)
@@ -214,7 +214,7 @@ def test_corelab_is_told_whose_scans_they_are_by_the_key_it_gave_and_the_key_is_
 @pytest.mark.req("R-GATE-11")
 def test_a_number_or_name_that_is_spelt_in_several_ways_is_not_told(folder: Path, door: Door) -> None:
     write(folder / "in" / "0.dcm", scan(7, PatientID="another number"))
-    door.expected = expectation(site_key="00" * 32)
+    door.expected = expectation(common_key="00" * 32)
     assert send(folder, door) == 0
     (told,) = door.persons
     assert (read_tokens(told).patient_id, len(read_tokens(told).person)) == ("", 64)
@@ -223,7 +223,7 @@ def test_a_number_or_name_that_is_spelt_in_several_ways_is_not_told(folder: Path
 @pytest.mark.req("R-GATE-11")
 @pytest.mark.parametrize("key", ["00" * 16, "none", 7])
 def test_a_key_that_is_none_ends_the_run_before_anything_is_sent(folder: Path, door: Door, key: object) -> None:
-    door.expected = expectation(site_key=key)
+    door.expected = expectation(common_key=key)
     assert send(folder, door) == 2
     assert not posts(door)
 
@@ -404,7 +404,7 @@ def test_a_folder_that_is_not_what_the_charter_expects_is_sent_only_anyway(
 def found(series: str, modality: str = "CT") -> Found:
     tokens = IdentityTokens(patient_id="a", person="b")
     place: Any = {"path": Path(series), "name": series, "sha256": "", "size": 1, "stamp": (0, 0, 0)}
-    return Found(**place, tokens=tokens, site_tokens=None, series=series, modality=modality)
+    return Found(**place, tokens=tokens, common_tokens=None, series=series, modality=modality)
 
 
 @pytest.mark.req("R-GATE-03")

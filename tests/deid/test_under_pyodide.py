@@ -100,7 +100,7 @@ def test_every_object_is_cleaned_or_refused_under_pyodide_as_here(
     keys = json.dumps(
         {
             "key": bytes(range(32)).hex(),
-            "site_key": bytes(range(1, 33)).hex(),
+            "common_key": bytes(range(1, 33)).hex(),
             "trial": asdict(trial),
             "profile": PROFILE.told,
             "policy": PROFILE.policy.digest,

@@ -14,11 +14,11 @@ from imaging.models import Instance, QCCheck, StowDelivery, Submission
 from imaging.qc import IdentityMatch
 from imaging.services import recognition
 from imaging.services.forgetting import forget
-from tests.cast import Cast, add_site, found_trial, register
+from tests.cast import Cast, found_trial, register
 from tests.imaging.scans import ct_series, ct_slice, drive, send, to_bytes
 from tests.imaging.stowing import Sender, body, grant, sender_of
 from tests.imaging.ways import WAYS, Way, by_browser, by_gateway, by_older_gateway, by_scanner, by_stow, named
-from trials.keys import site_key, trial_key
+from trials.keys import cleaning_key, common_key, trial_key
 from trials.models import Subject, TimePoint
 
 pytestmark = pytest.mark.django_db
@@ -59,15 +59,15 @@ def test_the_same_person_has_one_token_by_two_ways_and_another_is_caught(cast: C
     subject = cast.subject_a
     one = come(cast, first, visit(subject, "BL"))
     assert (one.state, one.identity) == (State.CHECKED, IdentityMatch.FIRST), one.refusal
-    token = known(subject).site
-    assert token == identify(ct_series(1)[0], key=site_key(cast.site_a))
+    token = known(subject).common
+    assert token == identify(ct_series(1)[0], key=common_key(cast.subject_a))
     other = come(cast, then, visit(subject, "FU1"))
     assert (other.state, other.identity) == (State.CHECKED, IdentityMatch.SAME), other.refusal
-    assert recognition.told_in(other).site == known(subject).site == token
+    assert recognition.told_in(other).common == known(subject).common == token
     held = come(cast, then, visit(subject, "FU2"), **ANOTHER)
     assert (held.state, "another person" in held.refusal) == (State.QUARANTINED, True)
     assert not Instance.objects.filter(submission=held).exists()
-    assert known(subject).site == token
+    assert known(subject).common == token
 
 
 @pytest.mark.req("R-ID-26", "R-SORT-01")
@@ -82,8 +82,9 @@ def test_a_scanners_scan_of_a_person_who_was_cleaned_at_the_site_before_finds_it
 
 
 @pytest.mark.req("R-ID-26")
-@pytest.mark.parametrize(("first", "then"), PAIRS)
-def test_a_known_person_under_another_subject_of_the_site_is_an_error_by_every_way(
+@pytest.mark.parametrize("then", [by_scanner, by_stow])
+@pytest.mark.parametrize("first", EACH)
+def test_a_known_person_under_another_subject_of_the_site_is_an_error_where_the_original_is_seen(
     cast: Cast, first: Way, then: Way
 ) -> None:
     other = register(cast.alba, cast.site_a, cast.form)
@@ -95,19 +96,29 @@ def test_a_known_person_under_another_subject_of_the_site_is_an_error_by_every_w
     assert (finding.severity, finding.value) == ("error", "other-subject")
 
 
+@pytest.mark.req("R-ID-26")
+@pytest.mark.parametrize("first", [by_browser, by_gateway])
+def test_an_original_of_somebody_else_teaches_nothing_of_a_subject(cast: Cast, first: Way) -> None:
+    other = register(cast.alba, cast.site_a, cast.form)
+    come(cast, first, visit(cast.subject_a, "BL"))
+    assert come(cast, by_stow, visit(other, "BL"), **ANOTHER).identity == IdentityMatch.FIRST
+    assert known(cast.subject_a).shared == recognition.NOBODY
+
+
 @pytest.mark.req("R-ID-27")
-def test_sites_and_trials_do_not_join_and_a_sites_key_tells_nothing_of_another(cast: Cast) -> None:
+def test_subjects_and_trials_do_not_join_and_a_subjects_key_tells_nothing_of_another(cast: Cast) -> None:
     come(cast, by_gateway, visit(cast.subject_a, "BL"))
     drive(send(cast.brisa, visit(cast.subject_b, "BL"), ct_series(4, seed="two")))
-    here, there = known(cast.subject_a).site, known(cast.subject_b).site
+    here, there = known(cast.subject_a).common, known(cast.subject_b).common
     assert all((here.patient_id, here.person, there.patient_id, there.person))
     assert not {here.patient_id, here.person} & {there.patient_id, there.person}
+    other = register(cast.alba, cast.site_a, cast.form)
     taiga = found_trial(cast.coordinator, "TAIGA")
-    again = add_site(taiga, cast.coordinator, code=cast.site_a.site.code, number="01", ae_title="")
-    keys = {site_key(each) for each in (cast.site_a, cast.site_b, again)} | {trial_key(cast.trial), trial_key(taiga)}
-    assert len(keys) == 5
+    keys = {common_key(each) for each in (cast.subject_a, cast.subject_b, other)}
+    keys |= {trial_key(cast.trial), trial_key(taiga), cleaning_key(cast.trial, subject_code=cast.subject_a.code)}
+    assert len(keys) == 6
     told = {tuple(identify(ct_series(1)[0], key=key).written.split(".")) for key in keys}
-    assert len({token for pair in told for token in pair}) == 10
+    assert len({token for pair in told for token in pair}) == 12
 
 
 @pytest.mark.req("R-ID-27")
@@ -119,11 +130,11 @@ def test_one_person_at_two_sites_is_still_found_where_the_doors_here_saw_both(ca
 
 @pytest.mark.req("R-ID-26")
 @pytest.mark.parametrize("way", [by_browser, by_stow, by_scanner])
-def test_a_subject_known_from_before_sites_had_keys_is_opened_to_every_way_by_its_next_scan(
+def test_a_subject_known_from_before_there_was_a_common_key_is_opened_to_every_way_by_its_next_scan(
     cast: Cast, way: Way
 ) -> None:
     come(cast, by_stow, visit(cast.subject_a, "BL"))
-    as_before = {"site_patient_id_token": "", "site_person_token": ""}
+    as_before = {"common_patient_id_token": "", "common_person_token": ""}
     Subject.objects.filter(pk=cast.subject_a.pk).update(**as_before)
     held = come(cast, by_gateway, visit(cast.subject_a, "FU2"))
     assert (held.state, "another person" in held.refusal) == (State.QUARANTINED, True)
@@ -132,34 +143,34 @@ def test_a_subject_known_from_before_sites_had_keys_is_opened_to_every_way_by_it
 
 
 @pytest.mark.req("R-ID-26", "R-GATE-11")
-@pytest.mark.parametrize("has_site_tokens", [True, False])
+@pytest.mark.parametrize("has_common_tokens", [True, False])
 def test_a_subject_whom_an_older_gateway_sent_is_known_by_its_person_once_a_newer_one_sends(
-    cast: Cast, *, has_site_tokens: bool
+    cast: Cast, *, has_common_tokens: bool
 ) -> None:
     subject = cast.subject_a
     come(cast, by_older_gateway, visit(subject, "BL"))
-    if not has_site_tokens:
-        Subject.objects.filter(pk=subject.pk).update(site_patient_id_token="", site_person_token="")
+    if not has_common_tokens:
+        Subject.objects.filter(pk=subject.pk).update(common_patient_id_token="", common_person_token="")
     held = come(cast, by_gateway, visit(subject, "FU1"), **ANOTHER)
     assert (held.state, "another person" in held.refusal) == (State.QUARANTINED, True)
     assert come(cast, by_gateway, visit(subject, "FU1")).identity == IdentityMatch.SAME
-    assert known(subject).site == identify(ct_series(1)[0], key=site_key(cast.site_a))
+    assert known(subject).common == identify(ct_series(1)[0], key=common_key(cast.subject_a))
     assert come(cast, by_stow, visit(subject, "FU2")).identity == IdentityMatch.SAME
     # One that is not brought up to date yet is known by the name it gives.
     assert come(cast, by_older_gateway, visit(subject, "FU2")).identity == IdentityMatch.SAME
 
 
 @pytest.mark.req("R-GATE-11")
-def test_the_sites_key_goes_to_whoever_asks_with_its_token_and_the_trail_says_so_without_it(cast: Cast) -> None:
+def test_the_subjects_key_goes_to_whoever_asks_with_its_token_and_the_trail_says_so_without_it(cast: Cast) -> None:
     path = f"/dicomweb/expected?{named(visit(cast.subject_a, 'BL'))}"
-    assert "site_key" not in sender_of(cast).get(path).json()
+    assert "common_key" not in sender_of(cast).get(path).json()
     assert not AuditEvent.objects.filter(act="gateway.equipped").exists()
     told = sender_of(cast).get(path + "&equip=1").json()
-    assert (told["site_key"], told["recognises"]) == (site_key(cast.site_a).hex(), False)
+    assert (told["common_key"], told["recognises"]) == (common_key(cast.subject_a).hex(), False)
     assert trial_key(cast.trial).hex() not in json.dumps(told)
     event = AuditEvent.objects.get(act="gateway.equipped")
     assert json.loads(event.after) == {"subject": cast.subject_a.code, "time_point": "BL"}
-    assert not AuditEvent.objects.filter(after__contains=told["site_key"]).exists()
+    assert not AuditEvent.objects.filter(after__contains=told["common_key"]).exists()
     foreign = Sender(grant(cast.brisa, cast.site_b).secret)
     assert foreign.get(path + "&equip=1").status_code == 404
     come(cast, by_stow, visit(cast.subject_a, "BL"))
@@ -201,10 +212,10 @@ def test_two_persons_of_one_gateway_for_one_visit_are_two_deliveries(cast: Cast)
 @pytest.mark.req("R-ID-05", "R-GATE-11")
 def test_what_a_gateway_told_is_gone_once_it_is_compared_and_after_an_erasure(cast: Cast) -> None:
     delivery = come(cast, by_gateway, visit(cast.subject_a, "BL"))
-    token = known(cast.subject_a).site
+    token = known(cast.subject_a).common
     said = StowDelivery.objects.get(submission=delivery)
     assert read_tokens(said.person) == recognition.NOBODY
-    assert recognition.told_in(delivery) == known(cast.subject_a) == recognition.Told(site=token)
+    assert recognition.told_in(delivery) == known(cast.subject_a) == recognition.Told(common=token)
     assert forget(Subject.objects.get(pk=cast.subject_a.pk)) == 2
     assert known(cast.subject_a) == recognition.told_in(Submission.objects.get(pk=delivery.pk)) == recognition.Told()
     told = json.dumps(list(AuditEvent.objects.values_list("before", "after")))
@@ -212,7 +223,7 @@ def test_what_a_gateway_told_is_gone_once_it_is_compared_and_after_an_erasure(ca
 
 
 @pytest.mark.req("R-PAGE-04")
-def test_a_claim_of_a_page_that_was_open_before_sites_had_keys_is_read_and_half_of_one_is_not() -> None:
+def test_a_claim_of_a_page_that_was_open_before_there_was_a_common_key_is_read_and_half_of_one_is_not() -> None:
     claim = {
         "engine": "0.1",
         "policy": "0" * 64,
@@ -221,7 +232,7 @@ def test_a_claim_of_a_page_that_was_open_before_sites_had_keys_is_read_and_half_
         "has_contrast": True,
         "boxes": [],
     }
-    assert read_claim(claim).site_tokens == recognition.NOBODY
-    for half in ({"site_person": "b" * 64}, {"site_person": "Alba", "site_patient_id": ""}):
+    assert read_claim(claim).common_tokens == recognition.NOBODY
+    for half in ({"common_person": "b" * 64}, {"common_person": "Alba", "common_patient_id": ""}):
         with pytest.raises(ValueError, match="claim"):
             read_claim(claim | half)

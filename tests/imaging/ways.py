@@ -63,7 +63,7 @@ def _sent_by_gateway(cast: Cast, time_point: TimePoint, files: list[bytes], *, t
     with tempfile.TemporaryDirectory() as place:
         for number, data in enumerate(files):
             (Path(place) / f"{number}.dcm").write_bytes(data)
-        looked = survey(Path(place), keys=Keys(own=key, site=expected.site_key), show=lambda _done, _all: None)
+        looked = survey(Path(place), keys=Keys(own=key, common=expected.common_key), show=lambda _done, _all: None)
         trial = profile.trial(subject_code=name_of(main_token(looked.found), key=key))
         cleaner, objects = Cleaner(key=key, trial=trial, policy=profile.policy), []
         for found in looked.found:

@@ -36,8 +36,8 @@ class Subject(models.Model):
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
     # The same under the site's key, which every way has (decision 0044).
-    site_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
-    site_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    common_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    common_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     # The same under the subject's own key: what a browser told before sites had keys (decision 0034).
     own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
@@ -49,8 +49,8 @@ class Subject(models.Model):
         quiet=(
             "patient_id_token",
             "person_token",
-            "site_patient_id_token",
-            "site_person_token",
+            "common_patient_id_token",
+            "common_person_token",
             "own_patient_id_token",
             "own_person_token",
         ),

@@ -1,4 +1,4 @@
-"""Tokens of a subject's person under its site's key, which browser, gateway and every door here have alike."""
+"""Tokens of a subject's person under the subject's common key, which browser, gateway and every door here have alike."""
 
 from typing import ClassVar
 
@@ -29,16 +29,16 @@ def _token(name: str) -> migrations.SeparateDatabaseAndState:
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("trials", "0018_key_scheme"), ("audit", "0004_acts")]
     operations: ClassVar = [
-        _token("site_patient_id_token"),
-        _token("site_person_token"),
+        _token("common_patient_id_token"),
+        _token("common_person_token"),
         watched(
             "trials.Subject",
             trial="trial_site__trial",
             quiet=(
                 "patient_id_token",
                 "person_token",
-                "site_patient_id_token",
-                "site_person_token",
+                "common_patient_id_token",
+                "common_person_token",
                 "own_patient_id_token",
                 "own_person_token",
             ),

@@ -1,4 +1,4 @@
-"""Tokens of a delivery's person under its site's key, and what a gateway told of them beside the files."""
+"""Tokens of a delivery's person under the subject's common key, and what a gateway told of them beside the files."""
 
 from typing import ClassVar
 
@@ -28,10 +28,10 @@ def _added(model: str, name: str, length: int) -> migrations.SeparateDatabaseAnd
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("imaging", "0018_desk"), ("trials", "0019_site_tokens")]
+    dependencies: ClassVar = [("imaging", "0018_desk"), ("trials", "0019_common_tokens")]
     operations: ClassVar = [
-        _added("submission", "site_patient_id_token", 64),
-        _added("submission", "site_person_token", 64),
+        _added("submission", "common_patient_id_token", 64),
+        _added("submission", "common_person_token", 64),
         _added("stowdelivery", "person", 129),
         watched(
             "imaging.Submission",
@@ -45,8 +45,8 @@ class Migration(migrations.Migration):
                 "files_received",
                 "patient_id_token",
                 "person_token",
-                "site_patient_id_token",
-                "site_person_token",
+                "common_patient_id_token",
+                "common_person_token",
                 "own_patient_id_token",
                 "own_person_token",
             ),
