@@ -66,7 +66,7 @@ OF_TRIALS: dict[str, Any] = {
     "delivery.opened": _("delivery opened"),
     "delivery.deidentified": _("delivery de-identified"),
     "delivery.equipped": _("key of one subject given to the site's browser, to clean with"),
-    "gateway.equipped": _("key of the site given to its gateway, to tell whose scan it is"),
+    "gateway.equipped": _("key of a subject given to the site's gateway, to tell whose scan it is"),
     "delivery.certified": _("certificate of de-identification made"),
     "delivery.quarantined": _("delivery refused and kept encrypted"),
     "delivery.stalled": _("delivery stopped by a fault"),

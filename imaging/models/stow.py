@@ -14,7 +14,7 @@ class StowDelivery(models.Model):
     submission = models.OneToOneField("imaging.Submission", on_delete=models.PROTECT, related_name="stow")
     token = models.ForeignKey("trials.SiteToken", on_delete=models.PROTECT, related_name="deliveries")
     mark = models.CharField(max_length=64, blank=True, editable=False)
-    # Tokens of the person under the site's key (`IdentityTokens.written`), told by a gateway that cleaned the files;
+    # Tokens of the person under the common key (`IdentityTokens.written`), told by a gateway that cleaned the files;
     # "" where the files themselves tell whose they are. Once the delivery is opened, it says that they were told.
     person = models.CharField(max_length=129, blank=True, default="", db_default="", editable=False)
     # The number of the next file: requests that run at once take their own.

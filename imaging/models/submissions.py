@@ -58,7 +58,7 @@ class Submission(models.Model):
     # Keyed tokens of the one person in this delivery, and how they compare with the subject's.
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
-    # The same under the site's key, and under the subject's own.
+    # The same under the common key, and under that of cleaning.
     common_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     common_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)

@@ -95,7 +95,7 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
 def expected(request: HttpRequest) -> HttpResponse:
     """Tell a sender what the charter expects for a time point of its site; 409 where no scan would be taken now.
 
-    `equip=1` asks for the site's key with it, by which a gateway tells whose scan it cleaned.
+    `equip=1` asks for the subject's common key with it, by which a gateway tells whose scan it cleaned.
     """
     try:
         caller = _caller(request)

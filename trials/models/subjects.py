@@ -35,10 +35,10 @@ class Subject(models.Model):
     # Keyed tokens that answer "same person?" and nothing else; empty until the first delivery.
     patient_id_token = models.CharField(max_length=64, blank=True, editable=False)
     person_token = models.CharField(max_length=64, blank=True, editable=False)
-    # The same under the site's key, which every way has (decision 0044).
+    # The same under the subject's common key, which every way has (decision 0044).
     common_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     common_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
-    # The same under the subject's own key: what a browser told before sites had keys (decision 0034).
+    # The same under the key that the subject is cleaned by: what a browser told before (decision 0034).
     own_patient_id_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     own_person_token = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
