@@ -2,6 +2,7 @@
 import os
 import sys
 import uuid
+from importlib.abc import MetaPathFinder
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,12 +20,25 @@ _NEEDLESS = ("numpy", "PIL", "requests", "tqdm")
 _WITHOUT = {"serve": _DECODERS, "dicom_node": (*_DECODERS, *_NEEDLESS)}
 
 
+class _Withheld(MetaPathFinder):
+    """Modules that are not there for this process: whoever can do without them does.
+
+    A None in sys.modules would say so too, but psycopg takes whatever stands there for numpy.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+
+    def find_spec(self, fullname: str, *_more: object) -> None:
+        if fullname.partition(".")[0] in self._names:
+            raise ModuleNotFoundError(f"{fullname} is withheld from this process", name=fullname)
+
+
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if part := _DATABASE_AS.get("".join(sys.argv[1:2])):
         os.environ.setdefault("CORELAB_DATABASE_AS", part)
-    # What stands there as None cannot be imported.
-    sys.modules.update(dict.fromkeys(_WITHOUT.get("".join(sys.argv[1:2]), ())))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Withheld(_WITHOUT.get("".join(sys.argv[1:2]), ())))
     from django.core.management import execute_from_command_line  # noqa: PLC0415  settings must be named first
 
     with acting(_operator(sys.argv[1:2])):
