@@ -85,6 +85,12 @@ def _english_is_spoken() -> None:
     translation.activate(LANGUAGE_CODE)
 
 
+@pytest.fixture(autouse=True)
+def _no_erasure_but_its_own(settings: Any, tmp_path: Path) -> None:
+    """Let no test find the tombstones of another, whose database is gone."""
+    settings.ERASURES_FILE = tmp_path / "outside" / "erasures.jsonl"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--matrix", type=Path, help="write requirement, tests and result into this file")
     parser.addoption("--only-database", action="store_true", help="run only tests that use the test database")

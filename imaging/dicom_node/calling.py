@@ -1,5 +1,6 @@
 """Calling others: tools that images are moved to, and senders that wait for a report. Nobody else is called."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -55,6 +56,7 @@ def line(
         ext_neg=list(roles),
         tls_args=(context, to.host) if context else None,
     )
+    freed(association)
     try:
         if association.is_rejected:
             raise Refused
@@ -69,6 +71,21 @@ def line(
         elif association.dul.socket is not None:
             with suppress(OSError):
                 association.dul.socket.close()
+
+
+def freed(association: Association) -> Association:
+    """Return an association whose calls end although the peer ends it under them.
+
+    Before it sends, pynetdicom waits for its own thread to pause, and waits for good where that thread has just ended.
+    """
+    threading.Thread(target=_pause_at_its_end, args=(association,), daemon=True).start()
+    return association
+
+
+def _pause_at_its_end(association: Association) -> None:
+    with suppress(RuntimeError):  # never begun: no connection
+        association.join()
+    association._is_paused = True  # noqa: SLF001  the word that its callers wait for
 
 
 def _is_the_one(association: Association, certificate: str) -> bool:

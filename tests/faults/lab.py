@@ -19,6 +19,7 @@ import requests
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]  # made while loading
 
+from imaging.dicom_node.calling import freed
 from tests.faults import servers
 from tests.faults.servers import Broker, Database
 from tests.flows import small
@@ -137,7 +138,7 @@ class Lab:
         ae = AE(ae_title=small.AE_TITLE)
         ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = 10
         ae.add_requested_context(sop_class)
-        return ae.associate("127.0.0.1", port or self.stack.dicom_port, ae_title="CORELAB")
+        return freed(ae.associate("127.0.0.1", port or self.stack.dicom_port, ae_title="CORELAB"))
 
 
 def hang_up(line: Any) -> None:

@@ -1,6 +1,7 @@
 """A site sees who called in its name and may have its own receiver called, at the registered address alone."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from django.utils import timezone
 from pynetdicom import AE, evt
 
 from imaging.dicom_node import echoing, hearsay
+from imaging.dicom_node.calling import freed
 from imaging.models import Call, Echo
 from imaging.services import doors, lines
 from imaging.services.doors import Binding, Caller
@@ -132,3 +134,20 @@ def test_who_is_turned_away_again_and_again_is_noted_once(monkeypatch: pytest.Mo
     assert not hearsay._is_news("ALBA_PACS", "192.0.2.7")
     assert hearsay._is_news("ALBA_PACS", "192.0.2.8")
     assert sum(hearsay._is_news(f"AE{number}", "192.0.2.7") for number in range(500)) == hearsay.MOST_KNOWN - 2
+
+
+@pytest.mark.req("R-SITE-04")
+def test_a_line_whose_own_thread_has_just_ended_is_let_go() -> None:
+    with receiver() as port:
+        ae = AE(ae_title="CORELAB")
+        ae.acse_timeout = 1
+        ae.add_requested_context(echoing.VERIFICATION)
+        line = freed(ae.associate(LOOPBACK, port, ae_title="ALBA_PACS"))
+        line.kill()
+        line.join(10)
+        # What a peer's abort leaves between the look and the release.
+        line.is_established = True
+        leaving = threading.Thread(target=line.release, daemon=True)
+        leaving.start()
+        leaving.join(30)
+        assert not leaving.is_alive()

@@ -43,7 +43,6 @@ def _places(settings: Settings, tmp_path: Path) -> None:
     settings.KEYS = tmp_path / "keys"
     settings.SEAL_KEY_FILE = tmp_path / "keys" / "seal.key"
     settings.CHECKPOINT_FILE = tmp_path / "outside" / "checkpoints.jsonl"
-    settings.ERASURES_FILE = tmp_path / "outside" / "erasures.jsonl"
 
 
 def wish(**other: Any) -> erasures.Wish:

@@ -10,6 +10,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, StorageCommitmentPushModel  # type: ignore[attr-defined]  # made while loading
 
+from imaging.dicom_node.calling import freed
 from imaging.dicom_node.commitment import INSTANCE
 from tests.stack import Stack
 from tests.wire import vega as stage
@@ -37,7 +38,7 @@ class Sender:
         for context in (CTImageStorage, MODEL):
             ae.add_requested_context(context)
         handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.take)]
-        association = ae.associate("127.0.0.1", self.stack.dicom_port, ae_title="CORELAB", evt_handlers=handlers)
+        association = freed(ae.associate("127.0.0.1", self.stack.dicom_port, ae_title="CORELAB", evt_handlers=handlers))
         assert association.is_established
         yield association
         if association.is_established:
