@@ -123,10 +123,15 @@ def test_two_windows_send_side_by_side_and_what_one_is_at_is_told_in_the_other(
     second = another_window(page)
     expect(second.get_by_text(f"Another window of this browser is at a sending for {subject.code}")).to_be_visible()
     expect(second.get_by_role("button", name="Go on with it")).to_have_count(0)
+    third = another_window(page)
     interrupt(second, other, scan("another window").paths)
+    expect(third.get_by_text(f"is at a sending for {other.code}")).to_be_visible()
     for route in held:
         route.continue_()
     assert receipt_of(page)["subject"] == subject.code
+    # What the first was at has arrived: nobody is told to go there any more, though nobody closed it.
+    expect(third.get_by_text(f"is at a sending for {subject.code}")).to_have_count(0)
+    expect(third.get_by_text(f"is at a sending for {other.code}")).to_be_visible()
     second.reload()
     expect(second.get_by_text(f"A sending for {other.code}")).to_be_visible()
     # Nobody is at what arrived, and what was interrupted comes first.

@@ -1,5 +1,6 @@
 """Where a person must sign: under every read, so that no machine decides alone, and under an erasure by command."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -61,7 +62,9 @@ def answers(cast: Cast, *, password: str = PASSWORD) -> Iterator[str]:
 
 
 @pytest.mark.req("R-PRIV-18")
-def test_the_command_asks_both_people_erases_and_certifies(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_asks_both_people_erases_and_certifies(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     leave(cast.subject_a)
     typed = answers(cast)
     monkeypatch.setattr(erase_subject, "getpass", lambda _asked: next(typed))
@@ -76,6 +79,10 @@ def test_the_command_asks_both_people_erases_and_certifies(cast: Cast, monkeypat
     erasure = Erasure.objects.get()
     assert (erasure.state, erasure.decided_by, erasure.confirmed_by) == ("done", "dora", "clara")
     assert Tombstone.objects.get().certificates.count() == 1
+    # What is signed reads like a page, what stays on lines of its own with its law.
+    told = capsys.readouterr().out
+    assert "{'" not in told
+    assert re.search(r"  stays: \n    GDPR 17\(3\)[^\n{]+; coded images ", told), told
 
 
 @pytest.mark.req("R-PRIV-18")

@@ -13,6 +13,16 @@ export class Notes {
     this.shelf = `${account}/${trial}/`;
     this.key = this.shelf + (crypto.randomUUID?.() ?? "");
     this.taken = hold(this.key);
+    this.news = new BroadcastChannel(NAME);
+  }
+
+  /** Call `act` whenever another window of this browser begins, ends or forgets a sending. */
+  heard(act) {
+    this.news.addEventListener("message", ({ data }) => data === this.shelf && act());
+  }
+
+  tell() {
+    this.news.postMessage(this.shelf);
   }
 
   /** What was noted elsewhere, newest first; `isElsewhere` while another window works on it. */
@@ -49,12 +59,15 @@ export class Notes {
   /** Note what was chosen, so that a reload begins there; not in place of a sending that was interrupted. */
   async begin(told) {
     const { isBegun, isComplete } = await this.read();
-    if (!isBegun || isComplete) await this.add(told);
+    if (isBegun && !isComplete) return;
+    await this.add(told);
+    this.tell();
   }
 
   /** Note that all has arrived, where the sending is still noted. */
   async complete() {
     if ((await this.read()).visit) await this.add({ isComplete: true, handles: null });
+    this.tell();
   }
 
   /** What was sent to this delivery in place of the file with this hash: {hashes, size, claim}. */
@@ -70,6 +83,7 @@ export class Notes {
   async forget({ key } = this) {
     await this.ask(SENDINGS, "readwrite", (store) => store.delete(key));
     await this.ask(FILES, "readwrite", (store) => store.delete(IDBKeyRange.bound([key], [key, []])));
+    this.tell();
   }
 
   async ask(store, mode, question) {

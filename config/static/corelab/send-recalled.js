@@ -8,6 +8,7 @@ export class Recalled {
   constructor({ room, notes, goOn }) {
     Object.assign(this, { room, notes, goOn });
     this.awaited = new Set();
+    notes.heard(() => this.show());
   }
 
   /** Tell of what was begun before this page was loaded, and of what another window is at. */

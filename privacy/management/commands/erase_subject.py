@@ -75,10 +75,24 @@ class Command(BaseCommand):
     def _proof(self, by: Actor, offered: Offer) -> Proof:
         self.stdout.write(f"{by.name} signs the digest {offered.short}:")
         for name, value in offered.contents.items():
-            self.stdout.write(f"  {name.replace('_', ' ')}: {value}")
+            self.stdout.write(f"  {name.replace('_', ' ')}: {_in_words(value)}")
         return Proof(
             token=offered.token,
             meaning=str(offered.meanings[0]),
             password=getpass(f"Password of {by.name}: "),
             code=getpass(f"Code of the second factor of {by.name}: "),
         )
+
+
+def _in_words(value: Any) -> str:
+    """What is signed: facts of one kind in a row, and each that is told in several words on a line of its own."""
+    match value:
+        case {}:
+            return "".join(f"\n    {name.replace('_', ' ')}: {_in_words(told)}" for name, told in value.items())
+        case [{}, *_]:
+            return "".join(f"\n    {'; '.join(map(str, each.values()))}" for each in value)
+        case []:
+            return "none"
+        case [*_]:
+            return ", ".join(map(str, value))
+    return str(value)
