@@ -16,7 +16,7 @@ export class Notes {
     this.news = new BroadcastChannel(NAME);
   }
 
-  /** Call `act` whenever another window of this browser begins, ends or forgets a sending. */
+  /** Call `act` whenever another window of this browser notes or forgets something of a sending. */
   heard(act) {
     this.news.addEventListener("message", ({ data }) => data === this.shelf && act());
   }
@@ -54,20 +54,18 @@ export class Notes {
     // A handle that the browser does not keep must not take the rest with it.
     const done = await this.ask(SENDINGS, "readwrite", (store) => store.put(kept, this.key));
     if (done === undefined && kept.handles) await this.ask(SENDINGS, "readwrite", (store) => store.put({ ...kept, handles: null }, this.key));
+    this.tell();
   }
 
   /** Note what was chosen, so that a reload begins there; not in place of a sending that was interrupted. */
   async begin(told) {
     const { isBegun, isComplete } = await this.read();
-    if (isBegun && !isComplete) return;
-    await this.add(told);
-    this.tell();
+    if (!isBegun || isComplete) await this.add(told);
   }
 
   /** Note that all has arrived, where the sending is still noted. */
   async complete() {
     if ((await this.read()).visit) await this.add({ isComplete: true, handles: null });
-    this.tell();
   }
 
   /** What was sent to this delivery in place of the file with this hash: {hashes, size, claim}. */
