@@ -24,7 +24,8 @@ def storescu(stack: Stack, folder: Path, *, calling: str = "NORTE_PACS") -> "sub
 
 def waiting(coordinator: Session) -> list[str]:
     page = coordinator.get("/trials/THORAX/deliveries/").text
-    head = page.partition("All others")[0]
+    # Where nothing waits, no list is the list of the others.
+    head = page.partition("All others")[0] if "All others" in page else ""
     return [chunk.split('/"')[0] for chunk in head.split('href="/deliveries/')[1:]]
 
 
