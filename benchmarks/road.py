@@ -130,7 +130,8 @@ def _sent_and_filed(running: Stack, coordinator: Session, visit: str, files: lis
 
 
 def _waiting(coordinator: Session) -> list[str]:
-    head = coordinator.get("/trials/THORAX/deliveries/").text.partition("All others")[0]
+    page = coordinator.get("/trials/THORAX/deliveries/").text
+    head = page.partition("All others")[0] if "All others" in page else ""
     return [chunk.split('/"')[0] for chunk in head.split('href="/deliveries/')[1:]]
 
 
