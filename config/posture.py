@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from config.databases import is_in_clear
+from config.databases import is_in_clear, is_of_this_machine
 from config.single import CannotRun
 from deid.defacing.program import is_there
 from identity import switch
 from imaging.services import quotas
+
+_BROKERS_UNDER_TLS = frozenset({"rediss", "amqps"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Posture:
     wrapping_secret: str
     policies: Sequence[str]
     databases: Sequence[str]
+    broker: str
 
 
 def of_settings() -> Posture:
@@ -47,6 +51,7 @@ def of_settings() -> Posture:
         wrapping_secret=settings.KEY_ENCRYPTION_KEY.hex(),
         policies=[str(word) for words in policy.values() for word in words],
         databases=[*settings.DATABASE_URLS.values(), *filter(None, [os.environ.get(switch.URL)])],
+        broker=settings.CELERY_BROKER_URL,
     )
 
 
@@ -65,8 +70,21 @@ def faults(posture: Posture) -> Iterator[str]:
             "A database on another machine is reached without TLS: put sslmode=verify-full and sslrootcert into each "
             "CORELAB_…DATABASE…_URL."
         )
+    if _is_open(posture.broker):
+        yield (
+            "The broker on another machine is reached without TLS, or by any certificate: whoever stands between could "
+            "give the workers tasks. Set CORELAB_BROKER_URL to rediss://…?ssl_cert_reqs=required&ssl_ca_certs=FILE."
+        )
     yield from _open_lines(posture)
     yield from _open_folders(posture)
+
+
+def _is_open(broker: str) -> bool:
+    told = urlsplit(broker)
+    asks = parse_qs(told.query).get("ssl_cert_reqs", [""])[0].lower().removeprefix("cert_")
+    return not (told.scheme in _BROKERS_UNDER_TLS and asks == "required") and not is_of_this_machine(
+        told.hostname or ""
+    )
 
 
 def _open_lines(posture: Posture) -> Iterator[str]:

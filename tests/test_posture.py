@@ -53,6 +53,7 @@ def sound(tmp_path: Path) -> Posture:
         wrapping_secret="b",
         policies=["'self'", "'none'"],
         databases=["postgresql://app:word@127.0.0.1/corelab", "host=/run/postgresql user=app"],
+        broker="redis://127.0.0.1:6379/0",
     )
 
 
@@ -74,6 +75,22 @@ def test_a_sound_posture_has_no_fault_and_neither_has_loopback_alone(sound: Post
 
 @pytest.mark.req("R-SEC-11")
 @pytest.mark.parametrize(
+    "broker",
+    [
+        "filesystem://",
+        "redis+socket:///run/redis.sock",
+        "redis://[::1]:6379/0",
+        "rediss://:word@queue.example:6380/0?ssl_cert_reqs=required&ssl_ca_certs=/etc/ca.pem",
+    ],
+)
+def test_a_broker_of_this_machine_or_under_a_certificate_that_is_asked_for_is_sound(
+    sound: Posture, broker: str
+) -> None:
+    assert list(faults(replace(sound, broker=broker))) == []
+
+
+@pytest.mark.req("R-SEC-11")
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"is_debug": True}, "DEBUG is on"),
@@ -88,6 +105,9 @@ def test_a_sound_posture_has_no_fault_and_neither_has_loopback_alone(sound: Post
         ({"databases": ["postgresql://app:word@db.example/corelab"]}, "without TLS: put sslmode"),
         ({"databases": ["postgresql://app:word@192.0.2.3/corelab?sslmode=prefer"]}, "without TLS: put sslmode"),
         ({"databases": ["host=localhost,db.example user=app"]}, "without TLS: put sslmode"),
+        ({"broker": "redis://:word@queue.example:6379/0"}, "The broker on another machine"),
+        ({"broker": "rediss://:word@queue.example/0"}, "The broker on another machine"),
+        ({"broker": "rediss://queue.example/0?ssl_cert_reqs=CERT_NONE"}, "The broker on another machine"),
     ],
 )
 def test_each_unsafe_setting_is_told_in_a_sentence(sound: Posture, change: dict[str, object], sentence: str) -> None:
