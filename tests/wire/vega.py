@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 from audit.context import acting, widened
 from audit.models import AuditEvent
@@ -130,7 +131,15 @@ def listen(port: int | None) -> None:
 
 def take_consent_back(subject: str) -> None:
     staff = User.objects.get(username="vega_staff")
-    withdraw(staff, Subject.objects.get(code=subject), Level.W6)
+    for last in (False, False, False, False, True):
+        try:
+            withdraw(staff, Subject.objects.get(code=subject), Level.W6)
+        except ValidationError:
+            # The running product may check a delivery between the preview and the withdrawal: who looks again may go on.
+            if last:
+                raise
+        else:
+            return
 
 
 def told(act: str) -> list[dict[str, Any]]:
