@@ -39,9 +39,10 @@ lint: .venv/test.ok
 types: .venv/test.ok
 	$(BIN)/mypy
 
-# Three processes for two cores: those that hold a running product often wait for it.
+# Three processes for two cores: those that hold a running product often wait for it. What of them failed beside others
+# is asked once more, alone, and both outcomes are told.
 suite: .venv/test.ok equip
-	$(BIN)/python -m pytest -n 3 --durations 25 --show-capture=no --matrix docs/validation/matrix.md
+	$(BIN)/python -m tests.again -n 3 --durations 25 --show-capture=no --matrix docs/validation/matrix.md
 
 # The database tests a second time on PostgreSQL, where one is reachable.
 suite-postgresql: .venv/test.ok

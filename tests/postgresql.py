@@ -1,10 +1,11 @@
 """`python -m tests.postgresql`: the database tests a second time, on PostgreSQL where one answers."""
 
 import os
-import subprocess
 import sys
 
 import psycopg
+
+from tests import again
 
 URL = os.environ.get("CORELAB_TEST_POSTGRESQL", "postgresql://corelab:corelab@127.0.0.1:5432/postgres")
 
@@ -26,8 +27,7 @@ def main() -> int:
         )
         return 1 if os.environ.get("CORELAB_REQUIRE_SERVICES") == "1" else 0
     environment = os.environ | {"CORELAB_DATABASE_URL": URL}
-    words = [sys.executable, "-m", "pytest", "-n", "2", "--show-capture=no", "--only-database"]
-    return subprocess.run(words, env=environment, check=False).returncode
+    return again.run(["-n", "2", "--show-capture=no", "--only-database"], environment=environment)
 
 
 if __name__ == "__main__":
