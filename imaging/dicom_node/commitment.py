@@ -221,14 +221,17 @@ def _is_acknowledged(association: Association) -> bool:
     set_aside: list[Any] = []
     until = time.monotonic() + REPORT_SECONDS
     try:
-        while time.monotonic() < until and not is_leaving(association):
+        while time.monotonic() < until:
+            leaves = is_leaving(association)  # asked first: a peer that leaves may have answered before
             number, message = association.dimse.get_msg(block=False)
             if isinstance(message, N_EVENT_REPORT) and message.is_valid_response:
                 return bool(message.Status == 0)
-            if message is None:
-                time.sleep(0.01)
-            else:
+            if message is not None:
                 set_aside.append((number, message))
+            elif leaves:
+                return False
+            else:
+                time.sleep(0.01)
         return False
     finally:
         for waiting in set_aside:
