@@ -34,7 +34,7 @@ async ({ visit, count, size, way }) => {
   const { Transfer, hashesOf } = await import("/static/corelab/send-transfer.js");
   const { Line } = await import("/static/corelab/send-line.js");
   const session = { token: () => document.cookie.match(/csrftoken=([^;]+)/)[1], renew: async () => false };
-  const line = new Line({ session, say: () => {} });
+  const line = new Line({ session, say: () => {}, notice: document.createElement("p") });
   const files = Array.from({ length: count }, () => {
     const bytes = new Uint8Array(size);
     for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65536, size)));
