@@ -58,14 +58,9 @@ def run(words: Sequence[str], *, environment: dict[str, str] | None = None) -> i
     if code != pytest.ExitCode.TESTS_FAILED or not may_be_asked_again(failed):
         return code
     _say("failed beside others, asked once more alone", failed)
-    code = subprocess.run([*command, *_alone(words), *failed], env=environment, check=False).returncode
+    code = subprocess.run([*command, *failed], env=environment, check=False).returncode
     _say("failed twice" if code else "FAILED ONCE and passed alone: look whether it only wanted time", failed)
     return code
-
-
-def _alone(words: Sequence[str]) -> list[str]:
-    """The words that choose no place: what is asked again is named."""
-    return [word for word in words if word == "--only-database"]
 
 
 def _say(what: str, names: Sequence[str]) -> None:

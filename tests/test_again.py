@@ -26,8 +26,7 @@ ROOT = Path(__file__).parent.parent
     ],
 )
 def test_a_few_tests_of_running_programs_are_asked_again_and_no_test_of_our_own_code(
-    failed: list[str],
-    is_asked: bool,  # noqa: FBT001  a column of the table
+    *, failed: list[str], is_asked: bool
 ) -> None:
     assert again.may_be_asked_again(failed) == is_asked
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actor import Actor
 from audit.services import canonical
+from imaging import quarantine
 from imaging.claims import read_claim
 from imaging.models import Manifest, Submission
 from imaging.quarantine import MAXIMUM_FILES
@@ -84,7 +85,9 @@ def announce(*, by: Actor, submission: Submission, files: Sequence[Announced]) -
         fresh = list({file.hashes: file for file in files if file.hashes not in numbers}.values())
         _note(submission, len(numbers), fresh)
     numbers |= {file.hashes: number for number, file in enumerate(fresh, start=len(numbers))}
-    arrived = dict(submission.files.values_list("number", "parts"))
+    # What another request is still writing has arrived, too: with its line cut, nobody could tell but we.
+    with quarantine.held(submission):
+        arrived = dict(submission.files.values_list("number", "parts"))
     wanted = [numbers[file.hashes] for file in files]
     return [Standing(number=number, arrived=len(arrived.get(number, ()))) for number in wanted]
 

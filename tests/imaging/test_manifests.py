@@ -1,6 +1,8 @@
 """Manifests: what is announced is numbered by content, taken only as announced, and never asked for twice."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,6 +12,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imaging import quarantine
 from imaging.models import IncomingFile, Manifest, Submission
 from imaging.quarantine import read_whole
 from imaging.services import desk, manifests, submissions
@@ -77,6 +80,25 @@ def test_a_file_in_pieces_goes_on_where_it_was_cut(cast: Cast, opened: Submissio
     assert announce(cast, opened, large) == [(1, 1)]
     assert receive(cast, opened, (1, 0, large[:PART_SIZE]), (1, 1, large[PART_SIZE:])) == 1
     assert read_whole(opened.files.get(number=1)) == large
+
+
+@pytest.mark.req("R-SEND-02")
+def test_what_another_request_is_still_writing_is_waited_for_and_not_asked_for_again(
+    cast: Cast, opened: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(cast, opened, b"one", b"two")
+    hold = quarantine.held
+
+    @contextmanager
+    def held_until_it_is_written(submission: Submission) -> Iterator[None]:
+        with monkeypatch.context() as other:
+            other.setattr(quarantine, "held", hold)
+            receive(cast, submission, (0, 0, b"one"))
+        with hold(submission):
+            yield
+
+    monkeypatch.setattr(quarantine, "held", held_until_it_is_written)
+    assert announce(cast, opened, b"one", b"two") == [(0, 1), (1, 0)]
 
 
 @pytest.mark.req("R-SEND-01")
