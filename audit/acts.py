@@ -61,6 +61,7 @@ OF_TRIALS: dict[str, Any] = {
     "objects.refused": _("objects refused at the door, nothing of them kept"),
     "delivery.started": _("delivery started"),
     "delivery.received": _("delivery received"),
+    "delivery.parted": _("delivery of several persons or visits parted"),
     "delivery.matched": _("delivery matched to a time point"),
     "delivery.assigned": _("delivery assigned to a time point"),
     "delivery.opened": _("delivery opened"),

@@ -1,6 +1,6 @@
 """Which visit a scan belongs to that came without a name: the rule, from facts alone."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -73,6 +73,33 @@ def _visit_of(scan: Scan, visits: list[Visit]) -> Visit | None:
     holding = [visit for visit in visits if scan.study in visit.studies]
     fitting = holding or [visit for visit in visits if visit.days_off(scan) == 0]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def divide(scans: Iterable[Scan], *, fits: Callable[[list[Scan]], bool]) -> list[list[Scan]]:
+    """Return the scans that are a delivery each: one person's if one visit takes them all (`fits`), else of one day.
+
+    What names nobody, or no day, is held together by its study alone; no study is divided.
+    """
+    parts: list[list[Scan]] = []
+    for mine in _grouped(scans, lambda scan: scan.person):
+        days = _days(mine)
+        parts += [mine] if mine[0].person and len(days) > 1 and fits(mine) else days
+    return parts
+
+
+def _days(scans: list[Scan]) -> list[list[Scan]]:
+    firsts: dict[str, date] = {}
+    for scan in scans:
+        if scan.person and scan.taken_on:
+            firsts[scan.study] = min(scan.taken_on, firsts.get(scan.study, scan.taken_on))
+    return _grouped(scans, lambda scan: firsts.get(scan.study, scan.study))
+
+
+def _grouped(scans: Iterable[Scan], mark: Callable[[Scan], Hashable]) -> list[list[Scan]]:
+    groups: dict[Hashable, list[Scan]] = {}
+    for scan in scans:
+        groups.setdefault(mark(scan), []).append(scan)
+    return list(groups.values())
 
 
 def order(visits: Iterable[Visit], scan: Scan) -> list[Visit]:

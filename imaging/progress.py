@@ -67,6 +67,8 @@ def describe(submission: Submission) -> dict[str, Any]:
         "counts": counts,
         "deidentified": sum(counts.get(state, 0) for state in _CLEAN),
         "refusals": refusals(submission),
+        "parted_from": submission.parted_from_id and str(submission.parted_from_id),
+        "parts": [str(pk) for pk in submission.parts.order_by("pk").values_list("pk", flat=True)],
         "working": submission.state in WORKING,
         "ended": submission.state in ENDED,
     }

@@ -39,6 +39,8 @@ class Submission(models.Model):
     time_point = models.ForeignKey(
         "trials.TimePoint", on_delete=models.PROTECT, related_name="submissions", null=True, blank=True
     )
+    # That which brought these files with those of other persons or visits, where the product parted it.
+    parted_from = models.ForeignKey("self", on_delete=models.PROTECT, related_name="parts", null=True, blank=True)
     door = models.CharField(max_length=10, choices=Door)
     state = models.CharField(max_length=20, choices=State, default=State.RECEIVING)
     state_since = models.DateTimeField()

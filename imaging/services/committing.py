@@ -161,6 +161,8 @@ def _meet(file: IncomingFile, key: bytes, wanted: dict[bytes, Named], memory: Me
         memory.keep(file, b"")
         return {}
     except (QuarantineDamaged, OSError):
+        if moved := _moved(file):
+            return _meet(moved, key, wanted, memory)
         one = wanted.get(known or b"")
         return {one: Reason.PROCESSING_FAILURE} if one else {}
     digest = _digest(key, head.sop_instance_uid)
@@ -169,6 +171,12 @@ def _meet(file: IncomingFile, key: bytes, wanted: dict[bytes, Named], memory: Me
     if one is None:
         return {}
     return {one: None if head.sop_class_uid == one.sop_class else Reason.CLASS_CONFLICT}
+
+
+def _moved(file: IncomingFile) -> IncomingFile | None:
+    """The file where it lies now, if its delivery was parted while we looked."""
+    rows = IncomingFile.objects.filter(pk=file.pk).exclude(submission=file.submission_id)
+    return rows.select_related("submission").first()
 
 
 def _digest(key: bytes, uid: str) -> bytes:

@@ -32,10 +32,15 @@ def move(submission: Submission, *, expected: Submission.State, to: Submission.S
         state=to, state_since=timezone.now(), leased_until=None, attempts=0, refusal=refusal
     )
     if not moved:
-        raise ValidationError(_("This delivery has moved on meanwhile. Look at it again."), code="wrong-state")
+        raise moved_on()
     submission.state = to
     if to in WORKING:
         transaction.on_commit(lambda: _queue(str(submission.pk)))
+
+
+def moved_on() -> ValidationError:
+    """Say that somebody else was faster; what they did stands."""
+    return ValidationError(_("This delivery has moved on meanwhile. Look at it again."), code="wrong-state")
 
 
 def _queue(submission_id: str) -> None:

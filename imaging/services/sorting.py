@@ -4,6 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,10 +15,10 @@ from audit.services import record
 from deid import Arrival, IdentityTokens, Rejected, agreed, group_persons, map_uid, moved_by
 from imaging import fence, quarantine
 from imaging.fence.plainly import from_plain, to_plain
-from imaging.matching import Scan, Visit, choose, order
+from imaging.matching import Scan, Visit, choose, divide, order
 from imaging.models import IncomingFile, Study, Submission
 from imaging.qc import IdentityMatch, TimePointWindow
-from imaging.services import road
+from imaging.services import parting, road
 from imaging.services.asking import go_on
 from imaging.services.recognition import NOBODY, Told, acquaint, compare, known_as, told_in
 from imaging.services.submissions import refuse_closed
@@ -26,19 +27,21 @@ from trials.keys import cleaning_key, trial_key
 from trials.models import Subject, TimePoint
 
 State = Submission.State
+# What the files of a delivery tell, by the file's key.
+Arrived: TypeAlias = Mapping[int, Arrival]
 _NOTED = "arrival"
+# Why a delivery was parted, in the trail.
+_PERSONS = "The files are not all of one person, and a delivery is of one."
+_DAYS = "The files are of several days or studies, and no one visit takes all of them."
 # As many as a person compares; every other visit stands in the list below.
 SHOWN = 12
 
 
 def sort(by: Actor, submission: Submission) -> None:
-    """Stage SORTING: on to the road where exactly one visit fits, to a person where not."""
+    """Stage SORTING: parted where it is of several; on to the road where exactly one visit fits, else to a person."""
     _note(submission)
-    arrivals = _arrivals(submission)
-    known = _known_as(submission, arrivals)
-    names = _names(submission, known)
-    mine = TimePoint.objects.filter(subject__in=known)
-    visit = choose(_scans(submission, arrivals), _visits(submission, arrivals, mine, names))
+    arrived = _of_one(by, submission, _arrived(submission))
+    visit = _chosen(submission, arrived)
     time_point = _open_one(visit) if visit else None
     with transaction.atomic():
         Submission.objects.filter(pk=submission.pk).update(time_point=time_point)
@@ -48,6 +51,46 @@ def sort(by: Actor, submission: Submission) -> None:
             told = {"subject": time_point.subject.code, "time_point": time_point.scheduled.code}
             trial_code = submission.trial_site.trial.code
             record(by=by, act="delivery.matched", obj=submission, trial_code=trial_code, after=told)
+
+
+def _of_one(by: Actor, submission: Submission, arrived: Arrived) -> Arrived:
+    """Part off what other persons or visits brought; return what stays."""
+    while len(parts := _parts(submission, arrived)) > 1:
+        persons = {scan.person for part in parts for scan in part}
+        files = _files(arrived)
+        keys = [_keys(part, files) for part in parts]
+        parting.part_off(by, submission, keys, reason=_PERSONS if len(persons) > 1 else _DAYS)
+        arrived = _arrived(submission)
+    return arrived
+
+
+def _parts(submission: Submission, arrived: Arrived) -> list[list[Scan]]:
+    files = _files(arrived)
+
+    def fits(scans: Collection[Scan]) -> bool:
+        return _chosen(submission, {key: arrived[key] for key in _keys(scans, files)}) is not None
+
+    return divide(_scans(submission, arrived.values()), fits=fits)
+
+
+def _files(arrived: Arrived) -> dict[tuple[int, str], list[int]]:
+    """The keys of the files by person and study."""
+    persons = _numbered(arrived.values())
+    files: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for key, arrival in arrived.items():
+        files[_person(arrival.tokens, persons), arrival.study].append(key)
+    return files
+
+
+def _keys(scans: Iterable[Scan], files: Mapping[tuple[int, str], list[int]]) -> list[int]:
+    return [key for mark in {(scan.person, scan.study) for scan in scans} for key in files[mark]]
+
+
+def _chosen(submission: Submission, arrived: Arrived) -> Visit | None:
+    known = _known_as(submission, arrived.values())
+    names = _names(submission, known, arrived)
+    mine = TimePoint.objects.filter(subject__in=known)
+    return choose(_scans(submission, arrived.values()), _visits(submission, arrived.values(), mine, names))
 
 
 def forget(submission: Submission) -> None:
@@ -79,7 +122,7 @@ class Comparison:
 
 def compared(submission: Submission, among: QuerySet[TimePoint]) -> Comparison:
     """Compare a delivery that waits for a name with the visits of `among`; nothing where no file could be read."""
-    arrivals = _arrivals(submission)
+    arrivals = _arrived(submission).values()
     scans = _scans(submission, arrivals)
     likely = order(_visits(submission, arrivals, among, {}), scans[0])[:SHOWN] if scans else []
     return Comparison(scans=scans, visits=likely)
@@ -95,19 +138,21 @@ def _note(submission: Submission) -> None:
             if arrival.tokens not in met | {NOBODY}:
                 acquaint(submission.trial_site, data, arrival.tokens)
         except (Rejected, QuarantineDamaged):
-            continue
-        met.add(arrival.tokens)
-        file.facts = {_NOTED: to_plain(arrival)}
+            # Nor is it believed what an earlier try read of it.
+            file.facts = {}
+        else:
+            met.add(arrival.tokens)
+            file.facts = {_NOTED: to_plain(arrival)}
         noted.append(file)
         go_on(submission)
     IncomingFile.objects.bulk_update(noted, ["facts"], batch_size=500)
 
 
-def _names(submission: Submission, subjects: Iterable[Subject]) -> dict[str, str]:
+def _names(submission: Submission, subjects: Iterable[Subject], arrived: Arrived) -> dict[str, str]:
     """The studies that came, from the names under which they would be filed for a subject to those that were noted."""
-    firsts: dict[str, IncomingFile] = {}
-    for file in submission.files.filter(facts__has_key=_NOTED):
-        firsts.setdefault(file.facts[_NOTED]["study"], file)
+    keys = {arrival.study: key for key, arrival in arrived.items()}
+    files = submission.files.in_bulk(list(keys.values()))
+    firsts = {study: files[key] for study, key in keys.items()}
     names = {}
     for subject in subjects:
         key = cleaning_key(submission.trial_site.trial, subject_code=subject.code)
@@ -117,13 +162,13 @@ def _names(submission: Submission, subjects: Iterable[Subject]) -> dict[str, str
     return names
 
 
-def _arrivals(submission: Submission) -> list[Arrival]:
-    facts = submission.files.filter(facts__has_key=_NOTED).values_list("facts", flat=True)
-    return [from_plain(Arrival, told[_NOTED]) for told in facts]
+def _arrived(submission: Submission) -> Arrived:
+    rows = submission.files.filter(facts__has_key=_NOTED).values_list("pk", "facts")
+    return {key: from_plain(Arrival, told[_NOTED]) for key, told in rows}
 
 
 def _scans(submission: Submission, named: Collection[Arrival]) -> list[Scan]:
-    persons = group_persons({arrival.tokens for arrival in named})
+    persons = _numbered(named)
     groups: dict[tuple[int, str, dt.date | None], list[Arrival]] = defaultdict(list)
     for arrival in named:
         groups[_person(arrival.tokens, persons), arrival.study, arrival.moved_date].append(arrival)
@@ -141,9 +186,14 @@ def _scans(submission: Submission, named: Collection[Arrival]) -> list[Scan]:
     ]
 
 
-def _person(tokens: IdentityTokens, persons: list[set[str]]) -> int:
-    own = {tokens.patient_id, tokens.person} - {""}
-    return next((number for number, group in enumerate(persons, start=1) if own & group), 0)
+def _numbered(named: Iterable[Arrival]) -> dict[str, int]:
+    """The tokens of each person who is named, with the person's number."""
+    groups = sorted(group_persons({arrival.tokens for arrival in named}), key=min)
+    return {token: number for number, group in enumerate(groups, start=1) for token in group}
+
+
+def _person(tokens: IdentityTokens, numbered: Mapping[str, int]) -> int:
+    return numbered.get(tokens.patient_id) or numbered.get(tokens.person, 0)
 
 
 def _known_as(submission: Submission, arrivals: Iterable[Arrival]) -> QuerySet[Subject]:

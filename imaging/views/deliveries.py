@@ -33,6 +33,8 @@ from trials.views.trail import paged
 # htmx stops polling on this status.
 STOP_POLLING = 286
 PAGE = 100
+# Deliveries parted from one that are named on its page; of a cohort there may be a thousand.
+PARTS = 20
 
 
 def _trial(request: ActorRequest, code: str) -> Trial:
@@ -143,11 +145,17 @@ def _delivery_context(request: ActorRequest, delivery: Submission) -> dict[str, 
         "resend": resend,
         "resend_form": _resend_form(request, delivery),
         "may_take_back": resend is not None and resend.state == "announced" and may_assign,
+        **_parting(delivery),
         "supersedes": Resend.objects.filter(successor=delivery).select_related("submission"),
         "awaited": () if told["ended"] else resending.awaited(delivery),
         "acceptance": acceptance.of(delivery, is_superseded=resend is not None and resend.state == "done"),
         "queries": _queries(request, delivery),
     }
+
+
+def _parting(delivery: Submission) -> dict[str, Any]:
+    parts = delivery.parts.order_by("state_since", "pk")
+    return {"parts": parts[:PARTS], "more_parts": max(0, parts.count() - PARTS)}
 
 
 def _resend_form(request: ActorRequest, delivery: Submission) -> ReasonForm | None:

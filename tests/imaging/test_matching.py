@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.matching import Scan, Visit, choose, order
+from imaging.matching import Scan, Visit, choose, divide, order
 from imaging.qc import IdentityMatch, TimePointWindow
 
 ZERO = dt.date(2026, 3, 2)
@@ -102,6 +102,49 @@ def test_nothing_is_matched_but_the_same_person_inside_the_window(visits: list[V
     if chosen is not None:
         assert (chosen.identity, chosen.days_off(scan(day)), chosen.takes) == (SAME, 0, True)
         assert {each.subject for each in visits if each.identity is SAME} == {chosen.subject}
+
+
+def never(_scans: list[Scan]) -> bool:
+    return False
+
+
+@pytest.mark.req("R-SORT-05")
+@given(
+    st.lists(
+        st.builds(
+            scan,
+            st.none() | st.integers(0, 2),
+            study=st.sampled_from(["2.25.1", "2.25.2", "2.25.3"]),
+            person=st.integers(0, 3),
+        ),
+        max_size=12,
+    ),
+    st.sets(st.integers(1, 3)),
+)
+def test_every_scan_is_in_one_part_and_no_part_is_of_two_persons_or_of_visits_that_no_one_takes(
+    scans: list[Scan], fitting: set[int]
+) -> None:
+    parts = divide(scans, fits=lambda mine: mine[0].person in fitting)
+    assert sorted((one for part in parts for one in part), key=str) == sorted(scans, key=str)
+    marks = [{(one.person, one.study) for one in part} for part in parts]
+    assert sum(map(len, marks)) == len(set().union(*marks)), "no study is divided"
+    for part, studies in zip(parts, marks, strict=True):
+        (person,) = {one.person for one in part}
+        assert person or len(studies) == 1, "what names nobody is held together by its study alone"
+    whole = [part[0].person for part in parts]
+    assert all(whole.count(person) == 1 for person in fitting & set(whole))
+
+
+@pytest.mark.req("R-SORT-05")
+def test_studies_are_one_persons_day_and_a_study_past_midnight_is_of_its_first() -> None:
+    chest, liver, next_day = scan(0), scan(0, study="2.25.2"), scan(1, study="2.25.2")
+    later, undated = scan(40, study="2.25.3"), scan(None, study="2.25.4")
+    assert divide([chest, liver, next_day, later, undated], fits=never) == [
+        [chest, liver, next_day],
+        [later],
+        [undated],
+    ]
+    assert divide([chest, scan(0, person=2)], fits=never) == [[chest], [scan(0, person=2)]]
 
 
 @pytest.mark.req("R-SORT-03")

@@ -10,7 +10,7 @@ from django.test import Client
 from audit.actor import machine
 from audit.models import AuditEvent
 from imaging.models import IncomingFile, Submission
-from imaging.services import desk, submissions
+from imaging.services import desk, sorting, submissions
 from imaging.services.pieces import cut
 from tests.cast import Cast, actor_for, withdraw
 from tests.imaging.scans import PLANTED, ct_slice, drive, send, to_bytes
@@ -108,7 +108,11 @@ def test_the_coordinator_sees_what_came_beside_the_visits_and_no_header(known: C
 
 @pytest.mark.django_db
 @pytest.mark.req("R-SORT-03")
-def test_several_persons_in_one_delivery_are_told_before_anybody_assigns_it(known: Cast) -> None:
+def test_several_persons_that_wait_in_one_delivery_are_told_before_anybody_assigns_it(
+    known: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one may still wait that came before deliveries were parted."""
+    monkeypatch.setattr(sorting, "_of_one", lambda _by, _submission, arrived: arrived)
     mixed = series(day_of(known, "FU1"), seed="one") + series(
         day_of(known, "FU1"), seed="two", name="DREISTEIN^KLARA", patient_id="QX11223344"
     )
