@@ -64,6 +64,35 @@ def test_a_sent_folder_waits_for_a_person_and_goes_the_whole_road_once_assigned(
     assert not [planted for planted in PLANTED if planted in everything]
 
 
+@pytest.mark.req("R-SORT-05")
+def test_three_patients_on_one_association_wait_each_by_itself_and_one_goes_the_whole_road(
+    stack: Stack, tmp_path: Path
+) -> None:
+    coordinator, visit, site = stack.session("carmen"), stack.enrol().visit, stack.session("nora")
+    before = set(waiting(coordinator))
+    for person, slices in (("SIEBEN", 4), ("ACHT", 3), ("NEUN", 2)):
+        made = ct_series(slices, seed=person, name=f"{person}STEIN^P", patient_id=f"QX{person}")
+        for number, data in enumerate(made):
+            # By their names the sender mixes them.
+            (tmp_path / f"{number}-{person}.dcm").write_bytes(data)
+    sent = storescu(stack, tmp_path)
+    assert sent.returncode == 0, sent.stderr
+    stack.wait(lambda: len(set(waiting(coordinator)) - before) == 3)
+    came = [site.api("GET", f"/api/deliveries/{one}/").json() for one in set(waiting(coordinator)) - before]
+    assert sorted(one["files"] for one in came) == [2, 3, 4]
+    (whole,) = (one for one in came if one["parts"])
+    assert set(whole["parts"]) == {one["id"] for one in came if one["parted_from"] == whole["id"]}
+    page = f"/deliveries/{whole['id']}/"
+    told = site.get(page).text
+    assert all(f'href="/deliveries/{part}/"' in told for part in whole["parts"])
+    assert coordinator.post(f"{page}assign/", page=page, time_point=visit).ok
+    stack.wait(lambda: site.api("GET", f"/api/deliveries/{whole['id']}/").json()["state"] == "checked")
+    receipt = site.api("GET", f"/api/deliveries/{whole['id']}/receipt/").json()
+    assert len(receipt["filed"]) == whole["files"]
+    everything = told + coordinator.get(page).text + stack.log.read_text()
+    assert not [planted for planted in (*PLANTED, "STEIN", "QXSIEBEN") if planted in everything]
+
+
 @pytest.mark.req("R-DICOM-03")
 def test_objects_that_are_refused_later_are_still_acknowledged_and_kept(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "us.dcm").write_bytes(Path(str(get_testdata_file("examples_rgb_color.dcm"))).read_bytes())
