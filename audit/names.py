@@ -102,6 +102,7 @@ NAMES = (
     _("opened at"),
     _("opened by"),
     _("overall"),
+    _("parted from"),
     _("parts"),
     _("pdf sha256"),
     _("person"),
