@@ -1,7 +1,8 @@
 """A home that was made ready once in a run of the suite, and copied for whoever needs one with nobody in it.
 
-Preparing takes longer than most tests. Who proves how it is done starts from nothing: the first shared running product,
-the profiles on PostgreSQL, the tests of migrations and of refused starts.
+Preparing takes longer than most tests, and the demo a minute more: that is kept too, for the shared running products.
+Who proves how it is done starts from nothing: the run that makes the demo, the profiles on PostgreSQL, the tests of
+migrations and of refused starts.
 """
 
 import fcntl
@@ -38,6 +39,8 @@ words.compile_catalogs(settings.WORDS_ROOT, settings.LOCALE_PATHS[0])
 connections.close_all()
 """
 _VAULT = "identity"
+# With the vault, which is off by default, so that its pages are looked at and its traces searched for too.
+_DEMO = {"CORELAB_VAULT": "on"}
 _KEYS = {"session.key": "CORELAB_SECRET_KEY", "quarantine.key": "CORELAB_KEY_ENCRYPTION_KEY"}
 
 
@@ -95,11 +98,18 @@ def _make(target: Path) -> None:
 def stack() -> Iterator[Stack]:
     """The shared running product with the demo: one for each share of a run."""
     with tempfile.TemporaryDirectory(prefix="corelab-stack-") as folder:
-        with alone("first") as mark:
-            if mark.exists():
-                lay(Path(folder), CORELAB_VAULT="on")
-            mark.touch()
-        # With the vault, which is off by default, so that its pages are looked at and its traces searched for too.
-        running = start(Path(folder), CORELAB_VAULT="on")
+        shutil.copytree(demo(), folder, dirs_exist_ok=True)
+        running = start(Path(folder), **_DEMO)
         yield running
         stop(running)
+
+
+def demo() -> Path:
+    """A home with the demo: the first run in it began with nothing, and ended. Made by whoever asks first."""
+    with alone("demo") as made:
+        if not made.exists():
+            # One of its own for each attempt: where one fails, the next share begins with nothing too.
+            scratch = Path(tempfile.mkdtemp(prefix="demo-", dir=made.parent))
+            stop(start(scratch, **_DEMO))
+            scratch.rename(made)
+    return made
