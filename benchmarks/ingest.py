@@ -161,14 +161,22 @@ def _listening(command: list[str], port: int, environment: dict[str, str]) -> It
 
 
 def _processor(process: int) -> float:
-    """Return the processor seconds of a process and of its children that have ended."""
-    told = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(map(int, told[11:15])) / TICKS
+    """Return the processor seconds of a process, of its children, and of theirs that have ended."""
+    told = (Path(f"/proc/{each}/stat").read_text(encoding="ascii").rpartition(")")[2] for each in _family(process))
+    return sum(sum(map(int, stat.split()[11:15])) for stat in told) / TICKS
 
 
 def _memory(process: int) -> float:
-    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    """Return what a process and its children hold, in MiB; what they share is counted once."""
+    told = (Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii") for each in _family(process))
+    return sum(int(lines.partition("Pss:")[2].split()[0]) for lines in told) / 1024
+
+
+def _family(process: int) -> list[int]:
+    """Return a process and its children, and theirs."""
+    threads = Path(f"/proc/{process}/task").iterdir()
+    children = " ".join((thread / "children").read_text(encoding="ascii") for thread in threads).split()
+    return [process, *(each for child in children for each in _family(int(child)))]
 
 
 def _print(associations: int, found: dict[str, list[Turn]]) -> None:
@@ -179,7 +187,7 @@ def _print(associations: int, found: dict[str, list[Turn]]) -> None:
         memory = max(turn.memory for turn in turns)
         print(
             f"  {associations} associations  {name:9} {rates[name]:6.0f} a second  ours {ratio}  "
-            f"{spent:5.1f} ms of its processor an object, {memory:4.0f} MiB at most",
+            f"{spent:5.1f} ms of its processor an object, {memory:4.0f} MiB after it at most",
             flush=True,
         )
 

@@ -24,14 +24,19 @@ def give_way(niceness: int) -> None:
         Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
-def main() -> None:
-    parent, niceness, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+def die_with(parent: int, *, by: signal.Signals) -> None:
+    """Have the kernel send this process a signal when its parent ends."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    give_way(niceness)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
     # Killed before the kernel was asked.
     if os.getppid() != parent:
         sys.exit(1)
+
+
+def main() -> None:
+    parent, niceness, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    die_with(parent, by=signal.SIGTERM)
+    give_way(niceness)
     os.execv(command[0], command)  # noqa: S606  our own commands, no shell
 
 

@@ -31,6 +31,8 @@ HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEYS = HOME / "keys"
 WEB_PORT = int(os.environ.get("CORELAB_PORT", "8000"))
 DICOM_PORT = int(os.environ.get("CORELAB_DICOM_PORT", "11112"))
+# An interpreter runs on one core at a time: the node is two processes where there are two cores.
+DICOM_PROCESSES = max(1, int(os.environ.get("CORELAB_DICOM_PROCESSES") or min(2, os.cpu_count() or 1)))
 # Both doors stand on loopback until the operator says otherwise (S01).
 BIND_ADDRESS = os.environ.get("CORELAB_BIND", "127.0.0.1")
 # The address of the proxy that speaks TLS for us: it alone is believed when it says that a request came so.

@@ -4,6 +4,7 @@ A C-STORE is answered with success only once the bytes are sealed and recorded.
 """
 
 import logging
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +12,21 @@ from django.db import connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.transport import ThreadedAssociationServer
 
-from imaging.dicom_node import asking, commitment, echoing, hearsay, identifiers, limits, retrieving, tls, upper
+from imaging.dicom_node import (
+    asking,
+    commitment,
+    echoing,
+    hearsay,
+    identifiers,
+    limits,
+    promises,
+    retrieving,
+    tls,
+    upper,
+)
 from imaging.dicom_node.committer import Committer
+from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.reception import SUCCESS, Desk
 
 log = logging.getLogger("corelab.dicom")
@@ -46,7 +58,7 @@ class CorelabAE(AE):
         """Who counts against `maximum_associations`: strangers and silent callers take no known sender's place."""
         return limits.of_the_same_sender(super().active_associations)
 
-    def make_server(self, *args: Any, **kwargs: Any) -> ThreadedAssociationServer:
+    def make_server(self, *args: Any, **kwargs: Any) -> Any:
         """Serve under the limits, each caller in a thread."""
         kwargs |= {"server_class": limits.LimitedServer, "request_handler": limits.LimitedHandler}
         server = super().make_server(*args, **kwargs)
@@ -75,6 +87,7 @@ def make_ae() -> CorelabAE:
 
 def handle_end(event: Any) -> None:
     """Close the delivery when the association ends, however it ends."""
+    event.assoc._server.tell_crew()  # noqa: SLF001  the one that made it
     try:
         if event.assoc.dul.reception is not None:
             event.assoc.dul.reception.close()
@@ -98,7 +111,13 @@ def handle_rejection(event: Any) -> None:
         log.exception("a call that was turned away could not be noted")
 
 
+def handle_begin(event: Any) -> None:
+    """Count an association to its sender in every process."""
+    event.assoc._server.tell_crew()  # noqa: SLF001  as above
+
+
 HANDLERS: list[Any] = [
+    (evt.EVT_ESTABLISHED, handle_begin),
     (evt.EVT_C_ECHO, lambda _event: SUCCESS),
     (evt.EVT_C_FIND, asking.handle_find),
     (evt.EVT_RELEASED, handle_end),
@@ -107,9 +126,25 @@ HANDLERS: list[Any] = [
 ]
 
 
-def serve(*, block: bool) -> Any:
-    """Listen on CORELAB_DICOM_PORT, by TLS alone where a certificate is set; returns the server when not blocking."""
-    address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
-    echoing.start()
-    commitment.begin()
-    return make_ae().start_server(address, block=block, evt_handlers=HANDLERS, ssl_context=tls.context())
+class Node:
+    """Listens on CORELAB_DICOM_PORT, by TLS alone where a certificate is set; serves once its processes have parted."""
+
+    def __init__(self, *, processes: int = 1) -> None:
+        address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
+        # What lies there before anybody is served was promised by a node that was killed.
+        self._promised = promises.places()
+        ae = make_ae()
+        self._server = ae.make_server(address, evt_handlers=HANDLERS, ssl_context=tls.context())
+        ae._servers.append(self._server)  # noqa: SLF001  as start_server does, for its shutdown
+        self._server.crew = self.crew = Crew(processes)
+
+    def serve(self) -> None:
+        """Take callers, in threads; the first process also calls whom somebody is to be told something."""
+        threading.Thread(target=self._server.serve_forever, name="callers", daemon=True).start()
+        if self.crew.number == 0:
+            echoing.start()
+            commitment.begin(self._promised)
+
+    def stop(self) -> None:
+        """Take no more callers; who is being served is served to the end."""
+        self._server.shutdown()

@@ -163,9 +163,9 @@ def _serve(association: Association, request: Request, context: PresentationCont
     _callers.submit(_call, request, looking)
 
 
-def begin() -> None:
+def begin(found: Sequence[Path]) -> None:
     """Look again for whoever was promised a report by a node that was killed, and have them called."""
-    _callers.submit(_resume, promises.places())
+    _callers.submit(_resume, found)
 
 
 def _resume(found: Sequence[Path]) -> None:

@@ -1,5 +1,6 @@
 """What one caller may cost the node: the length of a PDU, the time it takes, and how many associations it holds."""
 
+import itertools
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from pynetdicom import transport
 from pynetdicom.association import Association
 
 from imaging.dicom_node import tls, upper
+from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.hall import Hall
 from imaging.services.doors import Caller
 
@@ -24,6 +26,8 @@ ANSWER_SECONDS = 15
 ASSOCIATIONS_OF_ONE_SENDER = 10
 # Callers who have not said who they are; past this the one who has been silent longest is cut.
 WAITING_CALLERS = 100
+# So often a process with more lines looks whether another one took the caller, before it does so itself.
+_GIVES_WAY, _LOOK_SECONDS = 20, 0.001
 
 
 class LimitedSocket(transport.AssociationSocket):
@@ -119,12 +123,56 @@ class LimitedServer(transport.ThreadedAssociationServer):
     # With the library's five, a flood makes the kernel drop the first word of everybody else.
     request_queue_size = 256
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.crew = Crew()
+        # Callers whose association has not begun.
+        self._arriving: set[int] = set()
+        self._given_way = 0
+        # Where several processes are woken for one caller, all but one find nobody.
+        listening: Any = self.socket
+        listening.setblocking(False)
+
     def get_request(self) -> tuple[socket.socket, Any]:
+        """Return the next caller. Raises BlockingIOError where another process takes it, or shall."""
+        self._give_way()
         listening: Any = self.socket
         line, address = listening.accept()
+        line.setblocking(True)
         if self.ssl_context:
             line = self.ssl_context.wrap_socket(line, server_side=True, do_handshake_on_connect=False)
         return line, address
+
+    def _give_way(self) -> None:
+        """Leave a caller to a process with fewer lines, for a moment. Raises BlockingIOError."""
+        lines = self.tell_crew()
+        if self.crew.has_most_lines(lines) and self._given_way < _GIVES_WAY:
+            self._given_way += 1
+            time.sleep(_LOOK_SECONDS)
+            raise BlockingIOError
+        self._given_way = 0
+
+    def tell_crew(self) -> int:
+        """Tell the other processes what is held here; returns how many lines that are."""
+        held = self.active_associations
+        names = [each.requestor.ae_title.strip() for each in held if each.is_established]
+        lines = len(held) + len(self._arriving)
+        self.crew.tell(lines=lines, senders=names)
+        return lines
+
+    def service_actions(self) -> None:
+        super().service_actions()
+        self.tell_crew()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._arriving.add(id(request))
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._arriving.discard(id(request))
 
 
 def asking_caller() -> Caller | None:
@@ -145,6 +193,9 @@ def of_the_same_sender(associations: Iterable[Association]) -> list[Association]
     if not isinstance(asking, Association) or asking.is_established:
         return list(associations)
     name = asking.requestor.ae_title
-    return [
+    here = [
         each for each in associations if each is asking or (each.is_established and each.requestor.ae_title == name)
     ]
+    # Of those in other processes the number is known, and only that is asked for.
+    server: Any = asking._server  # noqa: SLF001  the one that made it
+    return here + list(itertools.repeat(asking, server.crew.held_elsewhere(name.strip())))

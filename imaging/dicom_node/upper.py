@@ -12,12 +12,15 @@ import ssl
 import struct
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
+from pynetdicom import pdu_items, pdu_primitives, presentation
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
+from pynetdicom.utils import set_uid
 
 from imaging.dicom_node import hearsay, messages
 from imaging.dicom_node.messages import MalformedMessageError, Messages, Peer
@@ -31,6 +34,19 @@ _POLL_SECONDS = 0.001
 _ESTABLISHED, _CLOSING = "Sta6", "Sta13"
 _LINE_CLOSED, _INVALID_PDU = "Evt17", "Evt19"
 _HEAD = struct.Struct(">BBL")
+# PS3.5 9.1
+_LONGEST_UID = 64
+_judged_once = lru_cache(maxsize=4096)(set_uid)
+
+
+def known_uid(value: Any, *rules: Any, **named: Any) -> Any:
+    """Judge a UID as the library does, and once: every caller names two hundred, and they are the same."""
+    judge = _judged_once if value and len(value) <= _LONGEST_UID else set_uid
+    return judge(value, *rules, **named)
+
+
+for _module in (pdu_items, pdu_primitives, presentation):
+    _module.set_uid = known_uid  # type: ignore[attr-defined]
 
 
 def take_over(association: Association, desk: Desk) -> "UpperLayer":

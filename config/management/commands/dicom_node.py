@@ -2,9 +2,11 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
+from config import processes
 from config.readiness import refuse_unready
 from config.single import CannotRun
 from imaging import dicom_node
@@ -20,9 +22,13 @@ class Command(BaseCommand):
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
-        stop = threading.Event()
+        node = dicom_node.Node(processes=settings.DICOM_PROCESSES)
+        stop, family = threading.Event(), processes.part(node.crew.size)
+        node.crew.number = family.number
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        server = dicom_node.serve(block=False)
+        node.serve()
+        family.watch()
         stop.wait()
-        server.shutdown()
+        family.end()
+        node.stop()
