@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from benchmarks.deid import make_files
 from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parent.parent
-ASSOCIATIONS, ROUNDS, FILES = (1, 4, 8), 3, 240
+ASSOCIATIONS, ROUNDS, FILES = (1, 4, 8), 3, 2000
 # What every receiver offers, and both ends send at once what they have.
 PDU, ENVIRONMENT = "131072", os.environ | {"TCP_NODELAY": "1"}
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -162,21 +162,26 @@ def _listening(command: list[str], port: int, environment: dict[str, str]) -> It
 
 def _processor(process: int) -> float:
     """Return the processor seconds of a process, of its children, and of theirs that have ended."""
-    told = (Path(f"/proc/{each}/stat").read_text(encoding="ascii").rpartition(")")[2] for each in _family(process))
-    return sum(sum(map(int, stat.split()[11:15])) for stat in told) / TICKS
+    told = [stat.rpartition(")")[2].split() for stat in _of_family(process, "stat")]
+    return sum(sum(map(int, stat[11:15])) for stat in told) / TICKS
 
 
 def _memory(process: int) -> float:
     """Return what a process and its children hold, in MiB; what they share is counted once."""
-    told = (Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii") for each in _family(process))
+    told = _of_family(process, "smaps_rollup")
     return sum(int(lines.partition("Pss:")[2].split()[0]) for lines in told) / 1024
 
 
-def _family(process: int) -> list[int]:
-    """Return a process and its children, and theirs."""
-    threads = Path(f"/proc/{process}/task").iterdir()
-    children = " ".join((thread / "children").read_text(encoding="ascii") for thread in threads).split()
-    return [process, *(each for child in children for each in _family(int(child)))]
+def _of_family(process: int, what: str) -> list[str]:
+    """Return what the kernel tells of a process, its children and theirs; some may end meanwhile."""
+    told: list[str] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        home = Path(f"/proc/{process}")
+        told.append((home / what).read_text(encoding="ascii"))
+        for thread in (home / "task").iterdir():
+            for child in (thread / "children").read_text(encoding="ascii").split():
+                told += _of_family(int(child), what)
+    return told
 
 
 def _print(associations: int, found: dict[str, list[Turn]]) -> None:

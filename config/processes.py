@@ -22,11 +22,13 @@ class Family:
     number: int = 0
     children: list[int] = field(default_factory=list)
     _is_ending: bool = False
+    _watchers: list[threading.Thread] = field(default_factory=list)
 
     def watch(self) -> None:
         """End all at once when a child ends that nobody ended: half of a program must not pass for the whole."""
         for process in self.children:
-            threading.Thread(target=self._wait, args=(process,), daemon=True).start()
+            self._watchers.append(threading.Thread(target=self._wait, args=(process,), daemon=True))
+            self._watchers[-1].start()
 
     def _wait(self, process: int) -> None:
         os.waitpid(process, 0)
@@ -41,6 +43,11 @@ class Family:
         for process in self.children:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)
+
+    def join(self) -> None:
+        """Wait for the children: they would not outlive this process."""
+        for watcher in self._watchers:
+            watcher.join()
 
 
 def part(count: int) -> Family:

@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from django.conf import settings
 
 from imaging.models import IncomingFile, Submission
-from imaging.vault import PART_SIZE, PlainPart, SealedReader, Sealer, Stage, Vault
+from imaging.vault import PART_SIZE, PlainPart, SealedReader, Sealer, Stage, Vault, Waiting
 
 # In one delivery; members of its archives are numbered above.
 MAXIMUM_FILES = 20_000
@@ -92,9 +92,10 @@ def destroy(submission: Submission) -> None:
     _place_of_lock(submission).unlink(missing_ok=True)
 
 
-def sealer(submission: Submission) -> Sealer:
+def sealer(submission: Submission, *, while_syncing: Waiting = nullcontext) -> Sealer:
     """What seals the files of a delivery that has one writer, one after another as they are received."""
-    return vault().sealer(submission=str(submission.pk), wrapped_key=bytes(submission.wrapped_key))
+    key = bytes(submission.wrapped_key)
+    return vault().sealer(submission=str(submission.pk), wrapped_key=key, while_syncing=while_syncing)
 
 
 def seal_whole(file: IncomingFile, data: bytes, *, stage: Stage) -> list[int]:

@@ -20,14 +20,17 @@ from imaging.dicom_node import (
     hearsay,
     identifiers,
     limits,
+    line,
     promises,
     retrieving,
     tls,
+    uids,
     upper,
 )
 from imaging.dicom_node.committer import Committer
 from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.reception import SUCCESS, Desk
+from imaging.services.doors import Caller
 
 log = logging.getLogger("corelab.dicom")
 
@@ -50,8 +53,10 @@ class CorelabAE(AE):
 
     @property  # type: ignore[misc]  # the library sets a list once; ours is asked at every call
     def require_calling_aet(self) -> list[str]:
-        caller = limits.asking_caller()
-        return (self._porter.ask(lambda register: register.known_ae_titles(caller)) if caller else []) or [_NOBODY]
+        return limits.names_of_caller(self._known_ae_titles) or [_NOBODY]
+
+    def _known_ae_titles(self, caller: Caller) -> list[str]:
+        return self._porter.ask(lambda register: register.known_ae_titles(caller))
 
     @property
     def active_associations(self) -> list[Association]:
@@ -72,7 +77,7 @@ def make_ae() -> CorelabAE:
     ae.require_called_aet = True
     ae.maximum_pdu_size = MAXIMUM_PDU
     ae.maximum_associations = limits.ASSOCIATIONS_OF_ONE_SENDER
-    ae.acse_timeout, ae.dimse_timeout = limits.PDU_SECONDS, limits.ANSWER_SECONDS
+    ae.acse_timeout, ae.dimse_timeout = line.PDU_SECONDS, limits.ANSWER_SECONDS
     ae.network_timeout = 60
     ae.add_supported_context(VERIFICATION)
     for context in AllStoragePresentationContexts:
@@ -82,6 +87,7 @@ def make_ae() -> CorelabAE:
         ae.add_supported_context(name)
     retrieving.take_over()
     commitment.take_over()
+    uids.take_over()
     return ae
 
 

@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, connection
 
+from imaging.dicom_node.turns import TURN
 from imaging.services.arrivals import Arrival, Register
 
 # More than associations there may be: nobody waits for a second turn.
 LARGEST_BATCH = 64
+# So long a file waits to be recorded with others; a line that receives a large object is at work for long.
+PATIENCE_SECONDS = 0.01
 # A line to the database that was used so lately still stands; where it does not, senders are told to try again.
 TRUSTED_SECONDS = 1.0
 T = TypeVar("T")
@@ -54,7 +57,8 @@ class Committer:
                 self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
                 self._thread.start()
         self._waiting.put(task)
-        outcome = task.done.get()
+        with TURN.left():
+            outcome = task.done.get()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -93,6 +97,9 @@ class Committer:
     def _next(self) -> list[_Task]:
         """Wait for a task; returns it with all that wait behind it."""
         tasks = [self._waiting.get()]
+        if tasks[0].arrival is not None:
+            # An object that is about to come whole is recorded with this one.
+            TURN.wait_until_quiet(PATIENCE_SECONDS)
         try:
             while len(tasks) < LARGEST_BATCH:
                 tasks.append(self._waiting.get_nowait())

@@ -4,8 +4,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from pynetdicom import transport
@@ -14,81 +13,16 @@ from pynetdicom.association import Association
 from imaging.dicom_node import tls, upper
 from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.hall import Hall
+from imaging.dicom_node.line import PDU_SECONDS, LimitedSocket
 from imaging.services.doors import Caller
 
-# Far above what we agree to (PS3.8 D.1), since an A-ASSOCIATE-RQ has no agreed length.
-LONGEST_PDU = 1024 * 1024
-# From the first byte of a PDU to its last; also for a caller who says nothing at all (ARTIM, PS3.8 9.1.5).
-# Below the 15 s in which everybody must have an answer, by what it takes to notice and to close.
-PDU_SECONDS = 12
 # What a tool or a receiver is given to answer a message of ours.
 ANSWER_SECONDS = 15
 ASSOCIATIONS_OF_ONE_SENDER = 10
 # Callers who have not said who they are; past this the one who has been silent longest is cut.
 WAITING_CALLERS = 100
 # So often a process with more lines looks whether another one took the caller, before it does so itself.
-_GIVES_WAY, _LOOK_SECONDS = 20, 0.001
-
-
-class LimitedSocket(transport.AssociationSocket):
-    """A socket that believes no length above LONGEST_PDU and waits for no PDU longer than PDU_SECONDS."""
-
-    is_hung_up = False
-
-    _unread = b""
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read just so many bytes, or what came before the peer closed. Raises OSError after closing the line."""
-        self.refuse_length(nr_bytes)
-        begun, self._unread = self._unread, b""
-        data = bytearray(nr_bytes)
-        data[: len(begun)] = begun
-        del data[len(begun) + self.fill(memoryview(data)[len(begun) :]) :]
-        return data
-
-    def unread(self, begun: bytes) -> None:
-        """Give back what begins the next read, of as many bytes or more."""
-        self._unread = begun
-
-    def refuse_length(self, length: int) -> None:
-        """Raise OSError after closing the line, where a PDU claims to be longer than any we agree to."""
-        if length > LONGEST_PDU:
-            self.cut()
-            raise ConnectionAbortedError("a PDU claims to be longer than any we agree to")
-
-    def fill(self, room: memoryview) -> int:
-        """Fill `room`, or as much as came before the peer closed. Raises OSError after closing the line."""
-        try:
-            return self._fill(room)
-        except OSError:
-            self.cut()
-            raise
-
-    def _fill(self, room: memoryview) -> int:
-        deadline = time.monotonic() + PDU_SECONDS
-        filled = 0
-        while filled < len(room):
-            if self.socket is None or (left := deadline - time.monotonic()) <= 0:
-                raise TimeoutError("a PDU did not come to its end")
-            self.socket.settimeout(left)
-            if not (came := self.socket.recv_into(room[filled:])):
-                break
-            filled += came
-        return filled
-
-    def cut(self) -> None:
-        """Close the line at once; the reader of this socket tells the state machine, by the error it gets."""
-        self._is_connected = False
-        self.is_hung_up = True
-        if self.socket is not None:
-            self._shutdown_socket()
-
-    def hang_up(self) -> None:
-        """End the line from another thread: its reader sees the end of the stream."""
-        self.is_hung_up = True
-        with suppress(OSError):
-            if self.socket is not None:
-                self.socket.shutdown(socket.SHUT_RDWR)
+_GIVES_WAY, _LOOK_SECONDS = 100, 0.001
 
 
 class LimitedHandler(transport.RequestHandler):
@@ -112,7 +46,7 @@ class LimitedHandler(transport.RequestHandler):
         layer.socket = LimitedSocket(association, client_socket=self.request)
         certificate = tls.certificate_of(self.request)
         said: Any = association
-        said.caller = Caller(address=self.client_address[0], certificate_sha256=certificate)
+        said.caller, said.names = Caller(address=self.client_address[0], certificate_sha256=certificate), None
         _cut_longest_waiting(self.server.active_associations)
         return association
 
@@ -175,9 +109,14 @@ class LimitedServer(transport.ThreadedAssociationServer):
             self._arriving.discard(id(request))
 
 
-def asking_caller() -> Caller | None:
-    """Who is on the line of the association that is negotiated in this thread."""
-    return getattr(threading.current_thread(), "caller", None)
+def names_of_caller(ask: Callable[[Caller], list[str]]) -> list[str]:
+    """Return what `ask` says of whoever is on the line that is negotiated in this thread: asked once for each line."""
+    association: Any = threading.current_thread()
+    if not hasattr(association, "caller"):
+        return []
+    if association.names is None:
+        association.names = ask(association.caller)
+    return list(association.names)
 
 
 def _cut_longest_waiting(associations: Iterable[Any]) -> None:

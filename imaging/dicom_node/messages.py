@@ -17,7 +17,7 @@ _IS_COMMAND, _IS_LAST = 1, 2
 LONGEST_COMMAND = 65_536
 # Data sets that are not stored: what a tool asks for, and the 20,000 objects that a sender may want committed at once.
 LONGEST_FOREIGN_DATA_SET = 4 * 1024 * 1024
-P_DATA = 0x04
+P_DATA = b"\x04"
 _PDU_HEAD = struct.Struct(">BBL")
 # Error Comments: 64 letters at most. The site reads the whole sentence.
 _NOT_TAKEN = {
@@ -83,6 +83,11 @@ class Messages:
         self._inspector: Inspector | None = None
         # How much of a data set that is not stored may still come; None where none is expected.
         self._foreign: int | None = None
+
+    @property
+    def expects_data(self) -> bool:
+        """Whether an object is to be stored of which more must come."""
+        return self._request is not None
 
     def take(self, fragment: Fragment) -> bytes:
         """Take the next fragment; returns the command set of the answer once an object has come whole, else nothing.
@@ -164,4 +169,4 @@ def pdus(context_id: int, command: bytes, longest: int) -> Iterator[bytes]:
         piece = command[at : at + room]
         control = _IS_COMMAND | (_IS_LAST if at + room >= len(command) else 0)
         item = _PDV.pack(len(piece) + _COUNTED, context_id, control) + piece
-        yield _PDU_HEAD.pack(P_DATA, 0, len(item)) + item
+        yield _PDU_HEAD.pack(P_DATA[0], 0, len(item)) + item

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 
 from deid import Rejected
 from imaging import quarantine
+from imaging.dicom_node.turns import TURN
 from imaging.models import Submission
 from imaging.services import doors
 from imaging.services.arrivals import LARGEST_OBJECT, Arrival, Register
@@ -77,7 +78,10 @@ class Reception:
 
     def _add(self, data: memoryview | bytes) -> None:
         begin, self._size = self._size, self._size + len(data)
-        self._data[begin : self._size] = data
+        if self._size > len(self._data):
+            self._data += bytes(max(KEPT_SIZE, self._size) - len(self._data))
+        # Through a view: the bytearray itself would copy what it is to hold once more on the way.
+        memoryview(self._data)[begin : self._size] = data
 
     def _clear(self) -> None:
         self._size = 0
@@ -181,7 +185,7 @@ class Reception:
         if self._submission is None or self._sealer is None:
             self._submission = self._desk.ask(lambda register: register.open(by=self.by, ae_title=self.ae_title))
             self._claim = quarantine.claim(self._submission)
-            self._sealer = quarantine.sealer(self._submission)
+            self._sealer = quarantine.sealer(self._submission, while_syncing=TURN.left)
         return self._sealer, self._submission
 
     def _let_go(self) -> None:

@@ -8,23 +8,20 @@ import logging
 import queue
 import select
 import socket
-import ssl
-import struct
 import threading
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, cast
 
-from pynetdicom import pdu_items, pdu_primitives, presentation
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.utils import set_uid
 
 from imaging.dicom_node import hearsay, messages
+from imaging.dicom_node.line import HEAD, LimitedSocket, waits
 from imaging.dicom_node.messages import MalformedMessageError, Messages, Peer
 from imaging.dicom_node.reception import Desk, Reception
+from imaging.dicom_node.turns import TURN
 
 log = logging.getLogger("corelab.dicom")
 
@@ -33,20 +30,8 @@ PATIENCE_SECONDS = 0.25
 _POLL_SECONDS = 0.001
 _ESTABLISHED, _CLOSING = "Sta6", "Sta13"
 _LINE_CLOSED, _INVALID_PDU = "Evt17", "Evt19"
-_HEAD = struct.Struct(">BBL")
-# PS3.5 9.1
-_LONGEST_UID = 64
-_judged_once = lru_cache(maxsize=4096)(set_uid)
-
-
-def known_uid(value: Any, *rules: Any, **named: Any) -> Any:
-    """Judge a UID as the library does, and once: every caller names two hundred, and they are the same."""
-    judge = _judged_once if value and len(value) <= _LONGEST_UID else set_uid
-    return judge(value, *rules, **named)
-
-
-for _module in (pdu_items, pdu_primitives, presentation):
-    _module.set_uid = known_uid  # type: ignore[attr-defined]
+# So many PDUs of one object are read before anybody else is asked: the association may want to end.
+_AT_ONCE = 64
 
 
 def take_over(association: Association, desk: Desk) -> "UpperLayer":
@@ -108,7 +93,6 @@ class UpperLayer(DULServiceProvider):
         super().__init__(association)
         self._desk = desk
         self.reception: Reception | None = None
-        self._room = bytearray(association.ae.maximum_pdu_size)
         peer = Peer(syntaxes=self._syntax, reception=self._receiving, forward=self._forward)
         self._messages = Messages(peer)
         self._bell, self._ear = socket.socketpair()
@@ -119,9 +103,11 @@ class UpperLayer(DULServiceProvider):
 
     def run_reactor(self) -> None:
         self._poll.register(self._line().fileno(), select.POLLIN)
+        TURN.take()
         try:
             super().run_reactor()
         finally:
+            TURN.leave()
             if self.reception is not None:
                 self.reception.cut()
             self._tell_unheard()
@@ -158,6 +144,7 @@ class UpperLayer(DULServiceProvider):
         if self.state_machine.current_state == _CLOSING:
             self._run_loop_delay = _POLL_SECONDS
             return super()._is_transport_event()
+        TURN.give_way()
         # What was waited for here needs no sleep of the library's on top.
         self._run_loop_delay = 0
         if not self.event_queue.empty() or not self._wait_for_line():
@@ -171,54 +158,60 @@ class UpperLayer(DULServiceProvider):
         if line is None:
             self._run_loop_delay = _POLL_SECONDS
             return False
-        if isinstance(line, ssl.SSLSocket) and line.pending():
+        if cast("LimitedSocket", self.socket).has_read_ahead or waits(line):
             return True
-        ready = {descriptor for descriptor, _event in self._poll.poll(PATIENCE_SECONDS * 1000)}
+        with TURN.left():
+            ready = {descriptor for descriptor, _event in self._poll.poll(PATIENCE_SECONDS * 1000)}
         if self._ear.fileno() in ready:
             with suppress(OSError):
                 self._ear.recv(64)
         return bool(ready - {self._ear.fileno()})
 
     def _read_pdu_data(self) -> None:
-        """Read a PDU: P-DATA of an established association here, any other as the library does."""
-        if self.state_machine.current_state != _ESTABLISHED:
-            super()._read_pdu_data()
-            return
-        line = cast("Any", self.socket)
-        try:
-            head = bytes(line.recv(_HEAD.size))
-            if len(head) < _HEAD.size or head[0] != messages.P_DATA:
-                line.unread(head)
+        """Read P-DATA of an established association, all of one object; any other PDU as the library does."""
+        for _ in range(_AT_ONCE):
+            if not self._is_p_data():
                 super()._read_pdu_data()
                 return
-            body = self._body(_HEAD.unpack(head)[2])
+            if not self._read_p_data() or not self._messages.expects_data:
+                return
+
+    def _is_p_data(self) -> bool:
+        if self.state_machine.current_state != _ESTABLISHED:
+            return False
+        try:
+            return cast("LimitedSocket", self.socket).look(HEAD.size)[:1] == messages.P_DATA
+        except OSError:
+            # It is closed now, and the library learns it as it reads.
+            return False
+
+    def _read_p_data(self) -> bool:
+        """Read one PDU; False where the line, or the message, came to an unlooked-for end."""
+        line = cast("LimitedSocket", self.socket)
+        try:
+            length = HEAD.unpack(line.take(HEAD.size))[2]
+            body = line.take(length)
         except OSError:
             log.info("the line was closed, or cut, in the middle of a PDU")
             body = None
-        if body is None:
+        if body is None or len(body) < length:
             self.event_queue.put(_LINE_CLOSED)
-        else:
-            self._take(body)
+            return False
+        return self._take(body)
 
-    def _body(self, length: int) -> memoryview | None:
-        """Read the rest of a PDU into the room that each PDU comes into; None where the line ends before."""
-        if length > len(self._room):
-            cast("Any", self.socket).refuse_length(length)
-            self._room = bytearray(length)
-        body = memoryview(self._room)[:length]
-        return body if cast("Any", self.socket).fill(body) == length else None
-
-    def _take(self, body: memoryview) -> None:
+    def _take(self, body: memoryview) -> bool:
         try:
             for fragment in messages.fragments(body):
                 if answer := self._messages.take(fragment):
                     self._answer(fragment.context_id, answer)
         except MalformedMessageError as malformed:
             log.warning("an association is aborted: %s", malformed)
-            self.event_queue.put(_INVALID_PDU)
         except Exception:
             log.exception("a message could not be read")
-            self.event_queue.put(_INVALID_PDU)
+        else:
+            return True
+        self.event_queue.put(_INVALID_PDU)
+        return False
 
     def _answer(self, context_id: int, command: bytes) -> None:
         line = cast("Any", self.socket)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from audit.actor import Actor
 from audit.context import acting
 from imaging import quarantine
-from imaging.models import IncomingFile, Submission
+from imaging.models import Submission
 from imaging.services import doors, quotas, reserve, rows, submissions
 from imaging.services.doors import Caller
 from imaging.services.quotas import Level, Room
@@ -174,15 +174,13 @@ def _note(arrival: Arrival) -> None:
     parts = arrival.parts
     with acting(arrival.by):
         rows.add(
-            IncomingFile(
-                submission=arrival.submission,
-                number=arrival.number,
-                size=arrival.room.size or 0,
-                parts=[part.size for part in parts],
-                part_hashes=[part.sha256 for part in parts],
-                # Of a file in several parts the hash is taken when it is opened.
-                sha256=parts[0].sha256 if len(parts) == 1 else "",
-            )
+            submission=arrival.submission,
+            number=arrival.number,
+            size=arrival.room.size or 0,
+            parts=[part.size for part in parts],
+            part_hashes=[part.sha256 for part in parts],
+            # Of a file in several parts the hash is taken when it is opened.
+            sha256=parts[0].sha256 if len(parts) == 1 else "",
         )
 
 

@@ -34,11 +34,13 @@ def count(*, submission: Submission, size: int, most: int) -> bool:
         return bool(cursor.rowcount == 1)
 
 
-def add(file: IncomingFile) -> None:
-    """Insert the file's row, without learning its key."""
+def add(*, submission: Submission, **values: Any) -> None:
+    """Insert the row of a file, without learning its key; what is not told is as in a new IncomingFile."""
+    row = dict(_blank(connection.vendor))
+    row["submission"] = _prepared(_fields()["submission"], submission.pk)
+    row |= {name: _prepared(_fields()[name], value) for name, value in values.items()}
     with connection.cursor() as cursor:
-        values = [_prepared(field, field.pre_save(file, add=True)) for field in _fields()]
-        cursor.execute(_inserting(connection.vendor), values)
+        cursor.execute(_inserting(connection.vendor), list(row.values()))
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":
@@ -47,8 +49,14 @@ def _field(model: type[Model], name: str) -> "Field[Any, Any]":
 
 
 @cache
-def _fields() -> "tuple[Field[Any, Any], ...]":
-    return tuple(field for field in IncomingFile._meta.concrete_fields if not field.primary_key)
+def _fields() -> "dict[str, Field[Any, Any]]":
+    return {field.name: field for field in IncomingFile._meta.concrete_fields if not field.primary_key}
+
+
+@cache
+def _blank(_vendor: str) -> dict[str, Any]:
+    file = IncomingFile()
+    return {name: _prepared(field, field.value_from_object(file)) for name, field in _fields().items()}
 
 
 def _prepared(field: "Field[Any, Any]", value: Any) -> Any:
@@ -65,6 +73,6 @@ def _counting(_vendor: str) -> str:
 @cache
 def _inserting(_vendor: str) -> str:
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in _fields())
+    columns = ", ".join(quote(str(field.column)) for field in _fields().values())
     places = ", ".join("%s" for _ in _fields())
     return _ADD.format(table=quote(IncomingFile._meta.db_table), columns=columns, places=places)

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
@@ -25,6 +25,7 @@ from imaging.vault.sealing import (
     SealedPart,
     Sealer,
     Stage,
+    Waiting,
     require_own_id,
 )
 from imaging.vault.writing import TEMPORARY_PREFIX, sync_folder
@@ -48,6 +49,7 @@ __all__ = [
     "Stage",
     "Vault",
     "VaultError",
+    "Waiting",
     "WrongKey",
 ]
 
@@ -167,9 +169,17 @@ class Vault:
         sealer = self.sealer(submission=submission, wrapped_key=wrapped_key, stage=stage)
         return sealer.seal(number=number, part=part, data=data)
 
-    def sealer(self, *, submission: str, wrapped_key: bytes, stage: Stage = Stage.RECEIVED) -> Sealer:
+    def sealer(
+        self,
+        *,
+        submission: str,
+        wrapped_key: bytes,
+        stage: Stage = Stage.RECEIVED,
+        while_syncing: Waiting = nullcontext,
+    ) -> Sealer:
         """Give what seals many files of one submission in one stage. Raises WrongKey, ValueError for a foreign id."""
-        return Sealer(submission=submission, stage=stage, root=self._root, cipher=self._cipher(wrapped_key))
+        cipher = self._cipher(wrapped_key)
+        return Sealer(submission=submission, stage=stage, root=self._root, cipher=cipher, while_syncing=while_syncing)
 
     def open(
         self, *, submission: str, number: int, parts: Sequence[int], wrapped_key: bytes, stage: Stage = Stage.RECEIVED

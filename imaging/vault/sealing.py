@@ -2,8 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -21,6 +21,8 @@ KEPT_SIZE = 1024 * 1024
 # Files that are open at a time while many are sealed: a sync of many costs little more than that of one.
 _PARTS_AT_ONCE = 64
 _SHARD_SIZE = 256
+# What a thread enters while it waits for the disk.
+Waiting = Callable[[], AbstractContextManager[None]]
 _OWN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 
 
@@ -75,16 +77,21 @@ class Place:
 class Sealer:
     """Seals the files of one submission one after another: its key is unwrapped and its folders are made once."""
 
-    def __init__(self, *, submission: str, stage: Stage, root: Path, cipher: AESGCM) -> None:
+    def __init__(
+        self, *, submission: str, stage: Stage, root: Path, cipher: AESGCM, while_syncing: Waiting = nullcontext
+    ) -> None:
         require_own_id(submission)
         self._submission, self._stage, self._root, self._cipher = submission, stage, root, cipher
+        self._while_syncing = while_syncing
         # From the folder of a part up to the root: shard, stage, submission, root.
         self._folder = DurableFolder(depth=3)
         self._room = bytearray()
 
     def seal(self, *, number: int, part: int, data: bytes | memoryview) -> SealedPart:
         """Seal one part as `Vault.seal` does."""
-        self._folder.finish([self._begin(PlainPart(number=number, part=part, data=data))])
+        begun = [self._begin(PlainPart(number=number, part=part, data=data))]
+        with self._while_syncing():
+            self._folder.finish(begun)
         return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
 
     def seal_all(self, parts: Sequence[PlainPart]) -> None:
@@ -105,9 +112,10 @@ class Sealer:
         if len(plain.data) > PART_SIZE:
             raise ValueError("a part is larger than PART_SIZE")
         place = Place(submission=self._submission, stage=self._stage, number=plain.number)
-        nonce, sealed = secrets.token_bytes(NONCE_SIZE), self._room_for(len(plain.data) + _TAG_SIZE)
-        self._cipher.encrypt_into(nonce, plain.data, place.bond(plain.part), sealed)
-        return self._folder.begin(place.part(self._root, plain.part), nonce, sealed)
+        nonce, sealed = secrets.token_bytes(NONCE_SIZE), self._room_for(NONCE_SIZE + len(plain.data) + _TAG_SIZE)
+        sealed[:NONCE_SIZE] = nonce
+        self._cipher.encrypt_into(nonce, plain.data, place.bond(plain.part), sealed[NONCE_SIZE:])
+        return self._folder.begin(place.part(self._root, plain.part), sealed)
 
     def _room_for(self, size: int) -> memoryview:
         if not size <= len(self._room) <= max(size, KEPT_SIZE):

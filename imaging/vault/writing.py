@@ -1,5 +1,6 @@
 """Writing sealed parts so that they survive a power cut: temporary name, sync, rename, sync of the folders."""
 
+import itertools
 import os
 import secrets
 from collections.abc import Sequence
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".unfinished-"
+# One run of one process, and its files one after another: no two have one name, nor has any that a killed one left.
+_RUN, _numbers = secrets.token_hex(8), itertools.count()
 
 
 @dataclass(slots=True)
@@ -14,17 +17,18 @@ class Unfinished:
     """Bytes that lie under a temporary name, not synced yet."""
 
     descriptor: int
-    temporary: Path
+    temporary: str
     target: Path
 
     def finish(self) -> None:
         os.fdatasync(self.descriptor)
         self.close()
-        self.temporary.replace(self.target)
+        # By strings: on this path a Path costs as much as the call to the kernel.
+        os.replace(self.temporary, str(self.target))  # noqa: PTH105
 
     def abandon(self) -> None:
         self.close()
-        self.temporary.unlink(missing_ok=True)
+        Path(self.temporary).unlink(missing_ok=True)
 
     def close(self) -> None:
         if self.descriptor >= 0:
@@ -70,15 +74,20 @@ class DurableFolder:
 
 
 def _write_new(target: Path, *pieces: bytes | memoryview) -> Unfinished:
-    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = f"{target.parent}/{TEMPORARY_PREFIX}{_RUN}-{os.getpid()}-{next(_numbers)}"
     made = Unfinished(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), temporary, target)
     try:
-        with os.fdopen(made.descriptor, "wb", closefd=False) as file:
-            file.writelines(pieces)
+        for piece in pieces:
+            _write_all(made.descriptor, memoryview(piece))
     except BaseException:
         made.abandon()
         raise
     return made
+
+
+def _write_all(descriptor: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom.uid import UID
 
 from imaging import dicom_node
-from imaging.dicom_node import asking, commitment, handing, identifiers, limits, reception, retrieving, tls
+from imaging.dicom_node import asking, commitment, handing, identifiers, limits, line, reception, retrieving, tls
 from imaging.dicom_node.identifiers import Level
 from imaging.dicomweb.questions import ATTRIBUTES
 from imaging.services import committing
@@ -143,10 +143,10 @@ def page() -> str:
 def _head(count: int) -> str:
     return _TITLE.format(
         pdu=dicom_node.MAXIMUM_PDU,
-        longest=limits.LONGEST_PDU,
+        longest=line.LONGEST_PDU,
         associations=limits.ASSOCIATIONS_OF_ONE_SENDER,
         waiting=limits.WAITING_CALLERS,
-        seconds=limits.PDU_SECONDS,
+        seconds=line.PDU_SECONDS,
         suites=tls.SUITES,
         storage=count,
         echo=_names([dicom_node.VERIFICATION]),

@@ -135,7 +135,7 @@ def test_a_line_that_is_cut_in_the_middle_of_an_object_leaves_nothing_of_it(stac
     (delivery,) = deliveries(stack) - before
     context = association.accepted_contexts[0].context_id
     command = request_bytes(message_id=9, sop_class=CTImageStorage, sop_instance=second.SOPInstanceUID)
-    fragment = struct.pack(">BBLLBB", messages.P_DATA, 0, 50_006, 50_002, context, 0) + bytes(50_000)
+    fragment = struct.pack(">BBLLBB", messages.P_DATA[0], 0, 50_006, 50_002, context, 0) + bytes(50_000)
     line = association.dul.socket.socket
     line.sendall(b"".join(messages.pdus(context, command, 0)) + fragment + fragment[:30_000])
     line.shutdown(socket.SHUT_RDWR)

@@ -11,7 +11,7 @@ import pytest
 from pynetdicom import AE
 
 from imaging import dicom_node
-from imaging.dicom_node import limits
+from imaging.dicom_node import limits, line
 from imaging.services import doors
 
 KNOWN = "NORTE_PACS"
@@ -45,7 +45,7 @@ class Node:
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     monkeypatch.setattr(doors, "known_ae_titles", lambda _caller: [KNOWN, "SUR_PACS"])
-    monkeypatch.setattr(limits, "PDU_SECONDS", 1)
+    monkeypatch.setattr(line, "PDU_SECONDS", 1)
     node = dicom_node.make_ae()
     node.acse_timeout = 1
     server = node.start_server(("127.0.0.1", 0), block=False, evt_handlers=dicom_node.HANDLERS)
@@ -125,7 +125,7 @@ def test_who_says_nothing_or_never_finishes_is_cut_after_the_patience_of_the_nod
 
 @pytest.mark.req("R-DICOM-05")
 def test_the_patience_of_the_node_ends_within_a_quarter_of_a_minute(settings: Any) -> None:
-    assert dicom_node.make_ae().acse_timeout == limits.PDU_SECONDS == 12
+    assert dicom_node.make_ae().acse_timeout == line.PDU_SECONDS == 12
 
 
 @pytest.mark.req("R-DICOM-06")

@@ -32,3 +32,4 @@ class Command(BaseCommand):
         stop.wait()
         family.end()
         node.stop()
+        family.join()
