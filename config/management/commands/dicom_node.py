@@ -2,11 +2,12 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from config.readiness import refuse_unready
-from config.single import CannotRun
+from config.single import CannotRun, wait_until_prepared
 from imaging import dicom_node
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
+            wait_until_prepared(settings.HOME, instance=settings.INSTANCE)
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
