@@ -1,7 +1,7 @@
 from importlib import import_module
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
@@ -14,10 +14,15 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         connection_created.connect(prepare, dispatch_uid="audit.connections.prepare")
-        # For every app: the last one to be migrated has the last word.
         post_migrate.connect(_tell_of_triggers, dispatch_uid="audit.installing.tell_of_triggers")
 
 
-def _tell_of_triggers(**_told: Any) -> None:
-    # Named, not imported: apps are read before the models that this needs.
-    import_module("audit.installing").tell_of_triggers()
+def is_last(app: AppConfig) -> bool:
+    """Whether `post_migrate` comes for the last time: Django sends it for every app, once all of them are migrated."""
+    return app == [one for one in apps.get_app_configs() if one.models_module][-1]
+
+
+def _tell_of_triggers(sender: AppConfig, **_told: Any) -> None:
+    if is_last(sender):
+        # Named, not imported: apps are read before the models that this needs.
+        import_module("audit.installing").tell_of_triggers()

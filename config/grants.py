@@ -7,11 +7,14 @@ process needs, TRUNCATE to nobody. A process that could pass the fences does not
 import logging
 from typing import Any
 
+from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.sql import SQL, Composed, Identifier
+
+from audit.apps import is_last
 
 log = logging.getLogger("corelab.database")
 
@@ -42,10 +45,10 @@ FROM pg_roles r WHERE r.rolname = current_user
 _checked: set[str] = set()
 
 
-def grant_after_migration(using: str = DEFAULT_DB_ALIAS, **_told: Any) -> None:
-    """Receive Django's `post_migrate`: every app's, since the last one to be migrated has the last word."""
+def grant_after_migration(sender: AppConfig, using: str = DEFAULT_DB_ALIAS, **_told: Any) -> None:
+    """Receive Django's `post_migrate`: the last app's, since some thousand statements are enough to be said once."""
     connection = connections[using]
-    if using == DEFAULT_DB_ALIAS and connection.vendor == "postgresql":
+    if is_last(sender) and using == DEFAULT_DB_ALIAS and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(_KNOWN, [[name for name in settings.DATABASE_ROLES.values() if name]])
             known = {name for (name,) in cursor.fetchall()}

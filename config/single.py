@@ -1,10 +1,14 @@
-"""What must hold before a run begins: one supervisor in a home, and both ports free."""
+"""What must hold before a run begins: one supervisor in a home, both ports free; and before its children serve."""
 
 import errno
 import fcntl
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+_PREPARED = "prepared.lock"
 
 
 class CannotRun(RuntimeError):
@@ -25,6 +29,29 @@ def lock_home(home: Path) -> TextIO:
             f"Corelab is running in {home} already: stop that one, or name another home with CORELAB_HOME."
         ) from None
     return file
+
+
+@contextmanager
+def preparing(home: Path, *, instance: str) -> Iterator[None]:
+    """Hold back the children of this run while the block prepares what they serve; they go on if it ends well."""
+    with (home / _PREPARED).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        # By the lock alone nobody could tell a run that was killed in between from one that is done.
+        file.write(instance)
+
+
+def wait_until_prepared(home: Path, *, instance: str) -> None:
+    """Return once the run of this name has prepared everything; at once where no run stands above.
+
+    Raises CannotRun where that run ended before.
+    """
+    if not instance:
+        return
+    with (home / _PREPARED).open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if file.read() != instance:
+            raise CannotRun("The run that this process belongs to ended before everything was prepared.")
 
 
 def require_port(address: str, port: int, *, variable: str) -> None:

@@ -105,6 +105,12 @@ class Supervisor:
         self.family = family
         self.stopping = False
 
+    def wake(self) -> None:
+        """Start those that somebody waits for: they load their code while what they serve is still being prepared."""
+        for child in self.family:
+            if not child.niceness:
+                child.start()
+
     def start(self) -> None:
         for number in end_signals():
             signal.signal(number, self._stop)

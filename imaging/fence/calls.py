@@ -20,8 +20,6 @@ from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
 # A worker walks one delivery at a time; pages may ask for two frames at once.
 _CHILDREN = 2
 _TRIES = 2
-# A mammogram of 42 million pixels, held as several matrices, however little its file is.
-_PICTURE = 1024 * 1024 * 1024
 FENCED = "fenced"
 _SENTENCE = (
     "Reading this file twice took more memory or time than any image needs, or broke the program that reads it. "
@@ -179,9 +177,8 @@ def announce(data: bytes, *, key: bytes, delivery: str) -> Arrival:
 
 def render(data: bytes, *, frame: int = 1, window: Window | Preset | None = None) -> RenderedFrame:
     """As `imaging.frames.render`; also FrameRefused where the image killed the child twice."""
-    limits = Limits.of(len(data), memory=_PICTURE)
     with refusing_frames():
-        told, blobs = ask("render", {"frame": frame, "window": window}, [data], limits)
+        told, blobs = ask("render", {"frame": frame, "window": window}, [data])
         plain = told["frame"]
         return RenderedFrame(
             png=only(blobs),

@@ -60,7 +60,9 @@ def bulk(data: bytes, tag: str) -> bytes | None:
 def picture(data: bytes, *, frame: int, window: Window | None, kind: str) -> bytes:
     """Render one frame (from 1) as `frames.render`, as PNG or JPEG. Raises FrameRefused."""
     with refusing_frames():
-        _told, blobs = _ask("picture", {"frame": frame, "window": window, "kind": kind}, data)
+        told = {"frame": frame, "window": window, "kind": kind}
+        # Drawn as on a page, and within the same bounds.
+        _told, blobs = ask("picture", told, [data], children=copying)
         return only(blobs)
 
 

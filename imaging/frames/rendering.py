@@ -12,7 +12,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from imaging.frames.opening import UNREADABLE, FrameRefused, count_frames, read_image
-from imaging.frames.shading import Pixels, Shades, shade, shade_by_percentiles
+from imaging.frames.shading import Pixels, Shades, by_rows, shade, shade_by_percentiles
 from imaging.frames.windows import PRESETS, Preset, RenderedFrame, Window
 
 _QUICK_COMPRESSION = 1
@@ -49,7 +49,8 @@ def _picture(dataset: Dataset, frame: int, window: Window | Preset | None) -> Sh
 
 
 def _grey(stored: Pixels, dataset: Dataset, frame: int, window: Window | Preset | None) -> Shades:
-    values = apply_modality_lut(stored, _group(dataset, frame, "PixelValueTransformationSequence"))
+    group = _group(dataset, frame, "PixelValueTransformationSequence")
+    values = by_rows(lambda rows: apply_modality_lut(rows, group), stored)
     voi = _group(dataset, frame, "FrameVOILUTSequence")
     chosen = window or _usual_window(dataset, voi)
     if chosen is None:

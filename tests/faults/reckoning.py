@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from audit.context import acting, widened
 from audit.models import AuditEvent
@@ -38,6 +38,22 @@ def told_of(act: str) -> int:
     """How many events the trail has of an act."""
     with acting(STAGE, reason=STAGE_REASON), widened("the stage looks"):
         return AuditEvent.objects.filter(act=act).count()
+
+
+def parted(delivery: str) -> str:
+    """How many files a delivery and each of its parts has, by its id."""
+    with acting(STAGE, reason=STAGE_REASON), widened("the stage looks"):
+        return json.dumps({str(one.pk): one.files.count() for one in _with_parts(delivery)})
+
+
+def let_go(delivery: str) -> None:
+    """End the claims of a worker that was killed, on a delivery and its parts."""
+    with acting(STAGE, reason=STAGE_REASON), widened("the stage is set"):
+        _with_parts(delivery).update(leased_until=None)
+
+
+def _with_parts(delivery: str) -> QuerySet[Submission]:
+    return Submission.objects.filter(Q(pk=delivery) | Q(parted_from=delivery))
 
 
 def count() -> str:

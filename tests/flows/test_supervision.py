@@ -9,12 +9,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import requests
 
+from config.single import preparing
 from tests import prepared
 from tests.stack import ROOT, Stack, environment_of, free_port, start, wait_until
 
@@ -103,6 +104,51 @@ def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> No
         assert again.returncode == 1
         assert f"remove {tmp_path}, then run again" in again.stderr
         assert "ready" not in again.stdout
+
+
+@contextmanager
+def held(home: Path, word: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child of a run that is still preparing, once it has loaded its code and waits."""
+    ports = {"CORELAB_PORT": str(port), "CORELAB_DICOM_PORT": str(port)}
+    environment = environment_of(home, CORELAB_INSTANCE="this-run", **ports)
+    process = subprocess.Popen([sys.executable, "manage.py", word], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: _waits_for_a_lock(process.pid) or process.poll() is not None)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _waits_for_a_lock(process: int) -> bool:
+    rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any(row[1] == "->" and row[5] == str(process) for row in rows)
+
+
+@pytest.mark.req("R-RUN-14")
+@pytest.mark.parametrize("word", ["serve", "dicom_node"])
+def test_who_serves_opens_neither_database_nor_port_before_all_is_prepared(tmp_path: Path, word: str) -> None:
+    port = free_port()
+    with ExitStack() as ends:
+        with preparing(tmp_path, instance="this-run"):
+            process = ends.enter_context(held(tmp_path, word, port))
+            assert process.poll() is None
+            assert not _listens(port)
+            assert not (tmp_path / "corelab.sqlite3").exists()
+            prepared.lay(tmp_path)
+        wait_until(lambda: _listens(port) or process.poll() is not None)
+        assert process.poll() is None
+
+
+@pytest.mark.req("R-RUN-14")
+def test_who_serves_ends_where_the_run_ended_before_all_was_prepared(tmp_path: Path) -> None:
+    with ExitStack() as ends:
+        with suppress(KeyboardInterrupt), preparing(tmp_path, instance="this-run"):
+            process = ends.enter_context(held(tmp_path, "serve", free_port()))
+            raise KeyboardInterrupt
+        assert process.wait(timeout=240) == 1
+        assert process.stderr
+        assert b"ended before everything was prepared" in process.stderr.read()
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.uid import JPEGLSLossless
 
 import deid
 from benchmarks.burned import to_dataset
@@ -21,7 +23,7 @@ from deid.burned.cleaning import Clerk
 from deid.burned.doubts import Doubt, Waiting
 from deid.engine import read_source
 from imaging import fence, progress
-from imaging.fence import calls
+from imaging.fence import calls, copies
 from imaging.fence import child as child_module
 from imaging.fence.child import MEGABYTE, Child, ChildFell, Limits
 from imaging.fence.framing import Garbled, Reader, pack
@@ -105,6 +107,21 @@ def test_a_frame_rendered_behind_the_fence_is_the_same_picture() -> None:
         fence.render(data, frame=9)
     with pytest.raises(Rejected):
         fence.identify(b"no image", keys=[KEY])
+
+
+@pytest.mark.req("R-ARC-15", "R-ARC-20")
+def test_a_packed_mammogram_of_42_million_pixels_is_drawn_within_the_bounds_of_every_file() -> None:
+    """Neither the page's picture nor that of WADO-RS has more memory than its 512 MiB."""
+    noise = np.random.default_rng(1).integers(0, 4, (7000, 6000), dtype=np.uint16)
+    image = ct_slice(1)
+    image.Rows, image.Columns, image.PixelRepresentation, image.Modality = 7000, 6000, 0, "MG"
+    image.BitsStored, image.HighBit = 12, 11
+    image.PixelData = (noise + np.linspace(0, 4000, 6000).astype(np.uint16)).tobytes()
+    image.compress(JPEGLSLossless, generate_instance_uid=False)
+    data = to_bytes(image)
+    shown = fence.render(data)
+    assert (shown.rows, shown.columns) == (7000, 6000)
+    assert copies.picture(data, frame=1, window=None, kind="image/png") == shown.png
 
 
 @pytest.mark.req("R-ARC-15")

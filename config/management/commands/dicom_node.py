@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config import processes
 from config.readiness import refuse_unready
-from config.single import CannotRun
+from config.single import CannotRun, wait_until_prepared
 from imaging import dicom_node
 
 
@@ -19,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
+            wait_until_prepared(settings.HOME, instance=settings.INSTANCE)
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None

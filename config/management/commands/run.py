@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from config.demo.people import PASSWORD, PEOPLE
 from config.equipping import lay_out
 from config.posture import refuse_unsafe
 from config.readiness import refuse_open_demo
-from config.single import CannotRun, lock_home, require_port
+from config.single import CannotRun, lock_home, preparing, require_port
 from config.supervisor import Supervisor, children, end_signals
 from config.views import INSTANCE_HEADER
 from imaging.services import doors, housekeeping
@@ -55,8 +56,7 @@ class Command(BaseCommand):
             with lock_home(settings.HOME):
                 require_port(settings.BIND_ADDRESS, settings.WEB_PORT, variable="CORELAB_PORT")
                 require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
-                self._prepare(with_demo=not options["no_demo"])
-                self._run()
+                self._run(with_demo=not options["no_demo"])
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
         except KeyboardInterrupt:
@@ -67,12 +67,12 @@ class Command(BaseCommand):
         self.stdout.write("Preparing the database …")
         for path in settings.HOME.glob("corelab.sqlite3*"):
             path.chmod(0o600)
-        self._migrate()
+        with _migrating():
+            call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+            lay_out(settings.BROWSER_ROOT)
+            words.compile_catalogs(settings.WORDS_ROOT, settings.LOCALE_PATHS[0])
         if settings.VAULT_ON:
             _open_vault()
-        call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
-        lay_out(settings.BROWSER_ROOT)
-        words.compile_catalogs(settings.WORDS_ROOT, settings.LOCALE_PATHS[0])
         if mark.is_unfinished():
             raise CannotRun(_start_anew())
         self._reapply()
@@ -83,19 +83,6 @@ class Command(BaseCommand):
             # Before the worker starts: the two would wait for each other's claims.
             call_command("seed_demo", stdout=self.stdout)
 
-    def _migrate(self) -> None:
-        """Let the owner of the tables migrate, in a process of its own, where the environment names one."""
-        if "owner" not in settings.DATABASE_URLS:
-            call_command("migrate", verbosity=0, skip_checks=True)
-            return
-        migrate = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--verbosity=0", "--skip-checks"]
-        if subprocess.run(migrate, check=False).returncode:  # noqa: S603  our own command
-            raise CannotRun("The owner of the database could not prepare it: the lines above tell why.")
-        try:
-            connection.ensure_connection()
-        except ImproperlyConfigured as refused:
-            raise CannotRun(str(refused)) from None
-
     def _reapply(self) -> None:
         """Let no erased data come back with a backup, before anything serves or works."""
         try:
@@ -105,10 +92,13 @@ class Command(BaseCommand):
         if count:
             self.stdout.write(f"A backup had brought back what was erased: {count} erasures were carried out again.")
 
-    def _run(self) -> None:
+    def _run(self, *, with_demo: bool) -> None:
         os.environ["CORELAB_INSTANCE"] = instance = uuid.uuid4().hex
         supervisor = Supervisor(children())
         try:
+            with preparing(settings.HOME, instance=instance):
+                supervisor.wake()
+                self._prepare(with_demo=with_demo)
             supervisor.start()
             if self._wait_for_page(supervisor, instance):
                 self._tell()
@@ -144,6 +134,34 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+@contextmanager
+def _migrating() -> Iterator[None]:
+    """Migrate beside the block, in a process of the owner of the tables, where one is named; else after it."""
+    if "owner" not in settings.DATABASE_URLS:
+        yield
+        call_command("migrate", verbosity=0, skip_checks=True)
+        return
+    with _by_the_owner() as migrate:
+        yield
+        if migrate.wait():
+            raise CannotRun("The owner of the database could not prepare it: the lines above tell why.")
+    try:
+        connection.ensure_connection()
+    except ImproperlyConfigured as refused:
+        raise CannotRun(str(refused)) from None
+
+
+@contextmanager
+def _by_the_owner() -> "Iterator[subprocess.Popen[bytes]]":
+    """Start the migration; it ends with the block, however that ends."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--verbosity=0", "--skip-checks"]
+    with subprocess.Popen(command) as process:  # noqa: S603  our own command
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _tidy() -> None:

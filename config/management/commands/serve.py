@@ -5,12 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from config import receiving
 from config.readiness import refuse_unready
-from config.single import CannotRun
-from config.wsgi import application
+from config.single import CannotRun, wait_until_prepared
 
 # Above our own cap, so that a request a little too large gets our sentence; far above it waitress refuses unread.
 _SLACK = 1024 * 1024
@@ -20,16 +20,18 @@ class Command(BaseCommand):
     help = "Serve the web pages with waitress until told to stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        settle()
         try:
+            wait_until_prepared(settings.HOME, instance=settings.INSTANCE)
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
         if settings.VAULT_ON:
             # Also where no `run` stands above: pages never open on a vault whose key does not fit.
             call_command("open_vault", stdout=io.StringIO())
-        settle()
         receiving.serve(
-            application,
+            # Made now: it looks at the static files, which were laid out while we loaded.
+            get_wsgi_application(),
             host=settings.BIND_ADDRESS,
             port=settings.WEB_PORT,
             threads=8,
