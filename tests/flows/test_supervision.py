@@ -106,6 +106,14 @@ def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> No
         assert "ready" not in again.stdout
 
 
+@pytest.mark.req("R-RUN-14")
+@pytest.mark.parametrize("words", [["migrate", "--plan"], ["migrate", "--plan", "--skip-checks"], ["seal_audit", "-h"]])
+def test_what_is_loaded_without_decoders_is_also_run_by_hand(tmp_path: Path, words: list[str]) -> None:
+    command = [sys.executable, "manage.py", *words]
+    found = subprocess.run(command, cwd=ROOT, env=environment_of(tmp_path), capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
 @contextmanager
 def held(home: Path, word: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     """A child of a run that is still preparing, once it has loaded its code and waits."""
