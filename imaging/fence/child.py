@@ -30,7 +30,11 @@ _ENVIRONMENT = {
     # Threads of a numerics library would each claim address space that the limit counts.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    # So would the threads of a decoder, each with a heap of its own.
+    "MALLOC_ARENA_MAX": "1",
 }
+# A child that kept more of earlier files is let go: the next file would miss what it may have.
+_LEFT_BEHIND = 64 * MEGABYTE
 
 
 Tick = Callable[[], None]
@@ -120,12 +124,17 @@ class Child:
         return None if self._process is None else self._process.pid
 
     def _living(self) -> "subprocess.Popen[bytes]":
-        if self._process is not None and (self._owner != os.getpid() or self._process.poll() is not None):
+        if self._process is not None and not self._is_fit(self._process):
             self.stop()
         if self._process is None:
             self._start()
         assert self._process is not None  # noqa: S101  just started
         return self._process
+
+    def _is_fit(self, process: "subprocess.Popen[bytes]") -> bool:
+        if self._owner != os.getpid() or process.poll() is not None:
+            return False
+        return _address_space(process.pid) <= self._rest + _LEFT_BEHIND
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  one of our own two modules

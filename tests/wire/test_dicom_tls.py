@@ -83,7 +83,7 @@ def port(ours: Authority, sender: tuple[Path, Path], monkeypatch: pytest.MonkeyP
         return [KNOWN] if caller.certificate_sha256 == fingerprint else ["OTHER"]
 
     monkeypatch.setattr(doors, "known_ae_titles", known)
-    monkeypatch.setattr(limits, "PDU_SECONDS", 2)
+    monkeypatch.setattr("imaging.dicom_node.line.PDU_SECONDS", 2)
     node = dicom_node.make_ae()
     server: Any = node.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=dicom_node.HANDLERS, ssl_context=tls.context()
