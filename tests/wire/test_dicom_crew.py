@@ -112,5 +112,4 @@ def test_a_node_of_which_one_process_is_killed_ends_whole_and_another_can_listen
 def test_a_node_that_is_told_to_stop_ends_with_all_its_processes(node: Pair) -> None:
     node.end()
     assert node.process.returncode == 0
-    wait_until(lambda: not is_running(node.second), seconds=10)
-    assert is_free(node.port)
+    wait_until(lambda: not is_running(node.second) and is_free(node.port), seconds=10)

@@ -23,11 +23,13 @@ class Command(BaseCommand):
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
-        node = dicom_node.Node(processes=settings.DICOM_PROCESSES)
-        stop, family = threading.Event(), processes.part(node.crew.size)
-        node.crew.number = family.number
+        stop = threading.Event()
+        # Before anybody can call and before the processes part: whoever is told to stop early stops in order, too.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        node = dicom_node.Node(processes=settings.DICOM_PROCESSES)
+        family = processes.part(node.crew.size)
+        node.crew.number = family.number
         node.serve()
         family.watch()
         stop.wait()
