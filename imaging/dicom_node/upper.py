@@ -168,13 +168,17 @@ class UpperLayer(DULServiceProvider):
         return bool(ready - {self._ear.fileno()})
 
     def _read_pdu_data(self) -> None:
-        """Read P-DATA of an established association, all of one object; any other PDU as the library does."""
+        """Read P-DATA of an established association, what has come of one object; any other PDU as the library does."""
         for _ in range(_AT_ONCE):
             if not self._is_p_data():
                 super()._read_pdu_data()
                 return
-            if not self._read_p_data() or not self._messages.expects_data:
+            if not self._read_p_data() or not self._goes_on():
                 return
+
+    def _goes_on(self) -> bool:
+        # Between two PDUs a sender may be silent for longer than within one: that is waited for elsewhere.
+        return self._messages.expects_data and cast("LimitedSocket", self.socket).has_read_ahead
 
     def _is_p_data(self) -> bool:
         if self.state_machine.current_state != _ESTABLISHED:
@@ -187,17 +191,24 @@ class UpperLayer(DULServiceProvider):
 
     def _read_p_data(self) -> bool:
         """Read one PDU; False where the line, or the message, came to an unlooked-for end."""
-        line = cast("LimitedSocket", self.socket)
-        try:
-            length = HEAD.unpack(line.take(HEAD.size))[2]
-            body = line.take(length)
-        except OSError:
+        body = self._body()
+        if body is None:
             log.info("the line was closed, or cut, in the middle of a PDU")
-            body = None
-        if body is None or len(body) < length:
             self.event_queue.put(_LINE_CLOSED)
             return False
         return self._take(body)
+
+    def _body(self) -> memoryview | None:
+        """Take the next PDU; None where the line ended before it was whole."""
+        line = cast("LimitedSocket", self.socket)
+        try:
+            if len(head := line.take(HEAD.size)) < HEAD.size:
+                return None
+            length = HEAD.unpack(head)[2]
+            body = line.take(length)
+        except OSError:
+            return None
+        return body if len(body) == length else None
 
     def _take(self, body: memoryview) -> bool:
         try:

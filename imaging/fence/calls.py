@@ -12,7 +12,7 @@ from deid import Arrival, ClinicalTrial, Facts, IdentityTokens, Policy, Rejected
 from deid.burned.boxes import Box
 from deid.burned.doubts import Waiting
 from deid.burned.record import PixelRecord
-from imaging.fence.child import DRAWER, WORKER, Child, ChildFell, Limits, Tick
+from imaging.fence.child import DRAWER, GIGABYTE, Child, ChildFell, Limits, Tick
 from imaging.fence.framing import Garbled
 from imaging.fence.plainly import from_plain
 from imaging.frames import FrameRefused, Preset, RenderedFrame, Window
@@ -30,20 +30,20 @@ _FRAME_SENTENCE = "The pixels of this image could not be decoded within the limi
 Children = queue.LifoQueue[Child]
 
 
-def _some(number: int, module: str = WORKER) -> Children:
-    made: Children = queue.LifoQueue()
-    for _ in range(number):
-        made.put(Child(module))
-    return made
+def _filled(*made: Child) -> Children:
+    children: Children = queue.LifoQueue()
+    for child in made:
+        children.put(child)
+    return children
 
 
-_idle = _some(_CHILDREN)
+_idle = _filled(*(Child() for _ in range(_CHILDREN)))
 # Apart: whoever reads text in pictures holds a gigabyte of models and may take minutes.
-_looking = _some(1)
+_looking = _filled(Child(keeps=2 * GIGABYTE))
 # Apart: what goes out may be as large as an archive's largest object, and no reader waits behind it.
-copying = _some(_CHILDREN)
-# Apart: it holds the voxels of a whole series.
-drawing = _some(1, DRAWER)
+copying = _filled(*(Child() for _ in range(_CHILDREN)))
+# Apart: it holds the voxels of a whole series, and keeps what it loads to draw them.
+drawing = _filled(Child(DRAWER, keeps=GIGABYTE // 4))
 
 
 @atexit.register

@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PIPE = MEGABYTE
 _START_SECONDS = 60.0
 _TICK_SECONDS = 10.0
-_GIGABYTE = 1024 * MEGABYTE
+GIGABYTE = 1024 * MEGABYTE
 # Nothing of ours is told to the child: neither keys nor addresses of the database.
 _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -33,8 +33,8 @@ _ENVIRONMENT = {
     # So would the threads of a decoder, each with a heap of its own.
     "MALLOC_ARENA_MAX": "1",
 }
-# A child that kept more of earlier files is let go: the next file would miss what it may have.
-_LEFT_BEHIND = 64 * MEGABYTE
+# What a child may keep of earlier files: one that kept more is let go, since the next file would miss it.
+_KEEPS = 64 * MEGABYTE
 
 
 Tick = Callable[[], None]
@@ -66,14 +66,14 @@ class Limits:
     @classmethod
     def of_look(cls, size: int) -> "Limits":
         """3 GiB and 20 min: models that read text, and a loop of some hundred frames at about two seconds each."""
-        return cls(memory=3 * _GIGABYTE + 5 * size, cpu_seconds=1200, seconds=1500.0, answer=64 * MEGABYTE + 2 * size)
+        return cls(memory=3 * GIGABYTE + 5 * size, cpu_seconds=1200, seconds=1500.0, answer=64 * MEGABYTE + 2 * size)
 
 
 class Child:
-    """One child process, for one caller at a time; `module` is what it runs."""
+    """One child process, for one caller at a time; `module` is what it runs, and `keeps` what it may keep, in bytes."""
 
-    def __init__(self, module: str = WORKER) -> None:
-        self._module = module
+    def __init__(self, module: str = WORKER, *, keeps: int = _KEEPS) -> None:
+        self._module, self._keeps = module, keeps
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = 0
         self._owner = 0
@@ -134,7 +134,7 @@ class Child:
     def _is_fit(self, process: "subprocess.Popen[bytes]") -> bool:
         if self._owner != os.getpid() or process.poll() is not None:
             return False
-        return _address_space(process.pid) <= self._rest + _LEFT_BEHIND
+        return _address_space(process.pid) <= self._rest + self._keeps
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  one of our own two modules

@@ -214,9 +214,24 @@ def test_text_in_a_picture_is_read_behind_the_fence_with_the_same_result() -> No
     assert isinstance(behind, fence.Fenced)
     assert isinstance(here, deid.Cleaned)
     assert (behind.data, behind.pixels) == (here.data, here.pixels)
+    reader = calls._looking.queue[0].pid
     told = fence.look(data, rules, boxes=[Box(0, 0, 5, 5)])
     assert isinstance(told, Waiting)
     assert Doubt.NAME_LEFT in told.doubts
+    # What it reads with is loaded once.
+    assert calls._looking.queue[0].pid == reader
+
+
+@pytest.mark.req("R-ARC-15")
+def test_a_child_that_kept_much_of_earlier_files_is_replaced_before_the_next_which_would_miss_it() -> None:
+    hoarder = Child(keeps=MEGABYTE)
+    try:
+        hoarder.ask("render", {"frame": 1, "window": None}, [encoded(to_dataset(frame_of()))], Limits.of(MEGABYTE))
+        first = hoarder.pid
+        hoarder.ask("identify", {"keys": [KEY]}, [ct_series(1)[0]], Limits.of(MEGABYTE))
+        assert hoarder.pid != first
+    finally:
+        hoarder.stop()
 
 
 @pytest.mark.req("R-ARC-15")

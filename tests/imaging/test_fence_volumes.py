@@ -46,6 +46,9 @@ def test_what_is_drawn_behind_the_fence_is_the_same_to_the_last_voxel(is_outline
     read = tuple((read_structures if is_outlined else read_segments)(data, here))
     assert [(one.number, one.label) for one in segments] == [(one.number, one.label) for one in read]
     assert all(np.array_equal(one.mask, other.mask) for one, other in zip(segments, read, strict=True))
+    drawer = drawing.queue[0].pid
+    volumes.draw(data, FILES, is_outlined=is_outlined)
+    assert drawing.queue[0].pid == drawer
     assert segments[0].mask.any()
     assert volumes.referenced_series(data) == referenced_series(data)
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage
 
 from imaging import dicom_node
-from imaging.dicom_node import limits, line
+from imaging.dicom_node import limits, line, messages
 from imaging.services import doors
+from tests.stack import wait_until
+from tests.wire.test_dicom_messages import request_bytes
 
 KNOWN = "NORTE_PACS"
 ASSOCIATE, DATA = 0x01, 0x04
@@ -36,9 +39,9 @@ class Node:
         association.release()
         return int(status.Status)
 
-    def associate(self, calling: str = KNOWN) -> Any:
+    def associate(self, calling: str = KNOWN, *, service: str = dicom_node.VERIFICATION) -> Any:
         sender = AE(ae_title=calling)
-        sender.add_requested_context(dicom_node.VERIFICATION)
+        sender.add_requested_context(service)
         return sender.associate("127.0.0.1", self.port, ae_title="CORELAB")
 
 
@@ -101,6 +104,37 @@ def test_an_association_that_was_accepted_is_cut_as_well(node: Node) -> None:
     while association.is_established and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not association.is_established
+
+
+@pytest.mark.req("R-DICOM-04")
+@pytest.mark.parametrize(
+    "said", [header(DATA, 500)[:1], header(DATA, 500)[:5], header(DATA, 500), header(DATA, 500) + b"\0"]
+)
+def test_a_line_that_ends_within_a_pdu_even_within_its_head_ends_the_association_in_order(
+    node: Node, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    caplog.set_level("INFO", logger="corelab.dicom")
+    ours = node.associate().dul.socket.socket
+    ours.sendall(said)
+    ours.shutdown(socket.SHUT_WR)
+    wait_until(lambda: not node.server.active_associations, seconds=20)
+    assert "in the middle of a PDU" in caplog.text
+    assert node.echo() == 0
+
+
+@pytest.mark.req("R-DICOM-05")
+def test_a_sender_may_be_silent_for_longer_between_two_pdus_of_an_object_than_within_one(node: Node) -> None:
+    association = node.associate(service=CTImageStorage)
+    context = association.accepted_contexts[0].context_id
+    command = request_bytes(message_id=1, sop_class=CTImageStorage, sop_instance="1.2.3")
+    ours = association.dul.socket.socket
+    ours.sendall(b"".join(messages.pdus(context, command, 0)))
+    for _ in range(3):
+        ours.sendall(header(DATA, 106) + struct.pack(">LBB", 102, context, 0) + bytes(100))
+        time.sleep(line.PDU_SECONDS + 0.5)
+    assert association.is_established
+    assert len(node.server.active_associations) == 1
+    association.release()
 
 
 @pytest.mark.req("R-DICOM-05")
