@@ -15,7 +15,6 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
-from psycopg.sql import Literal
 
 from audit.context import Reach, current, reach, told
 from audit.verifier import commit
@@ -68,22 +67,24 @@ def _tell(execute: Callable[..., Any], *call: Any) -> Any:
     return result
 
 
-def _told(text: str, connection: BaseDatabaseWrapper) -> str:
+def _told(text: str, connection: Any) -> str:
     """Return the SQL that says who acts, "" for a statement that touches no row."""
     is_write = _WRITES.match(text) is not None
     if not is_write and not _LOOKS.match(text):
         return ""
-    told = _reaching(reach())
+    # The driver by way of its connection: an installation on SQLite never loads it.
+    literal = connection.Database.sql.Literal
+    told = _reaching(reach(), literal)
     if not is_write:
         return told
     here = current()
-    quoted = Literal(here.at(timezone.now()) if here else "").as_string(connection.connection)
+    quoted = literal(here.at(timezone.now()) if here else "").as_string(connection.connection)
     return f"{told}, set_config('corelab.context', {quoted}, true)"
 
 
 @lru_cache(maxsize=1024)
-def _reaching(far: Reach) -> str:
-    person, machine = (Literal(value).as_string() for value in (far.person, far.machine))
+def _reaching(far: Reach, literal: Callable[[str], Any]) -> str:
+    person, machine = (literal(value).as_string() for value in (far.person, far.machine))
     return f"SELECT set_config('corelab.person', {person}, true), set_config('corelab.machine', {machine}, true)"
 
 

@@ -112,7 +112,9 @@ def _send(slices: list[Path], associations: int, port: int) -> None:
 def _corelab(seeded: Path, folder: Path, port: int) -> Iterator[int]:
     home = folder / "home"
     shutil.copytree(seeded, home)
-    environment = _at_home(home) | {"CORELAB_DICOM_PORT": str(port)}
+    # Its memory as `config.supervisor` has it.
+    memory = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
+    environment = memory | _at_home(home) | {"CORELAB_DICOM_PORT": str(port)}
     with _listening([sys.executable, "manage.py", "dicom_node"], port, environment) as process:
         yield process
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 # One database, one role a part: whoever migrates owns the tables, nobody who serves does (see config.grants).
 _VARIABLES = {
     "app": "CORELAB_DATABASE_URL",
@@ -28,12 +26,18 @@ def roles_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def user_of(url: str) -> str:
-    return str(conninfo_to_dict(url).get("user", ""))
+    return str(_read(url).get("user", ""))
+
+
+def _read(url: str) -> dict[str, Any]:
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  12 MiB that an installation on SQLite does without
+
+    return dict(conninfo_to_dict(url))
 
 
 def is_in_clear(url: str) -> bool:
     """Whether what goes to the database at this address may cross a network that others read (libpq prefers, only)."""
-    told = conninfo_to_dict(url)
+    told = _read(url)
     hosts = str(told.get("hostaddr") or told.get("host") or "").split(",")
     mode = told.get("sslmode") or os.environ.get("PGSSLMODE", "")
     return mode not in _UNDER_TLS and not all(map(is_of_this_machine, hosts))
@@ -52,7 +56,7 @@ def is_of_this_machine(host: str) -> bool:
 def database(*, url: str | None, file: Path) -> dict[str, Any]:
     """PostgreSQL at the address, else SQLite that survives a power cut (WAL, sync FULL)."""
     if url:
-        told = conninfo_to_dict(url)
+        told = _read(url)
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": told.get("dbname", "corelab"),

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.sql import SQL, Composed, Identifier
 
 from audit.apps import is_last
 
@@ -69,18 +68,19 @@ def grant(connection: BaseDatabaseWrapper, *, roles: dict[str, str]) -> None:
 
 
 def _grant_one(cursor: Any, schema: str, name: str, rights: dict[str, str]) -> None:
-    role, place = Identifier(name), Identifier(schema)
     for kind in ("TABLES", "SEQUENCES"):
-        cursor.execute(SQL("REVOKE ALL ON ALL {} IN SCHEMA {} FROM {}").format(SQL(kind), place, role))
-    cursor.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, role))
+        _say(cursor, f"REVOKE ALL ON ALL {kind} IN SCHEMA {{place}} FROM {{role}}", place=schema, role=name)
+    _say(cursor, "GRANT USAGE ON SCHEMA {place} TO {role}", place=schema, role=name)
     for table, right in rights.items():
-        cursor.execute(_on(SQL(right), SQL("TABLE ") + Identifier(table), role))
+        _say(cursor, f"GRANT {right} ON TABLE {{table}} TO {{role}}", table=table, role=name)
     if any("INSERT" in right for right in rights.values()):
-        cursor.execute(_on(SQL("USAGE"), SQL("ALL SEQUENCES IN SCHEMA ") + place, role))
+        _say(cursor, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place} TO {role}", place=schema, role=name)
 
 
-def _on(right: SQL, thing: Composed, role: Identifier) -> Composed:
-    return SQL("GRANT {} ON {} TO {}").format(right, thing, role)
+def _say(cursor: Any, statement: str, **names: str) -> None:
+    # The driver by way of its cursor: an installation on SQLite never loads it.
+    sql = cursor.db.Database.sql
+    cursor.execute(sql.SQL(statement).format(**{place: sql.Identifier(name) for place, name in names.items()}))
 
 
 def _app(tables: list[Any], *, has_sealer: bool) -> dict[str, str]:

@@ -71,8 +71,9 @@ def _environment_of(name: str) -> dict[str, str]:
         foreign.add("CORELAB_DATABASE_SEALER_URL")
     told = dict(os.environ) if name == WEB else without_credentials(os.environ)
     if name == NODE:
-        # Each association has threads of its own, and each thread would keep an arena of memory to itself.
-        told.setdefault("MALLOC_ARENA_MAX", "2")
+        # Each association has threads of its own, and each thread would keep an arena of memory to itself; one of them
+        # works at a time anyway. What is free at the end of the heap goes back to the kernel.
+        told = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"} | told
     return {variable: value for variable, value in told.items() if variable not in foreign}
 
 

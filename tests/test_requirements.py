@@ -1,6 +1,7 @@
 """Requirements and tests name each other: no promise without a test, no test for a promise nobody made."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +16,12 @@ def promised() -> set[str]:
 def carried() -> set[str]:
     marks = (mark for path in (ROOT / "tests").rglob("*.py") for mark in MARK.findall(path.read_text()))
     return {each for mark in marks for each in ID.findall(mark)}
+
+
+def test_no_two_requirements_have_one_id() -> None:
+    rows = re.findall(rf"^\| ({ID.pattern}) \|", (ROOT / "docs/validation/requirements.md").read_text(), re.MULTILINE)
+    assert len(rows) > 500
+    assert [each for each, count in Counter(rows).items() if count > 1] == []
 
 
 def test_every_requirement_has_a_test() -> None:

@@ -127,6 +127,10 @@ class LimitedSocket(transport.AssociationSocket):
         self._room[: len(left)] = left
         self._start, self._end = 0, len(left)
 
+    def free(self) -> None:
+        """Give back what was read ahead; nobody reads any more."""
+        self._room, self._start, self._end = memoryview(b""), 0, 0
+
     def cut(self) -> None:
         """Close the line at once; the reader of this socket tells the state machine, by the error it gets."""
         self._is_connected = False

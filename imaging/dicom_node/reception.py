@@ -111,6 +111,11 @@ class Reception:
         if self._parts:
             self._forget_parts()
 
+    def free(self) -> None:
+        """Give the memory of objects back; no more comes."""
+        with self._lock:
+            self._data, self._sealer = bytearray(), None
+
     def close(self) -> None:
         """End the delivery; what comes after is refused. Raises ValidationError where it moved on, DatabaseError."""
         with self._lock:
@@ -185,7 +190,7 @@ class Reception:
         if self._submission is None or self._sealer is None:
             self._submission = self._desk.ask(lambda register: register.open(by=self.by, ae_title=self.ae_title))
             self._claim = quarantine.claim(self._submission)
-            self._sealer = quarantine.sealer(self._submission, while_syncing=TURN.left)
+            self._sealer = quarantine.sealer(self._submission, while_syncing=TURN.away)
         return self._sealer, self._submission
 
     def _let_go(self) -> None:

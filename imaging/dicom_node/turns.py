@@ -16,6 +16,8 @@ class Turn:
         self._mutex = threading.Lock()
         self._holder = 0
         self._waiting: deque[tuple[int, threading.Lock]] = deque()
+        # Who waits for the disk, and comes again at once.
+        self._away = 0
         self._quiet = threading.Event()
         self._quiet.set()
 
@@ -39,7 +41,7 @@ class Turn:
                 opened.release()
             else:
                 self._holder = 0
-                self._quiet.set()
+                self._tell_if_quiet()
 
     def give_way(self) -> None:
         """Let those who wait go first."""
@@ -59,8 +61,26 @@ class Turn:
         finally:
             self.take()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let others work while the disk is waited for: as long as somebody is away it is not quiet."""
+        with self._mutex:
+            self._away += 1
+            self._quiet.clear()
+        try:
+            with self.left():
+                yield
+        finally:
+            with self._mutex:
+                self._away -= 1
+                self._tell_if_quiet()
+
+    def _tell_if_quiet(self) -> None:
+        if not self._holder and not self._away:
+            self._quiet.set()
+
     def wait_until_quiet(self, seconds: float) -> None:
-        """Return once no line works or would, or after so many seconds."""
+        """Return once no line works, would, or waits for the disk, or after so many seconds."""
         self._quiet.wait(seconds)
 
 

@@ -108,12 +108,18 @@ class UpperLayer(DULServiceProvider):
             super().run_reactor()
         finally:
             TURN.leave()
-            if self.reception is not None:
-                self.reception.cut()
+            self._let_go()
             self._tell_unheard()
             self._bell.close()
             self._ear.close()
             cast("Checkpoint", self.assoc._reactor_checkpoint).news.set()  # noqa: SLF001  see take_over
+
+    def _let_go(self) -> None:
+        """Leave nothing of an object that was cut; the library's own circles keep this line for a while longer."""
+        if self.reception is not None:
+            self.reception.cut()
+            self.reception.free()
+        cast("LimitedSocket", self.socket).free()
 
     def _tell_unheard(self) -> None:
         # Who asked for an association is told of elsewhere, however it ended.

@@ -104,7 +104,7 @@ def posts(door: Door) -> list[str]:
     return [each for each in door.requests if each.startswith("POST")]
 
 
-@pytest.mark.req("R-GATE-01")
+@pytest.mark.req("R-GATEWAY-01")
 def test_a_folder_is_cleaned_under_a_key_of_the_site_and_sent(folder: Path, door: Door) -> None:
     assert send(folder, door) == 0
     objects = [builders.read(data) for data in door.objects]
@@ -120,7 +120,7 @@ def test_a_folder_is_cleaned_under_a_key_of_the_site_and_sent(folder: Path, door
     assert posts(door) == [f"POST /dicomweb/studies?subject={SUBJECT}&timepoint=BL&complete=1"]
 
 
-@pytest.mark.req("R-GATE-01")
+@pytest.mark.req("R-GATEWAY-01")
 def test_dates_are_moved_by_corelab_alone_so_that_visits_can_be_counted(folder: Path, door: Door) -> None:
     assert send(folder, door) == 0
     (one, *_rest) = [builders.read(data) for data in door.objects]
@@ -131,7 +131,7 @@ def test_dates_are_moved_by_corelab_alone_so_that_visits_can_be_counted(folder: 
     assert builders.read(door.objects[0]).StudyDate == ""
 
 
-@pytest.mark.req("R-GATE-04")
+@pytest.mark.req("R-GATEWAY-04")
 def test_a_second_scan_goes_under_the_same_name_and_another_trial_sees_another(folder: Path, door: Door) -> None:
     assert send(folder, door) == 0
     write(folder / "in" / "0.dcm", scan(7, PatientID="qx-998 71345", PatientName="Zweistein^Alba"))
@@ -143,7 +143,7 @@ def test_a_second_scan_goes_under_the_same_name_and_another_trial_sees_another(f
     assert len({str(builders.read(data).PatientID) for data in door.objects}) == 2
 
 
-@pytest.mark.req("R-GATE-04")
+@pytest.mark.req("R-GATEWAY-04")
 @given(st.binary(min_size=32, max_size=32), st.text())
 def test_a_name_outside_is_the_same_each_time_and_no_word_and_no_number(key: bytes, token: str) -> None:
     name = name_of(token, key=key)
@@ -153,7 +153,7 @@ def test_a_name_outside_is_the_same_each_time_and_no_word_and_no_number(key: byt
     assert not Person(words=frozenset({"ct", "mr"}), numbers=frozenset({"123"})).is_told_by(name)
 
 
-@pytest.mark.req("R-GATE-04")
+@pytest.mark.req("R-GATEWAY-04")
 def test_two_persons_in_a_folder_stop_everything_and_the_strays_are_named(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +165,7 @@ def test_two_persons_in_a_folder_stop_everything_and_the_strays_are_named(
     assert not door.objects
 
 
-@pytest.mark.req("R-GATE-04")
+@pytest.mark.req("R-GATEWAY-04")
 def test_another_person_than_the_subject_s_earlier_scans_is_stopped_at_the_site(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +183,7 @@ def test_another_person_than_the_subject_s_earlier_scans_is_stopped_at_the_site(
     assert send(folder, door) == 0
 
 
-@pytest.mark.req("R-GATE-04")
+@pytest.mark.req("R-GATEWAY-04")
 def test_a_subject_whom_corelab_cannot_recognise_yet_is_sent_only_on_somebody_s_word(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,7 +194,7 @@ def test_a_subject_whom_corelab_cannot_recognise_yet_is_sent_only_on_somebody_s_
     assert send(folder, door, "--same-person") == 0
 
 
-@pytest.mark.req("R-GATE-04", "R-GATE-11")
+@pytest.mark.req("R-GATEWAY-04", "R-GATEWAY-11")
 def test_corelab_is_told_whose_scans_they_are_by_the_key_it_gave_and_the_key_is_kept_nowhere(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +211,7 @@ def test_corelab_is_told_whose_scans_they_are_by_the_key_it_gave_and_the_key_is_
     assert not [text for text in (said.out, said.err, *kept, *door.requests) for word in secrets if word in text]
 
 
-@pytest.mark.req("R-GATE-11")
+@pytest.mark.req("R-GATEWAY-11")
 def test_a_number_or_name_that_is_spelt_in_several_ways_is_not_told(folder: Path, door: Door) -> None:
     write(folder / "in" / "0.dcm", scan(7, PatientID="another number"))
     door.expected = expectation(common_key="00" * 32)
@@ -220,7 +220,7 @@ def test_a_number_or_name_that_is_spelt_in_several_ways_is_not_told(folder: Path
     assert (read_tokens(told).patient_id, len(read_tokens(told).person)) == ("", 64)
 
 
-@pytest.mark.req("R-GATE-11")
+@pytest.mark.req("R-GATEWAY-11")
 @pytest.mark.parametrize("key", ["00" * 16, "none", 7])
 def test_a_key_that_is_none_ends_the_run_before_anything_is_sent(folder: Path, door: Door, key: object) -> None:
     door.expected = expectation(common_key=key)
@@ -228,7 +228,7 @@ def test_a_key_that_is_none_ends_the_run_before_anything_is_sent(folder: Path, d
     assert not posts(door)
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -246,7 +246,7 @@ def test_an_address_that_is_unsafe_or_none_is_refused(address: str, words: str) 
         parse_address(address)
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 def test_an_address_is_taken_with_or_without_the_door_and_this_machine_without_tls() -> None:
     for told in ("https://c.example/lab", "https://c.example/lab/dicomweb", "https://c.example/lab/dicomweb/studies/"):
         assert str(parse_address(told)) == "https://c.example:443/lab"
@@ -254,7 +254,7 @@ def test_an_address_is_taken_with_or_without_the_door_and_this_machine_without_t
         assert parse_address(told).port == 8000
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 @pytest.mark.parametrize(
     ("mode", "content"), [(0o640, TOKEN), (0o604, TOKEN), (0o600, "two words\nof text"), (0o600, "")]
 )
@@ -268,7 +268,7 @@ def test_a_token_that_others_can_read_or_that_is_none_is_refused_and_not_shown(
     assert not door.requests
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 @given(st.integers(0, 5), st.floats(0, 1))
 def test_a_state_that_is_cut_anywhere_keeps_every_whole_line(lines: int, place: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -288,7 +288,7 @@ def test_a_state_that_is_cut_anywhere_keeps_every_whole_line(lines: int, place: 
             assert "more" in last.sent
 
 
-@pytest.mark.req("R-GATE-07", "R-GATE-01")
+@pytest.mark.req("R-GATEWAY-07", "R-GATEWAY-01")
 def test_without_numpy_and_django_pictures_with_writing_stay_and_all_others_go(folder: Path, door: Door) -> None:
     door.expected = expectation(profile={"options": ["clean-pixel-data", "retain-modified-dates"]})
     write(folder / "in" / "kept.dcm", scan(6, BurnedInAnnotation="YES"))
@@ -302,7 +302,7 @@ def test_without_numpy_and_django_pictures_with_writing_stay_and_all_others_go(f
     assert len(door.objects) == 3
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 def test_a_token_on_the_command_line_is_not_repeated(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,7 +312,7 @@ def test_a_token_on_the_command_line_is_not_repeated(
     assert TOKEN not in said.out + said.err
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 def test_a_disk_that_is_full_for_the_state_stops_the_run_and_nothing_is_lost(folder: Path, door: Door) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)); "
     program = limit + "import sys; from deid.__main__ import main; raise SystemExit(main(sys.argv[1:]))"
@@ -323,7 +323,7 @@ def test_a_disk_that_is_full_for_the_state_stops_the_run_and_nothing_is_lost(fol
     assert len({builders.read(data).SOPInstanceUID for data in door.objects}) == 3
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 def test_the_token_goes_to_the_server_alone(folder: Path, door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     door.faults.extend([Fault(status=403, sentence="no")])
     assert send(folder, door) == 1
@@ -335,7 +335,7 @@ def test_the_token_goes_to_the_server_alone(folder: Path, door: Door, capsys: py
     assert TOKEN not in repr(Line(address=parse_address(door.address), token=TOKEN))
 
 
-@pytest.mark.req("R-GATE-02")
+@pytest.mark.req("R-GATEWAY-02")
 def test_only_a_certificate_that_is_trusted_and_in_date_gets_token_and_images(
     folder: Path, pauses: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -366,7 +366,7 @@ def certificate(path: Path, *, days: int) -> Path:
     return path
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 @pytest.mark.parametrize("status", [401, 403, 404, 409])
 def test_what_corelab_refuses_beforehand_is_said_in_its_words_and_nothing_is_sent(
     folder: Path, door: Door, status: int, capsys: pytest.CaptureFixture[str]
@@ -378,7 +378,7 @@ def test_what_corelab_refuses_beforehand_is_said_in_its_words_and_nothing_is_sen
     assert not (folder / "home").exists()
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 @pytest.mark.parametrize(
     "told", [{}, {"trial": "T"}, expectation(profile={"options": ["all"]}), expectation(requirements=[1])]
 )
@@ -388,7 +388,7 @@ def test_an_expectation_that_is_not_understood_sends_nothing(folder: Path, door:
     assert not posts(door)
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_a_folder_that_is_not_what_the_charter_expects_is_sent_only_anyway(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -407,7 +407,7 @@ def found(series: str, modality: str = "CT") -> Found:
     return Found(**place, tokens=tokens, common_tokens=None, series=series, modality=modality)
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9)), st.lists(st.integers(1, 9), max_size=4))
 def test_each_series_serves_one_requirement_and_the_larger_ones_first(sizes: dict[str, int], asked: list[int]) -> None:
     files = [found(series) for series, size in sizes.items() for _ in range(size)]
@@ -420,7 +420,7 @@ def test_each_series_serves_one_requirement_and_the_larger_ones_first(sizes: dic
     assert (not shortfalls(requirements, files)) == is_enough
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 def test_a_second_run_sends_only_what_was_not_acknowledged(
     folder: Path, door: Door, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,7 +440,7 @@ def test_a_second_run_sends_only_what_was_not_acknowledged(
     assert (posts(door), len(door.objects)) == ([], 3)
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 def test_the_state_holds_no_identity_is_its_owner_s_and_survives_a_torn_line(folder: Path, door: Door) -> None:
     assert send(folder, door) == 0
     state = folder / "home" / "corelab" / "site-key.sent"
@@ -453,7 +453,7 @@ def test_the_state_holds_no_identity_is_its_owner_s_and_survives_a_torn_line(fol
     assert (len(door.objects), state.read_text()) == (3, text)
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 def test_a_state_that_is_open_foreign_or_in_use_is_not_used(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -473,7 +473,7 @@ def test_a_state_that_is_open_foreign_or_in_use_is_not_used(
     assert not posts(door)
 
 
-@pytest.mark.req("R-GATE-05")
+@pytest.mark.req("R-GATEWAY-05")
 def test_what_corelab_discarded_is_sent_again(folder: Path, door: Door) -> None:
     assert send(folder, door) == 0
     door.status = {"state": "discarded", "sentence": "discarded", "ended": True}
@@ -481,7 +481,7 @@ def test_what_corelab_discarded_is_sent_again(folder: Path, door: Door) -> None:
     assert len(door.objects) == 6
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 def test_a_busy_server_is_asked_again_with_growing_pauses_and_as_it_wishes(
     folder: Path, door: Door, pauses: list[float]
 ) -> None:
@@ -506,7 +506,7 @@ def test_a_busy_server_is_asked_again_with_growing_pauses_and_as_it_wishes(
     assert 24.0 <= pauses[5] <= 40.0
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 def test_a_clock_that_is_wrong_is_told_and_harms_nothing(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -515,7 +515,7 @@ def test_a_clock_that_is_wrong_is_told_and_harms_nothing(
     assert "clock" in capsys.readouterr().err
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 def test_a_line_that_stays_lost_ends_with_a_sentence_and_a_receipt(
     folder: Path, door: Door, pauses: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -528,7 +528,7 @@ def test_a_line_that_stays_lost_ends_with_a_sentence_and_a_receipt(
     assert "tried 8 times" in told["trouble"]
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 def test_a_server_that_is_not_there_is_told_before_anything(
     folder: Path, pauses: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -536,7 +536,7 @@ def test_a_server_that_is_not_there_is_told_before_anything(
     assert "could not be reached" in capsys.readouterr().err
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 @pytest.mark.parametrize(
     ("status", "words"), [(507, "no room at Corelab"), (401, "ended"), (403, "ended"), (400, "ended")]
 )
@@ -557,7 +557,7 @@ def test_a_door_that_closes_in_the_middle_stops_the_run_with_its_words(  # noqa:
     assert receipt_of(folder)["counts"]["not sent"] == 3
 
 
-@pytest.mark.req("R-GATE-07")
+@pytest.mark.req("R-GATEWAY-07")
 def test_one_object_without_room_is_kept_for_the_next_run(folder: Path, door: Door) -> None:
     door.refused = {1: (0xA700, "There is no room for it now.")}
     assert send(folder, door) == 1
@@ -569,7 +569,7 @@ def test_one_object_without_room_is_kept_for_the_next_run(folder: Path, door: Do
     assert len(door.objects) == 3
 
 
-@pytest.mark.req("R-GATE-07")
+@pytest.mark.req("R-GATEWAY-07")
 def test_bad_files_are_named_with_their_reason_and_the_others_are_sent(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -591,7 +591,7 @@ def test_bad_files_are_named_with_their_reason_and_the_others_are_sent(
     assert all(each["reason"] for each in told["objects"] if each["answer"] == "refused")
 
 
-@pytest.mark.req("R-GATE-07")
+@pytest.mark.req("R-GATEWAY-07")
 def test_an_object_that_corelab_refuses_is_told_with_its_reason_and_not_counted_as_taken(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -601,7 +601,7 @@ def test_an_object_that_corelab_refuses_is_told_with_its_reason_and_not_counted_
     assert receipt_of(folder)["counts"]["taken"] == 2
 
 
-@pytest.mark.req("R-GATE-06")
+@pytest.mark.req("R-GATEWAY-06")
 def test_consent_that_ends_in_the_middle_stops_the_run(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -614,7 +614,7 @@ def test_consent_that_ends_in_the_middle_stops_the_run(
     assert (counts["refused"], counts["not sent"]) == (1, 2)
 
 
-@pytest.mark.req("R-GATE-08")
+@pytest.mark.req("R-GATEWAY-08")
 def test_a_bar_is_drawn_for_a_person_at_a_terminal_alone(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -625,7 +625,7 @@ def test_a_bar_is_drawn_for_a_person_at_a_terminal_alone(
     assert capsys.readouterr().err.count("] 3 of 3\n") == 2
 
 
-@pytest.mark.req("R-GATE-07")
+@pytest.mark.req("R-GATEWAY-07")
 def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -641,7 +641,7 @@ def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(
     assert [each["code"] for each in receipt_of(folder)["objects"] if "code" in each] == ["changed"]
 
 
-@pytest.mark.req("R-GATE-07")
+@pytest.mark.req("R-GATEWAY-07")
 def test_a_file_that_shrinks_on_its_way_breaks_the_request_off_and_the_rest_goes_again(
     folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -659,7 +659,7 @@ def test_a_file_that_shrinks_on_its_way_breaks_the_request_off_and_the_rest_goes
     assert sorted(int(builders.read(data).InstanceNumber) for data in door.objects) == [1, 3]
 
 
-@pytest.mark.req("R-GATE-08")
+@pytest.mark.req("R-GATEWAY-08")
 def test_the_receipt_tells_each_object_before_and_after_and_how_it_ended(
     folder: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -676,7 +676,7 @@ def test_the_receipt_tells_each_object_before_and_after_and_how_it_ended(
     assert "3 taken, 0 taken by an earlier run, 0 refused, 0 not sent" in capsys.readouterr().out
 
 
-@pytest.mark.req("R-GATE-08")
+@pytest.mark.req("R-GATEWAY-08")
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -698,7 +698,7 @@ def test_the_exit_code_says_whether_all_of_it_was_taken(
     assert str(status.get("reason", "")) in said
 
 
-@pytest.mark.req("R-GATE-08")
+@pytest.mark.req("R-GATEWAY-08")
 def test_a_receipt_inside_the_source_or_an_empty_source_is_wrong_use(folder: Path, door: Door) -> None:
     assert send(folder, door, "--receipt", str(folder / "in" / "r.json")) == 2
     for path in (folder / "in").iterdir():
@@ -709,7 +709,7 @@ def test_a_receipt_inside_the_source_or_an_empty_source_is_wrong_use(folder: Pat
     assert not posts(door)
 
 
-@pytest.mark.req("R-GATE-09")
+@pytest.mark.req("R-GATEWAY-09")
 def test_requests_are_bounded_and_memory_stays_flat(folder: Path, door: Door) -> None:
     small = grown(folder, door, images=3)
     door.objects.clear()

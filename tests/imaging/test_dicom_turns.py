@@ -23,11 +23,16 @@ def waiting(turn: Turn, count: int) -> bool:
     return len(turn._waiting) == count
 
 
+def take_and_leave(turn: Turn) -> None:
+    turn.take()
+    turn.leave()
+
+
 def is_quiet(turn: Turn) -> bool:
     return turn._quiet.is_set()
 
 
-@pytest.mark.req("R-NODE-11")
+@pytest.mark.req("R-NODE-14")
 def test_whoever_asked_first_is_next_and_a_thread_that_leaves_and_comes_again_asks_anew() -> None:
     turn = Turn()
     order: list[object] = []
@@ -51,7 +56,7 @@ def test_whoever_asked_first_is_next_and_a_thread_that_leaves_and_comes_again_as
     assert is_quiet(turn)
 
 
-@pytest.mark.req("R-NODE-11")
+@pytest.mark.req("R-NODE-14")
 def test_two_never_work_at_once_and_all_come_to_their_end() -> None:
     turn, at_work, most, done = Turn(), 0, 0, []
 
@@ -75,7 +80,7 @@ def test_two_never_work_at_once_and_all_come_to_their_end() -> None:
     assert (most, len(done), is_quiet(turn)) == (1, 8, True)
 
 
-@pytest.mark.req("R-NODE-11")
+@pytest.mark.req("R-NODE-14")
 def test_it_is_quiet_only_while_no_line_works_or_would() -> None:
     turn = Turn()
     assert is_quiet(turn)
@@ -84,19 +89,37 @@ def test_it_is_quiet_only_while_no_line_works_or_would() -> None:
     with turn.left():
         assert is_quiet(turn)
     assert not is_quiet(turn)
-
-    def work() -> None:
-        turn.take()
-        turn.leave()
-
-    other = running(work)
+    other = running(partial(take_and_leave, turn))
     wait_until(partial(waiting, turn, 1), seconds=PATIENCE)
     turn.leave()
     other.join(PATIENCE)
     assert is_quiet(turn)
 
 
-@pytest.mark.req("R-NODE-11")
+@pytest.mark.req("R-NODE-14")
+def test_who_waits_for_the_disk_lets_others_work_and_is_still_waited_for() -> None:
+    turn = Turn()
+    turn.take()
+    with turn.away():
+        assert not is_quiet(turn)
+        other = running(partial(take_and_leave, turn))
+        other.join(PATIENCE)
+        assert not other.is_alive()
+        assert not is_quiet(turn)
+    assert not is_quiet(turn)
+    turn.leave()
+    assert is_quiet(turn)
+
+
+@pytest.mark.req("R-NODE-14")
+def test_a_failing_disk_is_not_waited_for_any_longer() -> None:
+    turn = Turn()
+    with pytest.raises(OSError, match="full"), turn.away():
+        raise OSError("the disk is full")
+    assert is_quiet(turn)
+
+
+@pytest.mark.req("R-NODE-14")
 def test_a_failure_while_others_work_takes_the_turn_back_before_it_is_told() -> None:
     turn = Turn()
     turn.take()
@@ -106,7 +129,7 @@ def test_a_failure_while_others_work_takes_the_turn_back_before_it_is_told() -> 
     turn.leave()
 
 
-@pytest.mark.req("R-NODE-11")
+@pytest.mark.req("R-NODE-14")
 def test_a_thread_that_is_no_line_has_no_turn_to_leave() -> None:
     turn = Turn()
     turn.take()

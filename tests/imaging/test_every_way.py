@@ -142,7 +142,7 @@ def test_a_subject_known_from_before_there_was_a_common_key_is_opened_to_every_w
     assert come(cast, by_gateway, visit(cast.subject_a, "FU2")).identity == IdentityMatch.SAME
 
 
-@pytest.mark.req("R-ID-26", "R-GATE-11")
+@pytest.mark.req("R-ID-26", "R-GATEWAY-11")
 @pytest.mark.parametrize("has_common_tokens", [True, False])
 def test_a_subject_whom_an_older_gateway_sent_is_known_by_its_person_once_a_newer_one_sends(
     cast: Cast, *, has_common_tokens: bool
@@ -160,7 +160,7 @@ def test_a_subject_whom_an_older_gateway_sent_is_known_by_its_person_once_a_newe
     assert come(cast, by_older_gateway, visit(subject, "FU2")).identity == IdentityMatch.SAME
 
 
-@pytest.mark.req("R-GATE-11")
+@pytest.mark.req("R-GATEWAY-11")
 def test_the_subjects_key_goes_to_whoever_asks_with_its_token_and_the_trail_says_so_without_it(cast: Cast) -> None:
     path = f"/dicomweb/expected?{named(visit(cast.subject_a, 'BL'))}"
     assert "common_key" not in sender_of(cast).get(path).json()
@@ -177,7 +177,7 @@ def test_the_subjects_key_goes_to_whoever_asks_with_its_token_and_the_trail_says
     assert sender_of(cast).get(path).json()["recognises"] is True
 
 
-@pytest.mark.req("R-GATE-11")
+@pytest.mark.req("R-GATEWAY-11")
 @pytest.mark.parametrize(
     ("query", "person", "words"),
     [(True, "alba", "no tokens"), (True, "." * 3, "no tokens"), (False, f"{'a' * 64}.", "Name subject")],
@@ -191,7 +191,7 @@ def test_what_tells_no_person_or_of_no_subject_is_refused_whole(
     assert not Submission.objects.exists()
 
 
-@pytest.mark.req("R-ID-03", "R-GATE-11")
+@pytest.mark.req("R-ID-03", "R-GATEWAY-11")
 def test_files_that_name_two_persons_are_held_whatever_stands_beside_them(cast: Cast) -> None:
     path = f"/dicomweb/studies?{named(visit(cast.subject_a, 'BL'))}&complete=1"
     mixed = ct_series(2) + ct_series(2, seed="two", **ANOTHER)
@@ -200,7 +200,7 @@ def test_files_that_name_two_persons_are_held_whatever_stands_beside_them(cast: 
     assert (held.state, "more than one person" in held.refusal) == (State.QUARANTINED, True)
 
 
-@pytest.mark.req("R-GATE-11")
+@pytest.mark.req("R-GATEWAY-11")
 def test_two_persons_of_one_gateway_for_one_visit_are_two_deliveries(cast: Cast) -> None:
     sender, path = sender_of(cast), f"/dicomweb/studies?{named(visit(cast.subject_a, 'BL'))}"
     for number, sign in enumerate("aab"):
@@ -209,7 +209,7 @@ def test_two_persons_of_one_gateway_for_one_visit_are_two_deliveries(cast: Cast)
     assert sorted(each.submission.files.count() for each in StowDelivery.objects.all()) == [1, 2]
 
 
-@pytest.mark.req("R-ID-05", "R-GATE-11")
+@pytest.mark.req("R-ID-05", "R-GATEWAY-11")
 def test_what_a_gateway_told_is_gone_once_it_is_compared_and_after_an_erasure(cast: Cast) -> None:
     delivery = come(cast, by_gateway, visit(cast.subject_a, "BL"))
     token = known(cast.subject_a).common

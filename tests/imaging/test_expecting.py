@@ -25,7 +25,7 @@ def asked(subject: str, time_point: str = "BL") -> str:
     return f"{reverse('stow-expected')}?subject={subject}&timepoint={time_point}"
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_a_token_is_told_the_rules_and_series_of_its_own_time_point_and_no_person(
     cast: Cast, filed: Submission
 ) -> None:
@@ -54,12 +54,12 @@ def test_a_token_is_told_the_rules_and_series_of_its_own_time_point_and_no_perso
     assert not [word for word in secret if word in json.dumps(told)]
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_a_subject_without_scans_is_told_as_such(cast: Cast) -> None:
     assert sender_of(cast).get(asked(cast.subject_a.code)).json()["knows_person"] is False
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_foreign_and_unknown_time_points_look_the_same(cast: Cast) -> None:
     sender = sender_of(cast)
     answers = [
@@ -70,7 +70,7 @@ def test_foreign_and_unknown_time_points_look_the_same(cast: Cast) -> None:
     assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_whoever_has_no_token_in_force_is_told_nothing(cast: Cast) -> None:
     path = asked(cast.subject_a.code)
     ended, revoked = grant(cast.alba, cast.site_a), grant(cast.alba, cast.site_a)
@@ -90,7 +90,7 @@ def test_whoever_has_no_token_in_force_is_told_nothing(cast: Cast) -> None:
     assert sender.get(path).status_code == 403
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_a_withdrawn_subject_and_an_accepted_scan_are_refused_in_words(cast: Cast, filed: Submission) -> None:
     sender = sender_of(cast)
     decide(cast.analyst, baseline_of(cast), QCDecision.Verdict.ACCEPTED)

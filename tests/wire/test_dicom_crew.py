@@ -77,7 +77,7 @@ def held(node: Pair, count: int, holding: ExitStack) -> list[Any]:
     return lines
 
 
-@pytest.mark.req("R-NODE-10")
+@pytest.mark.req("R-NODE-13")
 def test_callers_are_shared_evenly_between_the_processes(node: Pair) -> None:
     wait_until(lambda: node.lines() == node.lines(), seconds=10)
     before = node.lines()
@@ -97,7 +97,7 @@ def test_a_sender_holds_as_many_associations_as_ever_in_all_processes_together(n
     wait_until(lambda: is_taken(node), seconds=10)
 
 
-@pytest.mark.req("R-NODE-10")
+@pytest.mark.req("R-NODE-13")
 @pytest.mark.parametrize("victim", ["first", "second"])
 def test_a_node_of_which_one_process_is_killed_ends_whole_and_another_can_listen(node: Pair, victim: str) -> None:
     node.associate()
@@ -108,7 +108,7 @@ def test_a_node_of_which_one_process_is_killed_ends_whole_and_another_can_listen
     wait_until(lambda: is_free(node.port), seconds=10)
 
 
-@pytest.mark.req("R-NODE-10")
+@pytest.mark.req("R-NODE-13")
 def test_a_node_that_is_told_to_stop_ends_with_all_its_processes(node: Pair) -> None:
     node.end()
     assert node.process.returncode == 0

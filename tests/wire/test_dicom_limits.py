@@ -96,6 +96,18 @@ def test_a_pdu_that_claims_a_gibibyte_is_cut_before_a_mebibyte_was_read(node: No
     assert node.echo() == 0
 
 
+@pytest.mark.req("R-NODE-13")
+def test_a_line_that_ended_holds_no_memory_however_long_the_library_keeps_it(node: Node) -> None:
+    caller = node.associate()
+    wait_until(lambda: node.server.active_associations, seconds=20)
+    layer = node.server.active_associations[0].dul
+    ahead, reception = layer.socket, layer._receiving()
+    reception.begin(b"what came of an object")
+    caller.release()
+    wait_until(lambda: not layer.is_alive(), seconds=20)
+    assert (len(ahead._room), len(reception._data)) == (0, 0)
+
+
 @pytest.mark.req("R-DICOM-04")
 def test_an_association_that_was_accepted_is_cut_as_well(node: Node) -> None:
     association = node.associate()

@@ -75,7 +75,7 @@ def originals(seed: str) -> set[bytes]:
     return {ct_slice(number, seed=seed).SOPInstanceUID.encode() for number in range(SLICES)}
 
 
-@pytest.mark.req("R-GATE-10", "R-GATE-05", "R-GATE-06", "R-GATE-01")
+@pytest.mark.req("R-GATEWAY-10", "R-GATEWAY-05", "R-GATEWAY-06", "R-GATEWAY-01")
 def test_a_folder_goes_the_whole_road_over_a_line_that_is_cut_and_no_name_crosses_it(
     norda: Norda, site: Path, wire: Wire
 ) -> None:
@@ -108,7 +108,7 @@ def test_a_folder_goes_the_whole_road_over_a_line_that_is_cut_and_no_name_crosse
     assert days == str((dt.date(2004, 1, 19) - TODAY).days)
 
 
-@pytest.mark.req("R-GATE-10", "R-GATE-04")
+@pytest.mark.req("R-GATEWAY-10", "R-GATEWAY-04")
 def test_the_next_scan_is_known_as_the_same_person_s_and_a_stranger_s_is_not_filed(
     norda: Norda, site: Path, wire: Wire
 ) -> None:
@@ -126,7 +126,7 @@ def test_the_next_scan_is_known_as_the_same_person_s_and_a_stranger_s_is_not_fil
     assert state_of(norda)[0] == str(2 * SLICES)
 
 
-@pytest.mark.req("R-GATE-10", "R-GATE-05")
+@pytest.mark.req("R-GATEWAY-10", "R-GATEWAY-05")
 def test_what_is_sent_again_as_a_whole_harms_nothing(norda: Norda, site: Path, wire: Wire) -> None:
     again = ["--state", str(site / "lost"), "--same-person"]
     done = send(site, wire, "baseline", *again, subject=norda.subject, timepoint="BL")
@@ -135,7 +135,7 @@ def test_what_is_sent_again_as_a_whole_harms_nothing(norda: Norda, site: Path, w
     assert state_of(norda)[0] == str(2 * SLICES)
 
 
-@pytest.mark.req("R-GATE-03")
+@pytest.mark.req("R-GATEWAY-03")
 def test_a_foreign_time_point_and_a_token_that_is_none_end_before_anything_is_sent(
     norda: Norda, site: Path, wire: Wire
 ) -> None:
