@@ -76,15 +76,18 @@ def blind(data: bytes, guise: Guise) -> bytes:
 def _ask(
     operation: str, told: dict[str, Any], data: bytes, *, is_decoding: bool = False
 ) -> tuple[dict[str, Any], Sequence[bytes]]:
-    usual = Limits.of(len(data), memory=_DECODING)
-    seconds = len(data) // _PACKED_PER_SECOND if is_decoding else 0
-    limits = Limits(
+    limits = _of_decoding(len(data)) if is_decoding else Limits.of(len(data))
+    return ask(operation, told, [data], limits, children=copying)
+
+
+def _of_decoding(size: int) -> Limits:
+    usual, seconds = Limits.of(size, memory=_DECODING), size // _PACKED_PER_SECOND
+    return Limits(
         memory=usual.memory,
         cpu_seconds=usual.cpu_seconds + seconds,
         seconds=usual.seconds + seconds,
         answer=usual.answer + MOST_DECODED,
     )
-    return ask(operation, told, [data], limits, children=copying)
 
 
 def _cut(joined: bytes, lengths: Sequence[int], *, count: int) -> list[bytes]:

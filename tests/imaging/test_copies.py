@@ -142,3 +142,22 @@ def test_frames_that_do_not_add_up_and_headers_that_are_none_are_not_believed(mo
     monkeypatch.setattr(copies, "ask", lambda *_: ({}, [b"[1]"]))
     with pytest.raises(FrameRefused):
         copies.metadata(data, address="a")
+
+
+@pytest.mark.req("R-ARC-14")
+def test_what_decodes_nothing_has_no_more_memory_than_a_file_that_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, given = to_bytes(ct_slice(1)), []
+
+    def ask(operation: str, told: dict[str, Any], blobs: list[bytes], limits: Limits, **more: Any) -> Any:
+        given.append(limits.memory)
+        return calls.ask(operation, told, blobs, limits, **more)
+
+    monkeypatch.setattr(copies, "ask", ask)
+    copies.metadata(data, address="https://corelab.example")
+    copies.frames(data, [1], is_stored=True)
+    copies.bulk(data, "7FE00010")
+    copies.marked(data, "withdrawn")
+    copies.blind(data, guise())
+    assert set(given) == {Limits.of(len(data)).memory}
+    copies.decoded(data)
+    assert given[-1] > given[0]
