@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.deid import make_files
 from benchmarks.ports import free_port
+from config.supervisor import NODE_MEMORY
 
 ROOT = Path(__file__).parent.parent
 ASSOCIATIONS, ROUNDS, FILES = (1, 4, 8), 3, 2000
@@ -112,9 +113,7 @@ def _send(slices: list[Path], associations: int, port: int) -> None:
 def _corelab(seeded: Path, folder: Path, port: int) -> Iterator[int]:
     home = folder / "home"
     shutil.copytree(seeded, home)
-    # Its memory as `config.supervisor` has it.
-    memory = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
-    environment = memory | _at_home(home) | {"CORELAB_DICOM_PORT": str(port)}
+    environment = NODE_MEMORY | _at_home(home) | {"CORELAB_DICOM_PORT": str(port)}
     with _listening([sys.executable, "manage.py", "dicom_node"], port, environment) as process:
         yield process
 

@@ -78,7 +78,7 @@ def _grant_one(cursor: Any, schema: str, name: str, rights: dict[str, str]) -> N
 
 
 def _say(cursor: Any, statement: str, **names: str) -> None:
-    # The driver by way of its cursor: an installation on SQLite never loads it.
+    # The driver by way of its cursor: on SQLite node and sealer never load it.
     sql = cursor.db.Database.sql
     cursor.execute(sql.SQL(statement).format(**{place: sql.Identifier(name) for place, name in names.items()}))
 

@@ -26,6 +26,9 @@ LATER_SECONDS = 3.0
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 10.0
 WEB, NODE, SEALER = "web", "dicom", "sealer"
+# Each association has threads of its own, and each thread would keep an arena of memory to itself, though one of them
+# works at a time. What is free at the end of the heap goes back to the kernel.
+NODE_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 @dataclass(slots=True)
@@ -71,9 +74,7 @@ def _environment_of(name: str) -> dict[str, str]:
         foreign.add("CORELAB_DATABASE_SEALER_URL")
     told = dict(os.environ) if name == WEB else without_credentials(os.environ)
     if name == NODE:
-        # Each association has threads of its own, and each thread would keep an arena of memory to itself; one of them
-        # works at a time anyway. What is free at the end of the heap goes back to the kernel.
-        told = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"} | told
+        told = NODE_MEMORY | told
     return {variable: value for variable, value in told.items() if variable not in foreign}
 
 

@@ -96,7 +96,7 @@ def test_a_pdu_that_claims_a_gibibyte_is_cut_before_a_mebibyte_was_read(node: No
     assert node.echo() == 0
 
 
-@pytest.mark.req("R-NODE-13")
+@pytest.mark.req("R-NODE-15")
 def test_a_line_that_ended_holds_no_memory_however_long_the_library_keeps_it(node: Node) -> None:
     caller = node.associate()
     wait_until(lambda: node.server.active_associations, seconds=20)
