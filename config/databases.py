@@ -17,6 +17,8 @@ _VARIABLES = {
 
 # Ours to hand to Django by name; the rest of an address, sslmode above all, goes to libpq as it is.
 _NAMED = frozenset({"dbname", "user", "password", "host", "port"})
+# A line to the database is kept for the next request: SQLite reads all tables and guards, 20 ms, for each new one.
+_KEPT_SECONDS = 60
 _UNDER_TLS = frozenset({"require", "verify-ca", "verify-full"})
 
 
@@ -64,7 +66,7 @@ def database(*, url: str | None, file: Path) -> dict[str, Any]:
             "PASSWORD": told.get("password", ""),
             "HOST": told.get("host", ""),
             "PORT": str(told.get("port", "")),
-            "CONN_MAX_AGE": 60,
+            "CONN_MAX_AGE": _KEPT_SECONDS,
             "OPTIONS": {name: value for name, value in told.items() if name not in _NAMED},
         }
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,6 +74,7 @@ def database(*, url: str | None, file: Path) -> dict[str, Any]:
         # Django's, with one fair gate for writers.
         "ENGINE": "config.sqlite",
         "NAME": file,
+        "CONN_MAX_AGE": _KEPT_SECONDS,
         "OPTIONS": {
             # IMMEDIATE: a read that turns into a write would otherwise get SQLITE_BUSY at once.
             "transaction_mode": "IMMEDIATE",

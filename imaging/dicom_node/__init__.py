@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
@@ -38,6 +38,7 @@ VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_PDU = 131_072
 # No AE title can hold a NUL: an empty list would mean "everybody" to pynetdicom.
 _NOBODY = "\0"
+_NO_CALLER = Caller(address="::1")
 # Else every PDU and message is put into words for a log that nobody keeps.
 _config.LOG_HANDLER_LEVEL = "none"
 
@@ -57,6 +58,14 @@ class CorelabAE(AE):
 
     def _known_ae_titles(self, caller: Caller) -> list[str]:
         return self._porter.ask(lambda register: register.known_ae_titles(caller))
+
+    def open_lines(self) -> None:
+        """Open both lines to the database: on SQLite each reads all tables and guards first, and no caller waits."""
+        for desk in (self._porter, self.desk):
+            try:
+                desk.ask(lambda register: register.known_ae_titles(_NO_CALLER))
+            except DatabaseError:
+                log.exception("the database is away: callers are told so until it is back")
 
     @property
     def active_associations(self) -> list[Association]:
@@ -139,17 +148,21 @@ class Node:
         address = (settings.BIND_ADDRESS, settings.DICOM_PORT)
         # What lies there before anybody is served was promised by a node that was killed.
         self._promised = promises.places()
-        ae = make_ae()
+        self._ae = ae = make_ae()
         self._server = ae.make_server(address, evt_handlers=HANDLERS, ssl_context=tls.context())
         ae._servers.append(self._server)  # noqa: SLF001  as start_server does, for its shutdown
         self._server.crew = self.crew = Crew(processes)
 
     def serve(self) -> None:
         """Take callers, in threads; the first process also calls whom somebody is to be told something."""
-        threading.Thread(target=self._server.serve_forever, name="callers", daemon=True).start()
+        threading.Thread(target=self._take_callers, name="callers", daemon=True).start()
         if self.crew.number == 0:
             echoing.start()
             commitment.begin(self._promised)
+
+    def _take_callers(self) -> None:
+        self._ae.open_lines()
+        self._server.serve_forever()
 
     def stop(self) -> None:
         """Take no more callers; who is being served is served to the end."""
