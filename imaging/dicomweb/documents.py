@@ -4,8 +4,8 @@ What reads objects here runs inside the fence (`imaging.fence.copies`): a clean 
 """
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from PIL import Image
 from pydicom import DataElement, Dataset, dcmwrite
@@ -13,12 +13,10 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
+from imaging.dicomweb.decoding import decode, octets
 from imaging.dicomweb.media import EXPLICIT, MOST_DECODED
 from imaging.frames import FrameRefused, Window, read_image
 from imaging.frames.opening import UNREADABLE, claimed_bytes, count_frames, read_object
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 _BULKY = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
@@ -46,7 +44,7 @@ def _told(element: DataElement, address: str) -> dict[str, Any]:
     return told
 
 
-def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
+def decoded(data: bytes, *, syntax: str = EXPLICIT) -> memoryview:
     """Return the object in an uncompressed little endian syntax. Raises FrameRefused where it cannot be decoded."""
     dataset = read_object(data)
     is_packed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
@@ -55,13 +53,14 @@ def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
         _refuse_huge(dataset, share=1)
     try:
         if is_packed:
-            dataset.decompress(generate_instance_uid=False)
+            decode(dataset)
         dataset.file_meta.TransferSyntaxUID = UID(syntax)
         buffer = io.BytesIO()
         dcmwrite(buffer, dataset)
     except UNREADABLE:
         raise FrameRefused("The pixels of this image could not be decoded.") from None
-    return buffer.getvalue()
+    # As it lies there: its bytes would be a second copy of it all.
+    return buffer.getbuffer()
 
 
 def marked(data: bytes, mark: str) -> bytes:
@@ -79,8 +78,8 @@ def marked(data: bytes, mark: str) -> bytes:
     return buffer.getvalue()
 
 
-def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[bytes]:
-    """Return frames by number (from 1): as they are stored, or decoded to little endian. Raises FrameRefused."""
+def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> Iterator[bytes]:
+    """Yield frames by number (from 1): as they are stored, or decoded to little endian. Raises FrameRefused."""
     dataset = read_image(data)
     total = count_frames(dataset)
     if any(not 1 <= number <= total for number in numbers):
@@ -88,7 +87,8 @@ def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[byte
     if not is_stored:
         _refuse_huge(dataset, share=len(numbers) / total)
     try:
-        return [_frame(dataset, number - 1, is_stored=is_stored) for number in numbers]
+        for number in numbers:
+            yield _frame(dataset, number - 1, is_stored=is_stored)
     except UNREADABLE:
         raise FrameRefused("The pixels of this image could not be decoded.") from None
 
@@ -97,7 +97,7 @@ def _frame(dataset: Dataset, index: int, *, is_stored: bool) -> bytes:
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         if is_stored:
             return get_frame(dataset.PixelData, index, number_of_frames=count_frames(dataset))
-        return _octets(pixel_array(dataset, index=index))
+        return octets(pixel_array(dataset, index=index))
     bits = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1) * dataset.BitsAllocated
     if bits % _BITS_IN_BYTE:
         raise FrameRefused("The frames of this image do not begin at whole bytes; take the object whole.")
@@ -109,10 +109,6 @@ def _frame(dataset: Dataset, index: int, *, is_stored: bool) -> bytes:
 def _refuse_huge(dataset: Dataset, *, share: float) -> None:
     if (claimed_bytes(dataset) or 0) * share > MOST_DECODED:
         raise FrameRefused("This is more than can be decoded for one answer; ask for less, or for it as it is stored.")
-
-
-def _octets(pixels: "np.ndarray[Any, Any]") -> bytes:
-    return pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
 
 
 def bulk(data: bytes, tag: str) -> bytes | None:

@@ -14,8 +14,6 @@ from imaging.fence.framing import Garbled, decode
 from imaging.fence.plainly import from_plain
 from imaging.frames import Window
 
-# Pixels, the file around them, and what a decoder holds beside.
-_DECODING = 1024 * MEGABYTE
 # A slow decoder takes a second for so much of compressed pixels.
 _PACKED_PER_SECOND = MEGABYTE // 2
 
@@ -81,7 +79,7 @@ def _ask(
 
 
 def _of_decoding(size: int) -> Limits:
-    usual, seconds = Limits.of(size, memory=_DECODING), size // _PACKED_PER_SECOND
+    usual, seconds = Limits.of(size), size // _PACKED_PER_SECOND
     return Limits(
         memory=usual.memory,
         cpu_seconds=usual.cpu_seconds + seconds,

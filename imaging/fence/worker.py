@@ -165,8 +165,9 @@ def _marked(data: bytes, told: dict[str, Any]) -> Answer:
 
 
 def _frames(data: bytes, told: dict[str, Any]) -> Answer:
-    found = documents.frames(data, told["numbers"], is_stored=told["is_stored"])
-    return {"lengths": [len(frame) for frame in found]}, [b"".join(found)]
+    joined = io.BytesIO()
+    lengths = [joined.write(frame) for frame in documents.frames(data, **told)]
+    return {"lengths": lengths}, [joined.getbuffer()]
 
 
 def _bulk(data: bytes, told: dict[str, Any]) -> Answer:

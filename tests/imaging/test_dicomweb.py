@@ -249,11 +249,11 @@ def test_a_frame_comes_as_octets_and_as_a_picture_in_the_window_asked_for(viewer
 def test_compressed_frames_go_out_as_stored_or_decoded(name: str) -> None:
     data = Path(str(get_testdata_file(name, download=False))).read_bytes()
     stored = str(dcmread(io.BytesIO(data)).file_meta.TransferSyntaxUID)
-    plain = documents.frames(data, [1], is_stored=False)[0]
+    (plain,) = documents.frames(data, [1], is_stored=False)
     decoded = dcmread(io.BytesIO(documents.decoded(data)))
     assert decoded.file_meta.TransferSyntaxUID == EXPLICIT
     assert decoded.PixelData[: len(plain)] == plain
-    assert documents.frames(data, [1], is_stored=True)[0] != plain
+    assert [plain] != list(documents.frames(data, [1], is_stored=True))
     by_type = media.choose_frame(media.wishes(f'multipart/related; type="{media.OF_SYNTAX[stored]}"'), stored=stored)
     assert by_type.is_stored
     octets = media.choose_frame(media.wishes('multipart/related; type="application/octet-stream"'), stored=stored)
