@@ -17,6 +17,8 @@ _DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "
 _DECODERS = ("gdcm", "pylibjpeg", "openjpeg")
 # What pydicom imports where it can: who computes, draws and fetches nothing starts quicker and smaller without.
 _NEEDLESS = ("numpy", "PIL", "requests", "tqdm")
+# The driver of PostgreSQL, which Django REST framework takes where it can.
+_DRIVER = ("psycopg",)
 _WITHOUT = {"serve": _DECODERS, **dict.fromkeys(("dicom_node", "migrate", "seal_audit"), (*_DECODERS, *_NEEDLESS))}
 
 
@@ -52,7 +54,13 @@ def _withheld(words: list[str]) -> tuple[str, ...]:
     # By hand it looks at every page first, and some compute.
     if words[:1] == ["migrate"] and "--skip-checks" not in words:
         return ()
-    return _WITHOUT.get("".join(words[:1]), ())
+    withheld = _WITHOUT.get("".join(words[:1]), ())
+    return withheld if not withheld or _names_server() else (*withheld, *_DRIVER)
+
+
+def _names_server() -> bool:
+    """Whether anything of ours lies on a database server, the vault of identities among it."""
+    return any("DATABASE" in name and value for name, value in os.environ.items() if name.startswith("CORELAB_"))
 
 
 def _operator(words: list[str]) -> Actor:

@@ -157,7 +157,7 @@ class Node:
         """Take callers, in threads; the first process also calls whom somebody is to be told something."""
         threading.Thread(target=self._take_callers, name="callers", daemon=True).start()
         if self.crew.number == 0:
-            echoing.start()
+            echoing.start(self._ae.desk)
             commitment.begin(self._promised)
 
     def _take_callers(self) -> None:

@@ -6,13 +6,15 @@ import threading
 import uuid
 from contextlib import closing
 
-from django.db import close_old_connections, connection
+from django.db import connection
 from pynetdicom import build_context
 
 from audit.context import acting
 from imaging.dicom_node.calling import Refused, Stranger, Unreachable, line
+from imaging.dicom_node.reception import Desk
 from imaging.models import Echo
 from imaging.services import doors, lines
+from imaging.services.arrivals import Register
 
 log = logging.getLogger("corelab.dicom")
 
@@ -22,22 +24,29 @@ _LOOKS_EVERY = 1.0
 Result = Echo.Result
 
 
-def start() -> threading.Event:
+def start(desk: Desk) -> threading.Event:
     """Look for tests that were asked for, in a thread of its own; the event ends it."""
     stop = threading.Event()
-    threading.Thread(target=_run, args=(stop,), name="echoes", daemon=True).start()
+    threading.Thread(target=_run, args=(stop, desk), name="echoes", daemon=True).start()
     return stop
 
 
-def _run(stop: threading.Event) -> None:
+def _run(stop: threading.Event, desk: Desk) -> None:
     while not stop.wait(_LOOKS_EVERY):
         try:
-            close_old_connections()
-            serve()
+            # By a line to the database that is there anyway: one of our own would hold 5 MiB on SQLite.
+            if desk.ask(_is_waited):
+                serve()
         except Exception:
             # The database may be away; the next look asks again.
             log.exception("test calls could not be looked for")
+        finally:
             connection.close()
+
+
+def _is_waited(_register: Register) -> bool:
+    with acting(doors.node(ae_title="", request_id=uuid.uuid4().hex)):
+        return bool(lines.waiting_echoes())
 
 
 def serve() -> int:
