@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
@@ -64,8 +64,9 @@ class CorelabAE(AE):
         for desk in (self._porter, self.desk):
             try:
                 desk.ask(lambda register: register.known_ae_titles(_NO_CALLER))
-            except DatabaseError:
-                log.exception("the database is away: callers are told so until it is back")
+            except Exception:
+                # The database may be away: callers are told so, and its line is opened once it is back.
+                log.exception("a line to the database could not be opened")
 
     @property
     def active_associations(self) -> list[Association]:

@@ -141,7 +141,9 @@ def new_boundary() -> str:
     return f"corelab-{secrets.token_hex(12)}"
 
 
-def compose(parts: Iterable[tuple[Mapping[str, str], bytes]], *, boundary: str) -> Iterator[bytes]:
+def compose(
+    parts: Iterable[tuple[Mapping[str, str], bytes | memoryview]], *, boundary: str
+) -> Iterator[bytes | memoryview]:
     """Write parts as a multipart body, one after another."""
     for head, body in parts:
         fields = "".join(f"{name}: {value}\r\n" for name, value in head.items())

@@ -39,7 +39,7 @@ def marked(data: bytes, mark: str) -> bytes:
         return only(blobs)
 
 
-def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[bytes]:
+def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> list[memoryview]:
     """As `documents.frames`; also FrameRefused where the object killed the child twice."""
     with refusing_frames():
         told, blobs = _ask(
@@ -88,11 +88,11 @@ def _of_decoding(size: int) -> Limits:
     )
 
 
-def _cut(joined: bytes, lengths: Sequence[int], *, count: int) -> list[bytes]:
+def _cut(joined: bytes, lengths: Sequence[int], *, count: int) -> list[memoryview]:
     if len(lengths) != count or any(length < 0 for length in lengths) or sum(lengths) != len(joined):
         raise Garbled
     found, at = [], 0
     for length in lengths:
-        found.append(joined[at : at + length])
+        found.append(memoryview(joined)[at : at + length])
         at += length
     return found

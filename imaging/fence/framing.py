@@ -3,6 +3,7 @@
 What comes back from the child is JSON, because whoever took the child over could write it; nothing in it is believed.
 """
 
+import io
 import json
 import struct
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ class Reader:
 
     def __init__(self, *, longest: int, most: int = MOST_BLOBS) -> None:
         self._left, self._most = longest, most
-        self._buffer = bytearray()
+        # It hands its bytes out as they lie there: a bytearray would have to be copied.
+        self._buffer = io.BytesIO()
         self._wanted = _LENGTH.size
         self._is_length = True
         self._number: int | None = None
@@ -39,12 +41,12 @@ class Reader:
     @property
     def wanted(self) -> int:
         """How many bytes are missing of the piece that is read now; 0 once the message is whole."""
-        return max(0, self._wanted - len(self._buffer))
+        return max(0, self._wanted - self._buffer.tell())
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take bytes, no more than were wanted. Raises Garbled."""
-        self._buffer += piece
-        while not self.is_whole and len(self._buffer) == self._wanted:
+        self._buffer.write(piece)
+        while not self.is_whole and self._buffer.tell() == self._wanted:
             self._turn()
 
     @property
@@ -56,7 +58,7 @@ class Reader:
         return self._parts[0], self._parts[1:]
 
     def _turn(self) -> None:
-        found, self._buffer = self._buffer, bytearray()
+        found, self._buffer = self._buffer.getvalue(), io.BytesIO()
         if self._number is None:
             self._number = _LENGTH.unpack(found)[0]
             if self._number > self._most:
@@ -64,7 +66,7 @@ class Reader:
         elif self._is_length:
             self._begin_part(_LENGTH.unpack(found)[0])
         else:
-            self._parts.append(bytes(found))
+            self._parts.append(found)
             self._is_length, self._wanted = True, _LENGTH.size
         if self.is_whole:
             self._wanted = 0

@@ -27,7 +27,7 @@ from trials.http import ActorRequest
 from trials.roles import Act
 
 _logger = logging.getLogger("corelab.dicomweb")
-_Body = Iterable[tuple[Mapping[str, str], bytes]]
+_Body = Iterable[tuple[Mapping[str, str], bytes | memoryview]]
 
 
 @require_GET
