@@ -107,7 +107,8 @@ def test_a_scan_is_sent_whole_through_a_cut_and_a_reload_and_nothing_twice(
     boxes.fill("100 100 120 120")
     wire.fuse = 1
     send(page)
-    expect(page.get_by_role("status").filter(has_text="The line is broken")).to_be_attached()
+    # What goes before the cut is cleaned first.
+    expect(page.get_by_role("status").filter(has_text="The line is broken")).to_be_attached(timeout=120_000)
     expect(page.locator("[data-line]")).to_be_visible()
     assert not page.get_by_text("You may close this page").is_visible()
     # What was under way arrives, and is recorded before anybody asks for it: else it would be called missing and sent again.
