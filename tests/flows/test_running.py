@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -145,3 +147,19 @@ def test_who_speaks_with_the_world_holds_no_decoder(stack: Stack) -> None:
         assert not [name for name in ("gdcm", "openjpeg") if name in held], word
     # The last of them, the node, computes and draws nothing either.
     assert not [name for name in ("/numpy/", "/PIL/") if name in held]
+
+
+def held_open(process: int) -> Iterator[Path]:
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        # What was open a moment ago may be closed now.
+        with suppress(FileNotFoundError):
+            yield each.readlink()
+
+
+@pytest.mark.req("R-RUN-15")
+def test_the_web_server_keeps_its_line_to_the_database_and_loads_what_pages_need_alone(stack: Stack) -> None:
+    assert requests.get(f"{stack.address}/sign-in/", timeout=30).ok
+    process = stack.children("manage.py serve")[0]
+    assert stack.home / "corelab.sqlite3" in set(held_open(process))
+    held = Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
+    assert not [name for name in ("SimpleITK", "psycopg") if name in held]
