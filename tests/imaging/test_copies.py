@@ -197,9 +197,8 @@ def test_a_loop_that_lacks_a_frame_of_those_its_header_names_is_refused_in_words
 
 @pytest.mark.req("R-ARC-20")
 def test_what_has_no_compressed_pixels_under_a_compressed_syntax_is_refused_in_words() -> None:
-    floats = dcmread(io.BytesIO(loop(side=16, count=1)))
-    floats.FloatPixelData, floats.BitsAllocated = floats.PixelData, 32
-    floats["FloatPixelData"].VR = "OF"
+    floats = dcmread(io.BytesIO(bundled("rtdose_rle_1frame.dcm")))
+    floats.add_new("FloatPixelData", "OF", floats.PixelData)
     del floats.PixelData
     with pytest.raises(FrameRefused):
         copies.decoded(to_bytes(floats))
