@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 import os
+import re
 import sys
 import uuid
 from importlib.abc import MetaPathFinder
@@ -60,7 +61,7 @@ def _withheld(words: list[str]) -> tuple[str, ...]:
 
 def _names_server() -> bool:
     """Whether anything of ours lies on a database server, the vault of identities among it."""
-    return any("DATABASE" in name and value for name, value in os.environ.items() if name.startswith("CORELAB_"))
+    return any(value for name, value in os.environ.items() if re.fullmatch("CORELAB_.*DATABASE.*_URL", name))
 
 
 def _operator(words: list[str]) -> Actor:

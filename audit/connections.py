@@ -72,7 +72,7 @@ def _told(text: str, connection: Any) -> str:
     is_write = _WRITES.match(text) is not None
     if not is_write and not _LOOKS.match(text):
         return ""
-    # The driver by way of its connection: on SQLite node and sealer never load it.
+    # The driver by way of its connection: on SQLite web, node and sealer never load it.
     literal = connection.Database.sql.Literal
     told = _reaching(reach(), literal)
     if not is_write:

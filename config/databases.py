@@ -32,7 +32,7 @@ def user_of(url: str) -> str:
 
 
 def _read(url: str) -> dict[str, Any]:
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  12 MiB that node and sealer do without on SQLite
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  12 MiB that web, node and sealer do without on SQLite
 
     return dict(conninfo_to_dict(url))
 

@@ -36,12 +36,17 @@ def _run(stop: threading.Event, desk: Desk) -> None:
         try:
             # By a line to the database that is there anyway: one of our own would hold 5 MiB on SQLite.
             if desk.ask(_is_waited):
-                serve()
+                _serve_and_close()
         except Exception:
             # The database may be away; the next look asks again.
             log.exception("test calls could not be looked for")
-        finally:
-            connection.close()
+
+
+def _serve_and_close() -> None:
+    try:
+        serve()
+    finally:
+        connection.close()
 
 
 def _is_waited(_register: Register) -> bool:

@@ -44,7 +44,7 @@ def _told(element: DataElement, address: str) -> dict[str, Any]:
     return told
 
 
-def decoded(data: bytes, *, syntax: str = EXPLICIT) -> memoryview:
+def decoded(data: bytes, *, syntax: str = EXPLICIT) -> bytes:
     """Return the object in an uncompressed little endian syntax. Raises FrameRefused where it cannot be decoded."""
     dataset = read_object(data)
     is_packed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
@@ -59,8 +59,7 @@ def decoded(data: bytes, *, syntax: str = EXPLICIT) -> memoryview:
         dcmwrite(buffer, dataset)
     except UNREADABLE:
         raise FrameRefused("The pixels of this image could not be decoded.") from None
-    # As it lies there: its bytes would be a second copy of it all.
-    return buffer.getbuffer()
+    return buffer.getvalue()
 
 
 def marked(data: bytes, mark: str) -> bytes:
@@ -78,7 +77,7 @@ def marked(data: bytes, mark: str) -> bytes:
     return buffer.getvalue()
 
 
-def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> Iterator[bytes]:
+def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> Iterator[bytes | memoryview]:
     """Yield frames by number (from 1): as they are stored, or decoded to little endian. Raises FrameRefused."""
     dataset = read_image(data)
     total = count_frames(dataset)
@@ -93,7 +92,7 @@ def frames(data: bytes, numbers: Sequence[int], *, is_stored: bool) -> Iterator[
         raise FrameRefused("The pixels of this image could not be decoded.") from None
 
 
-def _frame(dataset: Dataset, index: int, *, is_stored: bool) -> bytes:
+def _frame(dataset: Dataset, index: int, *, is_stored: bool) -> bytes | memoryview:
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         if is_stored:
             return get_frame(dataset.PixelData, index, number_of_frames=count_frames(dataset))

@@ -54,10 +54,10 @@ class Limits:
     answer: int
 
     @classmethod
-    def of(cls, size: int, *, memory: int = 512 * MEGABYTE) -> "Limits":
+    def of(cls, size: int) -> "Limits":
         """512 MiB and 10 s, and more for a big file, since several copies of it are held and all of it is walked."""
         return cls(
-            memory=memory + 5 * size,
+            memory=512 * MEGABYTE + 5 * size,
             cpu_seconds=10 + size // (4 * MEGABYTE),
             seconds=30.0 + size / (2 * MEGABYTE),
             answer=64 * MEGABYTE + 2 * size,

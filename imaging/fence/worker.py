@@ -167,7 +167,7 @@ def _marked(data: bytes, told: dict[str, Any]) -> Answer:
 def _frames(data: bytes, told: dict[str, Any]) -> Answer:
     joined = io.BytesIO()
     lengths = [joined.write(frame) for frame in documents.frames(data, **told)]
-    return {"lengths": lengths}, [joined.getbuffer()]
+    return {"lengths": lengths}, [joined.getvalue()]
 
 
 def _bulk(data: bytes, told: dict[str, Any]) -> Answer:

@@ -69,8 +69,9 @@ _RETRIEVE = """## WADO-RS
 
 `transfer-syntax=*` gives objects as they are stored; without the word, or for 1.2.840.10008.1.2.1, they are decoded to
 Explicit VR Little Endian. What is not offered is 406, an image that cannot be decoded 422, an erased one 410. Up to
-{decoded} MiB are decoded for one object or request of frames, and 64 MiB or more only from a hundredth of that. Objects
-and metadata of a subject whose consent was limited (W3 to W5) bear level and day in Patient Comments (0010,4000).
+{decoded} MiB are decoded for one object or request of frames, and 64 MiB or more only from a hundredth of that; a
+single frame of more than 128 MiB may need more memory than there is for it, and is refused then. Objects and metadata
+of a subject whose consent was limited (W3 to W5) bear level and day in Patient Comments (0010,4000).
 
 | stored transfer syntax | media type of its frames |
 |---|---|

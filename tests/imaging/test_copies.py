@@ -196,6 +196,22 @@ def test_a_loop_that_lacks_a_frame_of_those_its_header_names_is_refused_in_words
 
 
 @pytest.mark.req("R-ARC-20")
+def test_what_has_no_compressed_pixels_under_a_compressed_syntax_is_refused_in_words() -> None:
+    floats = dcmread(io.BytesIO(bundled("rtdose_rle_1frame.dcm")))
+    floats.add_new("FloatPixelData", "OF", floats.PixelData)
+    del floats.PixelData
+    with pytest.raises(FrameRefused):
+        copies.decoded(to_bytes(floats))
+
+
+@pytest.mark.req("R-ARC-20")
+def test_an_object_that_counts_no_frames_says_once_decoded_that_it_has_one() -> None:
+    uncounted = dcmread(io.BytesIO(loop(side=16, count=1)))
+    uncounted.NumberOfFrames = 0
+    assert dcmread(io.BytesIO(copies.decoded(to_bytes(uncounted)))).NumberOfFrames == 1
+
+
+@pytest.mark.req("R-ARC-20")
 def test_decoded_frames_of_an_odd_size_make_a_value_of_an_even_one() -> None:
     data = bundled("SC_rgb_small_odd_jpeg.dcm")
     plain, stored = dcmread(io.BytesIO(copies.decoded(data))), dcmread(io.BytesIO(data))

@@ -129,7 +129,7 @@ def test_a_long_chunked_body_is_never_held_whole(norda: Norda, sent: list[Datase
     one = to_bytes(padded)
 
     def body() -> Iterator[bytes]:
-        yield from compose(((DICOM, one) for _number in range(objects)), boundary=BOUNDARY)
+        yield from map(bytes, compose(((DICOM, one) for _number in range(objects)), boundary=BOUNDARY))
 
     before = high_water(norda)
     http, address = norda.sender(), f"{norda.stack.address}/dicomweb/studies?complete=1"

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from django.urls import get_resolver
 
 from config import receiving
@@ -29,6 +30,8 @@ class Command(BaseCommand):
         if settings.VAULT_ON:
             # Also where no `run` stands above: pages never open on a vault whose key does not fit.
             call_command("open_vault", stdout=io.StringIO())
+        # What start-up asked was asked by this thread, which serves nobody.
+        connections.close_all()
         receiving.serve(
             # Made now: it looks at the static files, which were laid out while we loaded.
             get_wsgi_application(),
