@@ -78,7 +78,7 @@ def _grant_one(cursor: Any, schema: str, name: str, rights: dict[str, str]) -> N
 
 
 def _say(cursor: Any, statement: str, **names: str) -> None:
-    # The driver by way of its cursor: on SQLite node and sealer never load it.
+    # The driver by way of its cursor: on SQLite neither web server, node nor sealer loads it.
     sql = cursor.db.Database.sql
     cursor.execute(sql.SQL(statement).format(**{place: sql.Identifier(name) for place, name in names.items()}))
 

@@ -14,8 +14,8 @@ from weakref import WeakSet
 
 # struct flock of fcntl(2): kind, whence, start, length, process (0, as an open file holds the lock).
 _LOCK = struct.Struct("hhqqi4x")
-# Seconds between two looks: short beside a commit that reaches the disk, long beside the look itself.
-_PAUSE = 0.0005
+# Seconds between two looks: at first short beside a commit that reaches the disk, then long beside the look itself.
+_FIRST_PAUSE, _LONGEST_PAUSE, _SLOWER = 0.0001, 0.0005, 1.1
 
 _BUSY = (
     "The database has been busy for {patience:g} seconds: one write holds it and does not end. "
@@ -72,11 +72,12 @@ class Gate:
             file.close()
 
     def _wait(self, file: FileIO, *, deadline: float) -> None:
-        place = _line_up(file)
+        place, pause = _line_up(file), _FIRST_PAUSE
         while not _is_locked(file, start=0, length=place + 1):
             if time.monotonic() > deadline:
                 raise sqlite3.OperationalError(_BUSY.format(patience=self._patience))
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            pause = min(pause * _SLOWER, _LONGEST_PAUSE)
 
 
 def _open_privately(path: str, flags: int) -> int:

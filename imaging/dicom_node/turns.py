@@ -5,8 +5,6 @@ So an object is not interrupted a hundred times by the others, and who records c
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Turn:
@@ -49,31 +47,29 @@ class Turn:
             with self.left():
                 pass
 
-    @contextmanager
-    def left(self) -> Iterator[None]:
-        """Let others work meanwhile; a thread that is no line's has no turn to leave."""
-        if self._holder != threading.get_ident():
-            yield
-            return
-        self.leave()
-        try:
-            yield
-        finally:
-            self.take()
+    def is_mine(self) -> bool:
+        """Whether the thread that asks holds the turn; one that is no line's never does."""
+        return self._holder == threading.get_ident()
 
-    @contextmanager
-    def away(self) -> Iterator[None]:
+    def left(self) -> "Left":
+        """Let others work for a block; a thread that has no turn leaves none."""
+        return Left(self)
+
+    def away(self) -> "Away":
         """Let others work while the disk is waited for: as long as somebody is away it is not quiet."""
+        return Away(self)
+
+    def go(self) -> None:
+        """Count one more who waits for the disk."""
         with self._mutex:
             self._away += 1
             self._quiet.clear()
-        try:
-            with self.left():
-                yield
-        finally:
-            with self._mutex:
-                self._away -= 1
-                self._tell_if_quiet()
+
+    def come_back(self) -> None:
+        """Count one less."""
+        with self._mutex:
+            self._away -= 1
+            self._tell_if_quiet()
 
     def _tell_if_quiet(self) -> None:
         if not self._holder and not self._away:
@@ -82,6 +78,37 @@ class Turn:
     def wait_until_quiet(self, seconds: float) -> None:
         """Return once no line works, would, or waits for the disk, or after so many seconds."""
         self._quiet.wait(seconds)
+
+
+class Left:
+    """A block out of the turn. A class: as a generator it cost three times as much, six times an object."""
+
+    __slots__ = ("_is_mine", "_turn")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn, self._is_mine = turn, turn.is_mine()
+
+    def __enter__(self) -> None:
+        if self._is_mine:
+            self._turn.leave()
+
+    def __exit__(self, *_failure: object) -> None:
+        if self._is_mine:
+            self._turn.take()
+
+
+class Away(Left):
+    """A block at the disk."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        self._turn.go()
+        super().__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        super().__exit__(*failure)
+        self._turn.come_back()
 
 
 TURN = Turn()

@@ -6,7 +6,8 @@ What they write is told by the same triggers; values are those the models would 
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 from django.utils import timezone
 
@@ -26,9 +27,11 @@ def count(*, submission: Submission, size: int, most: int) -> bool:
 
     It holds the delivery's row until the transaction ends.
     """
+    connection = _connection()
     names = ("active_at", "id", "state")
     values = (timezone.now(), submission.pk, Submission.State.RECEIVING)
-    prepared = [_prepared(_field(Submission, name), value) for name, value in zip(names, values, strict=True)]
+    fields = (_field(Submission, name) for name in names)
+    prepared = [field.get_db_prep_save(value, connection) for field, value in zip(fields, values, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_counting(connection.vendor), [size, *prepared, size, most])
         return bool(cursor.rowcount == 1)
@@ -36,11 +39,17 @@ def count(*, submission: Submission, size: int, most: int) -> bool:
 
 def add(*, submission: Submission, **values: Any) -> None:
     """Insert the row of a file, without learning its key; what is not told is as in a new IncomingFile."""
-    row = dict(_blank(connection.vendor))
-    row["submission"] = _prepared(_fields()["submission"], submission.pk)
-    row |= {name: _prepared(_fields()[name], value) for name, value in values.items()}
+    connection, fields = _connection(), _fields()
+    told = {"submission": submission.pk, **values}
+    prepared = {name: fields[name].get_db_prep_save(value, connection) for name, value in told.items()}
+    row = _blank(connection.vendor) | prepared
     with connection.cursor() as cursor:
         cursor.execute(_inserting(connection.vendor), list(row.values()))
+
+
+def _connection() -> BaseDatabaseWrapper:
+    """The thread's own; asked once, since the proxy that Django offers looks for it again at each attribute."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":
@@ -55,24 +64,22 @@ def _fields() -> "dict[str, Field[Any, Any]]":
 
 @cache
 def _blank(_vendor: str) -> dict[str, Any]:
-    file = IncomingFile()
-    return {name: _prepared(field, field.value_from_object(file)) for name, field in _fields().items()}
-
-
-def _prepared(field: "Field[Any, Any]", value: Any) -> Any:
-    return field.get_db_prep_save(value, connection)
+    file, connection = IncomingFile(), _connection()
+    return {
+        name: field.get_db_prep_save(field.value_from_object(file), connection) for name, field in _fields().items()
+    }
 
 
 @cache
 def _counting(_vendor: str) -> str:
-    quote = connection.ops.quote_name
+    quote = _connection().ops.quote_name
     columns = {name: quote(str(_field(Submission, name).column)) for name in _NAMES}
     return _COUNT.format(table=quote(Submission._meta.db_table), **columns)
 
 
 @cache
 def _inserting(_vendor: str) -> str:
-    quote = connection.ops.quote_name
+    quote = _connection().ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in _fields().values())
     places = ", ".join("%s" for _ in _fields())
     return _ADD.format(table=quote(IncomingFile._meta.db_table), columns=columns, places=places)

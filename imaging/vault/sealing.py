@@ -91,8 +91,10 @@ class Sealer:
         """Seal one part as `Vault.seal` does."""
         begun = [self._begin(PlainPart(number=number, part=part, data=data))]
         with self._while_syncing():
+            # The disk has begun: the hash is taken before we wait for it.
+            part_hash = sha256(data).hexdigest()
             self._folder.finish(begun)
-        return SealedPart(size=len(data), sha256=sha256(data).hexdigest())
+        return SealedPart(size=len(data), sha256=part_hash)
 
     def seal_all(self, parts: Sequence[PlainPart]) -> None:
         """Seal many parts; when this returns all survive a power cut. A part that is given twice is written twice."""

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import zipfile
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imaging import vault as vault_module
-from imaging.vault import PART_SIZE, QuarantineDamaged, Stage, Vault, WrongKey
+from imaging.vault import PART_SIZE, QuarantineDamaged, Stage, Vault, WrongKey, writing
 from imaging.vault.writing import TEMPORARY_PREFIX
 
 KEK = bytes(range(32))
@@ -257,6 +258,21 @@ def test_each_part_is_synced_and_then_every_folder_above_it(
         watch(owner, name)
     vault.seal(submission="s-1", number=0, part=0, data=b"x", wrapped_key=wrapped)
     assert seen == ["fdatasync", "replace", "fsync", "fsync", "fsync", "fsync"]
+
+
+@pytest.mark.req("R-QUAR-07")
+@pytest.mark.parametrize("begin_writing", [None, lambda *_: -1])
+def test_a_part_is_synced_where_the_kernel_does_not_begin_with_it_early(
+    vault: Vault, wrapped: bytes, monkeypatch: pytest.MonkeyPatch, begin_writing: Callable[..., int] | None
+) -> None:
+    monkeypatch.setattr(writing, "_begin_writing", begin_writing)
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append(descriptor), fdatasync(descriptor)))
+    told = vault.seal(submission="s-1", number=0, part=0, data=b"kept", wrapped_key=wrapped)
+    assert synced
+    assert told.sha256 == sha256(b"kept").hexdigest()
+    assert vault.open(submission="s-1", number=0, parts=[4], wrapped_key=wrapped).read() == b"kept"
 
 
 @pytest.mark.req("R-QUAR-07")
