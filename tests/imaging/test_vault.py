@@ -267,8 +267,7 @@ def test_a_part_is_synced_where_the_kernel_does_not_begin_with_it_early(
 ) -> None:
     monkeypatch.setattr(writing, "_begin_writing", begin_writing)
     synced: list[int] = []
-    fdatasync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append(descriptor), fdatasync(descriptor)))
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     told = vault.seal(submission="s-1", number=0, part=0, data=b"kept", wrapped_key=wrapped)
     assert synced
     assert told.sha256 == sha256(b"kept").hexdigest()
