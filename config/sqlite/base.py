@@ -3,6 +3,7 @@
 The gate is about order alone: what may happen at the same time is still judged by SQLite's own locks.
 """
 
+import logging
 import os
 import re
 import sqlite3
@@ -19,11 +20,17 @@ from django.db.backends.sqlite3.creation import DatabaseCreation
 
 from config.sqlite.gate import Gate
 
+log = logging.getLogger("corelab.database")
+
 _VERB = re.compile(r"(?:[\s;(]|--[^\n]*|/\*.*?\*/)*+([a-z]+)", re.IGNORECASE | re.DOTALL)
 _LOCKING = re.compile(r"\b(?:IMMEDIATE|EXCLUSIVE)\b", re.IGNORECASE)
 _CHANGING = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _READING = frozenset(
     {"SELECT", "VALUES", "EXPLAIN", "PRAGMA", "ATTACH", "DETACH", "SAVEPOINT", "RELEASE", "COMMIT", "END", "ROLLBACK"}
+)
+_HELD_UP = (
+    "The journal beside the database could not be emptied, since somebody reads in it: what was just destroyed may "
+    "stand there for a while. It is emptied with the next destruction; to do it now, stop Corelab and start it anew."
 )
 # As sqlite3.connect has it where the settings name none.
 _PATIENCE = 5.0
@@ -142,6 +149,18 @@ class DatabaseWrapper(plain.DatabaseWrapper):
     def set_autocommit(self, *words: bool, **named: bool) -> None:
         with self.passing():
             super().set_autocommit(*words, **named)
+
+    def empty_journal(self) -> bool:
+        """Empty the write-ahead log, so that what was overwritten or deleted cannot be read there any more.
+
+        It waits for readers as long as for a lock; False, and said in the log, where one of them stayed.
+        """
+        with self.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_held_up, _pages, _moved = cursor.fetchone()
+        if is_held_up:
+            log.error(_HELD_UP)
+        return not is_held_up
 
     def close(self) -> None:
         self.validate_thread_sharing()

@@ -73,5 +73,4 @@ def destroy_again(contents: dict[str, Any]) -> int:
 def _empty_journal() -> None:
     """SQLite's journal keeps overwritten pages until it is emptied; secure_delete has wiped those of the database."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.empty_journal()  # type: ignore[attr-defined]  # config.sqlite has it

@@ -526,3 +526,24 @@ def test_who_finds_a_new_file_waits_while_another_makes_it_and_who_only_opens_a_
         assert connection.cursor().execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.close()
     holder.leave()
+
+
+@pytest.mark.req("R-GATE-09")
+def test_an_emptied_journal_holds_nothing_and_a_reader_who_keeps_it_is_told_of(
+    path: Path, gated: DatabaseWrapper, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = path.with_name(f"{path.name}-wal")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT * FROM thing").fetchall() == []
+    with gated.cursor() as cursor:
+        cursor.execute("INSERT INTO thing VALUES (1)")
+        cursor.execute("PRAGMA busy_timeout=50")
+    assert not gated.empty_journal()
+    assert journal.stat().st_size
+    assert "stop Corelab and start it anew" in caplog.text
+    reader.close()
+    caplog.clear()
+    assert gated.empty_journal()
+    assert not journal.stat().st_size
+    assert not caplog.text
