@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -79,10 +80,23 @@ def fetch(folder: Path = UNPACKED) -> None:
             raise CannotEquip(f"npm gave another package than pyodide {VERSION} as we know it")
         unpacked = Path(scratch) / "package"
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(scratch, filter="data")
+            _unpack(archive, unpacked)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.move(unpacked, folder)
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the files that are laid out, by name: Debian 12's Python cannot filter what an archive would unpack."""
+    folder.mkdir()
+    for name in (*LOADED, *_TOLD):
+        with suppress(KeyError):
+            (folder / name).write_bytes(_read(archive, f"package/{name}"))
+
+
+def _read(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    return file.read() if file else b""
 
 
 def _packed(scratch: Path) -> bytes:

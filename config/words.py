@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -113,4 +113,23 @@ def compile_catalogs(words: Path, target: Path) -> None:
             path = path_of(target, language, domain, "mo")
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as compiled:
-                write_mo(compiled, read(path_of(words, language, domain), language))
+                write_mo(compiled, cast("Catalog", _Numbered(read(path_of(words, language, domain), language))))
+
+
+class _Numbered:
+    """A catalog to be compiled, with the singular of each word that has a plural as a word of its own, too.
+
+    Debian 12's Python (3.11.2) finds such a word by number only: a page that names it alone would say it in English.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+    def __iter__(self) -> Iterator[Message]:
+        for message in self._catalog:
+            yield message
+            if message.pluralizable and message.string:
+                yield Message(message.id[0], message.string[0], context=message.context)

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from gettext import GNUTranslations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Message
+from django.conf import settings
 
 from config import words
 
@@ -76,3 +79,14 @@ def test_the_catalogs_are_those_of_the_sources(domain: words.Domain) -> None:
     for language in words.TRANSLATED:
         held = {(forms(message.id), message.context) for message in messages_of(language, domain)}
         assert fresh == held, "run `make words`, then translate what is new"
+
+
+@pytest.mark.req("R-WORDS-09")
+@pytest.mark.parametrize("language", words.TRANSLATED)
+def test_a_word_with_a_plural_is_also_found_alone_by_any_python(language: str, tmp_path: Path) -> None:
+    words.compile_catalogs(settings.WORDS_ROOT, tmp_path)
+    with words.path_of(tmp_path, language, words.DOMAINS[0], "mo").open("rb") as compiled:
+        catalog: dict[Any, str] = vars(GNUTranslations(compiled))["_catalog"]
+    numbered = {key[0]: told for key, told in catalog.items() if isinstance(key, tuple) and key[1] == 0}
+    assert numbered
+    assert {word: catalog.get(word) for word in numbered} == numbered
