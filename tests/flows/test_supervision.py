@@ -95,7 +95,7 @@ def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> No
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     wait_until(lambda: b"Sending three scans" in log.read_bytes() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=240) == 130
+    assert process.wait(timeout=240) == 130, log.read_text()
     told = log.read_text()
     assert "cut short" in told
     assert "Traceback" not in told
