@@ -15,10 +15,10 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import IO, cast
 
 from imaging.equipment import ENGINE, PREFIX
 
@@ -69,7 +69,7 @@ class Built:
 
 
 def fetch(folder: Path = UNPACKED) -> None:
-    """Unpack the Pyodide package unmodified into a folder, unless it is there. Raises CannotEquip."""
+    """Unpack what is laid out of the Pyodide package, unmodified, unless it is there. Raises CannotEquip."""
     if (folder / LOADED[0]).exists():
         return
     if shutil.which("npm") is None:
@@ -90,13 +90,8 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
     """Write the files that are laid out, by name: Debian 12's Python cannot filter what an archive would unpack."""
     folder.mkdir()
     for name in (*LOADED, *_TOLD):
-        with suppress(KeyError):
-            (folder / name).write_bytes(_read(archive, f"package/{name}"))
-
-
-def _read(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
-    return file.read() if file else b""
+        # None is for what is no file; the package is the reviewed one.
+        (folder / name).write_bytes(cast("IO[bytes]", archive.extractfile(f"package/{name}")).read())
 
 
 def _packed(scratch: Path) -> bytes:
