@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.core.management import CommandError, call_command
 
+from config.management.commands import run as run_command
 from config.single import preparing
+from config.supervisor import end_signals
 from tests import prepared
 from tests.stack import ROOT, Stack, environment_of, free_port, start, wait_until
 
@@ -104,6 +107,24 @@ def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> No
         assert again.returncode == 1
         assert f"remove {tmp_path}, then run again" in again.stderr
         assert "ready" not in again.stdout
+
+
+@pytest.mark.req("R-RUN-16")
+def test_a_ctrl_c_that_sqlite_made_another_error_of_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def press() -> None:
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.create_function("pressed", 0, lambda: signal.raise_signal(signal.SIGINT))
+            database.execute("SELECT pressed()")
+
+    monkeypatch.setattr(run_command, "refuse_unsafe", press)
+    before = {number: signal.getsignal(number) for number in end_signals()}
+    try:
+        with pytest.raises(CommandError, match="Stopped before anything was running") as told:
+            call_command(run_command.Command())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert told.value.returncode == 130
 
 
 @pytest.mark.req("R-RUN-14")

@@ -1,11 +1,10 @@
 import logging
-import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, close_old_connections
 
+from audit.ending import Ending
 from audit.sealing import CannotSeal, seal_all
 from audit.stamping import stamp_if_due
 from audit.stamps import StampFailed
@@ -33,12 +32,10 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from None
 
     def _go_on(self, pause: float) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_told: stop.set())
-        while not stop.is_set():
+        ending = Ending()
+        while not ending.is_told:
             _look()
-            stop.wait(pause)
+            ending.wait(pause)
         # What the others wrote while they ended, as far as they were quicker.
         _look()
 

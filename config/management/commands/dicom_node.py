@@ -1,11 +1,10 @@
-import signal
-import threading
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.ending import Ending
 from config import processes
 from config.readiness import refuse_unready
 from config.single import CannotRun, wait_until_prepared
@@ -23,16 +22,14 @@ class Command(BaseCommand):
             refuse_unready()
         except CannotRun as refused:
             raise CommandError(str(refused)) from None
-        stop = threading.Event()
         # Before anybody can call and before the processes part: whoever is told to stop early stops in order, too.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        ending = Ending()
         node = dicom_node.Node(processes=settings.DICOM_PROCESSES)
         family = processes.part(node.crew.size)
         node.crew.number = family.number
         node.serve()
         family.watch()
-        stop.wait()
+        ending.wait()
         family.end()
         node.stop()
         family.join()

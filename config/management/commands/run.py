@@ -39,6 +39,22 @@ _HERE = "127.0.0.1"
 INTERRUPTED = 130
 
 
+class Interrupt:
+    """Makes a Ctrl-C of every wish to stop until the supervisor listens, and remembers it.
+
+    What comes within a function that SQLite calls comes out as an error of the database.
+    """
+
+    def __init__(self) -> None:
+        self.is_told = False
+        for number in end_signals():
+            signal.signal(number, self._tell)
+
+    def _tell(self, *_signal: object) -> None:
+        self.is_told = True
+        raise KeyboardInterrupt
+
+
 class Command(BaseCommand):
     # The children check everything once more; checking here would load all of it twice before a page answers.
     requires_system_checks = []
@@ -48,19 +64,19 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        # Until the supervisor listens, every wish to stop is a Ctrl-C.
-        for number in end_signals():
-            signal.signal(number, signal.default_int_handler)
+        self.interrupt = Interrupt()
         try:
             refuse_unsafe()
             with lock_home(settings.HOME):
                 require_port(settings.BIND_ADDRESS, settings.WEB_PORT, variable="CORELAB_PORT")
                 require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
                 self._run(with_demo=not options["no_demo"])
-        except CannotRun as refused:
-            raise CommandError(str(refused)) from None
-        except KeyboardInterrupt:
-            raise CommandError(_interrupted(), returncode=INTERRUPTED) from None
+        except (Exception, KeyboardInterrupt) as failure:
+            if self.interrupt.is_told:
+                raise CommandError(_interrupted(), returncode=INTERRUPTED) from None
+            if isinstance(failure, CannotRun):
+                raise CommandError(str(failure)) from None
+            raise
         self.stdout.write("Corelab has stopped.")
 
     def _prepare(self, *, with_demo: bool) -> None:
@@ -99,6 +115,8 @@ class Command(BaseCommand):
             with preparing(settings.HOME, instance=instance):
                 supervisor.wake()
                 self._prepare(with_demo=with_demo)
+            if self.interrupt.is_told:
+                raise KeyboardInterrupt
             supervisor.start()
             if self._wait_for_page(supervisor, instance):
                 self._tell()
