@@ -16,8 +16,9 @@ _DATABASE_AS = {"migrate": "owner", "seal_audit": "sealer", "timestamp_audit": "
 
 # Who speaks with the world holds no decoder: pixels are decoded by the children of the fence alone (S07).
 _DECODERS = ("gdcm", "pylibjpeg", "openjpeg")
-# What pydicom imports where it can: who computes, draws and fetches nothing starts quicker and smaller without.
-_NEEDLESS = ("numpy", "PIL", "requests", "tqdm")
+# What pydicom and Celery import where they can: who computes, draws and fetches nothing starts quicker and smaller
+# without.
+_NEEDLESS = ("numpy", "PIL", "requests", "tqdm", "yaml", "greenlet")
 # The driver of PostgreSQL, which Django REST framework takes where it can.
 _DRIVER = ("psycopg",)
 _WITHOUT = {"serve": _DECODERS, **dict.fromkeys(("dicom_node", "migrate", "seal_audit"), (*_DECODERS, *_NEEDLESS))}

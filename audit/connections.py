@@ -36,6 +36,7 @@ def _give_functions(sqlite: Any) -> None:
     sqlite.create_function("corelab_context", 1, told)
     sqlite.create_function("corelab_commit", 2, _commit)
     sqlite.create_function("corelab_sha256", 1, _sha256, deterministic=True)
+    sqlite.create_function("corelab_uuid", 1, _uuid, deterministic=True)
 
 
 def _commit(before: str, after: str) -> str:
@@ -46,6 +47,11 @@ def _sha256(value: bytes | str | None) -> str | None:
     if value is None:
         return None
     return hashlib.sha256(value if isinstance(value, bytes) else str(value).encode()).hexdigest()
+
+
+def _uuid(value: str | None) -> str | None:
+    """Write a key as PostgreSQL does; Django keeps it in SQLite without its dashes."""
+    return value and f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
 
 def _tell(execute: Callable[..., Any], *call: Any) -> Any:

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
-from audit.watching import postgresql
+from audit.watching import postgresql, sqlite
 from audit.watching.operation import definitions
 from audit.watching.tables import Table, Watch, describe
 
@@ -38,7 +38,7 @@ def _describe(model: type[Model]) -> Table:
 def faults() -> list[str]:
     """Say in words which triggers are missing, switched off or not those of the models."""
     held = installed()
-    wanted = {name: text for table in tables() for name, text in _stored(table).items()}
+    wanted = {name: text for table in tables() for name, text in _stored(table).items()} | _shared()
     return [
         f"the trigger {name} is missing, switched off or was changed"
         for name, text in sorted(wanted.items())
@@ -53,6 +53,10 @@ def _stored(table: Table) -> dict[str, str]:
     bodies = {name: text.split("$$")[1] for name, text in postgresql.functions(table).items()}
     called = {f"{table.name}_emptied": "corelab_never_emptied"}
     return {name: bodies[called.get(name, name)] for name in postgresql.triggers(table)}
+
+
+def _shared() -> dict[str, str]:
+    return {} if connection.vendor == "postgresql" else sqlite.SHARED
 
 
 def _holds(held: str, text: str) -> bool:
@@ -74,7 +78,7 @@ SELECT r.relname || '.' || y.polname, concat_ws(' ', r.relrowsecurity, r.relforc
 FROM pg_policy y JOIN pg_class r ON r.oid = y.polrelid
 WHERE r.relnamespace = current_schema()::regnamespace
 """
-_SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+_SQLITE = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
 
 
 def installed() -> dict[str, str]:

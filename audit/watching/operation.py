@@ -4,6 +4,7 @@ Name it again after any migration that changes the table: SQLite builds such a t
 both databases the events then tell other columns. Rows that stand already are told once more as `row.adopted`.
 """
 
+import re
 import uuid
 from typing import Any
 
@@ -31,8 +32,16 @@ def install(execute: Execute, *, vendor: str, table: Table) -> None:
     if vendor == "postgresql":
         for function in postgresql.functions(table).values():
             execute(function)
+    else:
+        share(execute)
     for definition in definitions(table, vendor=vendor).values():
         execute(definition)
+
+
+def share(execute: Execute) -> None:
+    """Have on SQLite what the triggers of all tables tell by."""
+    for definition in sqlite.SHARED.values():
+        execute(re.sub("^CREATE (VIEW|TRIGGER)", r"CREATE \1 IF NOT EXISTS", definition))
 
 
 def remove(execute: Execute, *, vendor: str, table: str) -> None:

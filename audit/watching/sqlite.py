@@ -4,17 +4,22 @@ from audit.watching.tables import Column, Table
 
 # The names of what each row event repeats from the context.
 _CONTEXT = ("actor_id", "actor_name", "role", "on_behalf_of", "request_id", "source", "software_version", "reason")
-_EVENT = (
-    "INSERT INTO audit_auditevent (layer, act, at, object_type, object_id, object_label, trial_code, before, after, "
-    f"commitment, {', '.join(_CONTEXT)})"
-)
-# The inner SELECT names both rows, so that each is rendered in one place.
+_TOLD = ("act", "object_type", "object_id", "trial_code", "before", "after")
 # The clock of this very machine: as much ours as the database's.
 _NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-_TOLD = (
-    "SELECT 'row', '{act}', {now}, '{label}', k, '', t, b, a, corelab_commit(b, a), {context} "
-    "FROM (SELECT {key} AS k, {trial} AS t, {before} AS b, {after} AS a{source})"
+_SAID = ("'row'", _NOW, "''", "corelab_commit(NEW.before, NEW.after)")
+_VALUES = (*_SAID, *(f"NEW.{name}" for name in _TOLD), *(f"corelab_context('{name}')" for name in _CONTEXT))
+_TELLING = (
+    "CREATE TRIGGER audit_row_told INSTEAD OF INSERT ON audit_row BEGIN INSERT INTO audit_auditevent "
+    "(layer, at, object_label, commitment, {names}) VALUES ({values}); END"
 )
+# What every row event says alike stands here alone: each line to the database reads and keeps the whole schema (0053).
+SHARED = {
+    "audit_row": f"CREATE VIEW audit_row AS SELECT {', '.join(f'NULL AS {name}' for name in _TOLD)}",
+    "audit_row_told": _TELLING.format(names=", ".join((*_TOLD, *_CONTEXT)), values=", ".join(_VALUES)),
+}
+_ONE, _MANY = "INSERT INTO audit_row VALUES ({event})", "INSERT INTO audit_row SELECT {event} FROM {source} {at}"
+_EVENT = "'{act}', '{label}', {key}, {trial}, {before}, {after}"
 _NO_REASON = (
     "SELECT RAISE(ABORT, 'a saved value changes with a reason only: {label}') "
     "WHERE ({changed}) AND corelab_context('reason') = ''"
@@ -55,18 +60,15 @@ def key(column: Column, alias: str) -> str:
 
 def _event(table: Table, act: str, *, before: str, after: str, at: str, source: str = "") -> str:
     """Tell of the row `at`, or of every row of `source` under that name."""
-    told = _TOLD.format(
+    event = _EVENT.format(
         act=act,
-        now=_NOW,
         label=table.label,
-        context=", ".join(f"corelab_context('{name}')" for name in _CONTEXT),
         key=key(table.key, at),
         trial=table.trial.format(row=at),
         before=before,
         after=after,
-        source=f" FROM {source} {at}" if source else "",
     )
-    return f"{_EVENT} {told}"
+    return (_MANY if source else _ONE).format(event=event, source=source, at=at)
 
 
 def _demand(table: Table) -> str:
@@ -84,8 +86,7 @@ def _text(column: Column, place: str) -> str:
         return f"corelab_sha256({place})"
     match column.kind:
         case "UUIDField":
-            cuts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-            return " || '-' || ".join(f"substr({place}, {start}, {length})" for start, length in cuts)
+            return f"corelab_uuid({place})"
         case "BooleanField":
             return f"CASE {place} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
         case "DecimalField":

@@ -161,7 +161,9 @@ def test_a_foreign_sqlite_shell_cannot_write(cast: Cast, tmp_path: object) -> No
         pytest.skip("PostgreSQL refuses by the missing context instead")
     foreign = sqlite3.connect(f"{tmp_path}/copy.sqlite3")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sql FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'")
+        cursor.execute(
+            "SELECT sql FROM sqlite_master WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite_%'"
+        )
         for (sql,) in cursor.fetchall():
             foreign.execute(sql)
     for sql in (
