@@ -22,8 +22,8 @@ STOP_SECONDS = 20.0
 FILING, MEASURING = 5, 10
 # On two cores five starting children would hold the page up; those that give way anyway come a moment later.
 LATER_SECONDS = 3.0
-# A child that dies at once, again and again, must not eat the machine.
-RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+# Whoever lived is brought back at once; a child that dies at once, again and again, must not eat the machine.
+RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 10.0
 WEB, NODE, SEALER = "web", "dicom", "sealer"
 # Each association has threads of its own, and each thread would keep an arena of memory to itself, though one of them

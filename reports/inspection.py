@@ -6,9 +6,9 @@ The closing mark is judged first, over plain bytes: only what this installation 
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import MappingProxyType
 
@@ -26,6 +26,7 @@ from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 
 from reports import container
+from reports.findings import Finding, Inspection
 
 LARGEST = 50 * 1024 * 1024
 _log = logging.getLogger("corelab.reports")
@@ -33,35 +34,6 @@ _HEAD = b"%PDF-"
 _LONGEST_NAME = 100
 _SOUND = "A second check holds: certificates, revocation list, time-stamp and the ban on changes agree."
 _UNSOUND = "A second check fails: certificates, revocation list, time-stamp or the ban on changes do not agree."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, in words for a sponsor."""
-
-    holds: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What was found. Times are UTC; `files` (name, bytes) are handed out only from a file that holds."""
-
-    sentences: tuple[Finding, ...]
-    is_pdf: bool = False
-    seal_count: int = 0
-    is_whole: bool = False
-    is_intact: bool = False
-    is_trusted: bool = False
-    signer: str = ""
-    sealed_at: dt.datetime | None = None
-    time_source: str = ""
-    files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def holds(self) -> bool:
-        """The bottom line: everything that can be looked at was, and all of it holds."""
-        return self.sealed_at is not None and all(finding.holds for finding in self.sentences)
 
 
 @dataclass(frozen=True, slots=True)

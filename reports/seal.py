@@ -9,7 +9,6 @@ import hashlib
 import mimetypes
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -39,24 +38,12 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from audit import stamps
 from reports import container
 from reports.authority import Authority, Identity, revocation_list
+from reports.findings import SealFailed, StampService
 from reports.inspection import inspect
 
 _FIELD = "Seal"
 _OWN_CLOCK_POLICY = f"{container.OID_ARC}.1"
 _OWN_CLOCK = "The time of sealing is that of this installation's own clock."
-
-
-class SealFailed(RuntimeError):
-    """The report could not be sealed; no sealed file exists, and the text says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class StampService:
-    """An outside time-stamp service (RFC 3161): address, root certificates (PEM) that vouch for it, patience in s."""
-
-    url: str
-    roots: tuple[bytes, ...]
-    timeout: float = 10.0
 
 
 class _Clock(TimeStamper):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,11 @@ from audit.stamping import stamp_roots
 from audit.verifier import Checkpoint
 from endpoints.models import Read
 from imaging.models import QCDecision
-from reports import seal, store
+from reports import store
 from reports.authority import Authority, open_authority
 from reports.contents import SignatureFacts
 from reports.document import render
+from reports.findings import SealFailed, StampService
 from reports.models import Report, SealedDocument
 from reports.services import is_as_signed, read
 
@@ -46,11 +48,25 @@ def authority() -> Authority:
     return open_authority(settings.KEYS, origin=sealing.origin(), at=timezone.now())
 
 
-def stamp_service() -> seal.StampService | None:
+def stamp_service() -> StampService | None:
     """Return the outside clock that settings name, if any."""
     if not settings.STAMP_URL:
         return None
-    return seal.StampService(url=settings.STAMP_URL, roots=stamp_roots())
+    return StampService(url=settings.STAMP_URL, roots=stamp_roots())
+
+
+def sealed_here(pdf: bytes, *, attachments: Mapping[str, bytes], reason: str) -> bytes:
+    """Seal a PDF now, with the keys of this installation. Raises SealFailed, AuthorityUnusable, CannotSeal."""
+    from reports.seal import seal  # noqa: PLC0415  it loads pyHanko, which no page should wait for
+
+    return seal(
+        pdf,
+        authority=authority(),
+        attachments=attachments,
+        at=timezone.now(),
+        reason=reason,
+        service=stamp_service(),
+    )
 
 
 def seal_released() -> int:
@@ -65,7 +81,7 @@ def seal_released() -> int:
 def _try(report: Report) -> bool:
     try:
         return seal_report(report) is not None
-    except (seal.SealFailed, ValidationError) as refused:
+    except (SealFailed, ValidationError) as refused:
         told = refused.messages[0] if isinstance(refused, ValidationError) else str(refused)
         _logger.warning("released report %s waits: %s", report.pk, told)
         return False
@@ -81,7 +97,7 @@ def seal_report(report: Report) -> SealedDocument | None:
     if signature is None:
         return None
     if not is_as_signed(report):
-        raise seal.SealFailed("The report was not sealed: it no longer says what its release signed. Bring it back.")
+        raise SealFailed("The report was not sealed: it no longer says what its release signed. Bring it back.")
     known = report.documents.count()
     told = _extract(report, signature)
     if told is None:
@@ -98,13 +114,10 @@ def _document(report: Report, signature: Signed, told: dict[str, Any]) -> _Seale
         meaning=str(signature.get_meaning_display()),
         record_sha256=signature.record_sha256,
     )
-    pdf = seal.seal(
+    pdf = sealed_here(
         render(read(report), contents_sha256=report.contents_sha256, signature=shown),
-        authority=authority(),
         attachments={EXTRACT_NAME: json.dumps(told, indent=1, ensure_ascii=False).encode()},
-        at=timezone.now(),
         reason=REASON,
-        service=stamp_service(),
     )
     return _Sealed(pdf=pdf, checkpoint_size=Checkpoint.parse(told["checkpoint"]["text"]).size)
 

@@ -19,7 +19,7 @@ from audit.tree import Tree
 from audit.verifier import Checkpoint, Sealed, examine_extract
 from reports import sealing
 from reports.authority import AuthorityUnusable
-from reports.inspection import Finding, Inspection, inspect
+from reports.findings import Finding, Inspection
 from reports.models import Report, SealedDocument
 from reports.services import is_as_signed
 from trials import access
@@ -73,8 +73,7 @@ def verify(*, by: Actor, pdf: bytes) -> Verification:
     Raises ValidationError (`no-keys`) as `keys`; nothing is recorded then.
     """
     ours, sha256 = keys(), hashlib.sha256(pdf).hexdigest()
-    service = sealing.stamp_service()
-    found = inspect(pdf, roots=[ours.root_pem], stamp_roots=service.roots if service else ())
+    found = _inspected(pdf, ours)
     documents = SealedDocument.objects.filter(pdf_sha256=sha256).select_related("report__trial")
     with widened("whoever has a report may ask whether it holds"):
         document = documents.first()
@@ -84,6 +83,13 @@ def verify(*, by: Actor, pdf: bytes) -> Verification:
     told = Verification(sha256=sha256, findings=findings, report=report if role else None)
     _record(by.acting_as(by.role or role or ACCOUNT), told, report)
     return told
+
+
+def _inspected(pdf: bytes, ours: Keys) -> Inspection:
+    from reports.inspection import inspect  # noqa: PLC0415  it loads pyHanko, which no page should wait for
+
+    service = sealing.stamp_service()
+    return inspect(pdf, roots=[ours.root_pem], stamp_roots=service.roots if service else ())
 
 
 @transaction.atomic

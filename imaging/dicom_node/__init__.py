@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
@@ -30,6 +30,7 @@ from imaging.dicom_node import (
 from imaging.dicom_node.committer import Committer
 from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.reception import SUCCESS, Desk
+from imaging.services.arrivals import Register
 from imaging.services.doors import Caller
 
 log = logging.getLogger("corelab.dicom")
@@ -153,6 +154,13 @@ class Node:
         self._server = ae.make_server(address, evt_handlers=HANDLERS, ssl_context=tls.context())
         ae._servers.append(self._server)  # noqa: SLF001  as start_server does, for its shutdown
         self._server.crew = self.crew = Crew(processes)
+
+    def rehearse(self) -> None:
+        """Ask once what every caller is asked: what that loads and builds is then all processes' together."""
+        try:
+            Register().known_ae_titles(_NO_CALLER)
+        except DatabaseError:
+            log.exception("the database is away: each process asks for itself")
 
     def serve(self) -> None:
         """Take callers, in threads; the first process also calls whom somebody is to be told something."""

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -20,7 +20,7 @@ from imaging import quarantine
 from imaging.models import Submission
 from imaging.services import doors, quotas, reserve, rows, submissions
 from imaging.services.doors import Caller
-from imaging.services.quotas import Level, Room
+from imaging.services.quotas import SHARED, Level, Room
 from imaging.vault import SealedPart
 from trials.models import TrialSite
 
@@ -157,7 +157,7 @@ class Register:
 
 def _amounts(room: Room) -> Iterator[tuple[str, int]]:
     """What is asked for, or taken, of size, files and deliveries."""
-    told = ((each.name, getattr(room, each.name)) for each in fields(Room))
+    told = ((name, getattr(room, name)) for name in SHARED)
     return ((name, amount) for name, amount in told if amount)
 
 

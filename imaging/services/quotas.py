@@ -52,6 +52,10 @@ class Room:
     deliveries: int | None = None
 
 
+# What shares are counted in.
+SHARED = tuple(each.name for each in fields(Room))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """How full one share is; both rooms are whole."""
@@ -62,7 +66,7 @@ class Level:
 
     def overrun(self, more: Room) -> str:
         """Return which of size, files and deliveries would pass its limit, of those that are asked for; "" for none."""
-        for name in (each.name for each in fields(Room)):
+        for name in SHARED:
             asked = getattr(more, name) or 0
             if asked and getattr(self.used, name) + asked > getattr(self.limit, name):
                 return name
@@ -102,7 +106,7 @@ def _used(trial: Trial, mine: Mapping[Share, Q]) -> dict[Share, Room]:
         asked[f"{share}_deliveries"] = Count("pk", filter=which & Q(state__in=UNDER_WAY))
     with widened("the room of a trial is taken by all its sites"):
         told = Submission.objects.filter(trial_site__trial=trial).aggregate(**asked)
-    return {share: Room(**{each.name: told[f"{share}_{each.name}"] or 0 for each in fields(Room)}) for share in mine}
+    return {share: Room(**{name: told[f"{share}_{name}"] or 0 for name in SHARED}) for share in mine}
 
 
 def _limits(trial_site: TrialSite, user_id: int | None) -> dict[Share, Room]:
@@ -122,7 +126,7 @@ def _limit(share: Share, quota: Quota | None) -> Room:
     common = for_all(share)
     if quota is None:
         return common
-    own = {each.name: getattr(quota, each.name) for each in fields(Room)}
+    own = {name: getattr(quota, name) for name in SHARED}
     return Room(**{name: getattr(common, name) if value is None else value for name, value in own.items()})
 
 
@@ -192,11 +196,11 @@ def set_limit(
         quota, _made = Quota.objects.select_for_update().get_or_create(
             trial=trial, trial_site=trial_site, person=person
         )
-        before = {each.name: getattr(quota, each.name) for each in fields(Room)}
+        before = {name: getattr(quota, name) for name in SHARED}
         quota.size, quota.files, quota.deliveries = astuple(limit)
         quota.save()
         about = {"site": str(trial_site or ""), "person": str(person.get_username() if person else "")}
-        after = {each.name: getattr(limit, each.name) for each in fields(Room)} | about
+        after = {name: getattr(limit, name) for name in SHARED} | about
         record(
             by=by, act="quota.set", obj=quota, trial_code=trial.code, before=before | about, after=after, reason=reason
         )

@@ -13,9 +13,9 @@ from audit.selectors import Signed, signature_of
 from audit.services import record
 from privacy.models import Certificate, Erasure, Tombstone
 from privacy.paper import Paper, Section, Table, render
-from reports import seal, store
+from reports import store
 from reports.document import writing
-from reports.sealing import authority, stamp_service
+from reports.sealing import sealed_here
 from trials import access
 from trials.roles import Act
 
@@ -30,14 +30,7 @@ def certify(*, by: Actor, tombstone: Tombstone) -> Certificate:
     Outside of the erasure's own transaction: drawing takes a second, and what is gone is gone without paper too.
     """
     by = access.require(by, Act.LEDGER_VIEW, tombstone)
-    pdf = seal.seal(
-        draw(tombstone),
-        authority=authority(),
-        attachments={ATTACHMENT: tombstone.contents.encode()},
-        at=timezone.now(),
-        reason=REASON,
-        service=stamp_service(),
-    )
+    pdf = sealed_here(draw(tombstone), attachments={ATTACHMENT: tombstone.contents.encode()}, reason=REASON)
     sha256 = store.keep(pdf)
     with transaction.atomic():
         made = Certificate.objects.create(tombstone=tombstone, pdf_sha256=sha256, at=timezone.now())

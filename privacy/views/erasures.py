@@ -25,7 +25,7 @@ from privacy.views.frame import Page, handed_out
 from privacy.views.frame import show as show_page
 from reports import store
 from reports.authority import AuthorityUnusable
-from reports.seal import SealFailed
+from reports.findings import SealFailed
 from trials import access
 from trials.ceremony import Ceremony, hold, is_signed
 from trials.http import ActorRequest

@@ -19,7 +19,8 @@ from pyhanko.pdf_utils.writer import BasePdfFileWriter, copy_into_new_writer
 
 from reports import container, inspection
 from reports.authority import Authority, open_authority
-from reports.inspection import Inspection, inspect
+from reports.findings import Inspection
+from reports.inspection import inspect
 from reports.seal import seal
 from tests.reports.pdftext import text_of
 from tests.reports.sealed import (

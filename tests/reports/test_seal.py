@@ -16,8 +16,9 @@ from pyhanko.sign.general import extract_signer_info
 
 from reports import container
 from reports.authority import Authority, open_authority
+from reports.findings import SealFailed, StampService
 from reports.inspection import inspect
-from reports.seal import SealFailed, StampService, seal
+from reports.seal import seal
 from tests.authority import (
     Answer,
     TimeStampAuthority,

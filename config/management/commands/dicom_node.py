@@ -25,6 +25,7 @@ class Command(BaseCommand):
         # Before anybody can call and before the processes part: whoever is told to stop early stops in order, too.
         ending = Ending()
         node = dicom_node.Node(processes=settings.DICOM_PROCESSES)
+        node.rehearse()
         family = processes.part(node.crew.size)
         node.crew.number = family.number
         node.serve()
