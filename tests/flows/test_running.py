@@ -162,4 +162,4 @@ def test_the_web_server_keeps_its_line_to_the_database_and_loads_what_pages_need
     process = stack.children("manage.py serve")[0]
     assert stack.home / "corelab.sqlite3" in set(held_open(process))
     held = Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
-    assert not [name for name in ("SimpleITK", "psycopg", "aiohttp") if name in held]
+    assert not [name for name in ("SimpleITK", "psycopg") if name in held]

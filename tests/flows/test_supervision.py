@@ -127,6 +127,17 @@ def test_a_ctrl_c_that_sqlite_made_another_error_of_is_still_one(monkeypatch: py
     assert told.value.returncode == 130
 
 
+@pytest.mark.req("R-RUN-15")
+def test_no_page_waits_for_what_measures_and_seals(tmp_path: Path) -> None:
+    program = (
+        "import sys, django; django.setup(); from config.management.commands import serve; serve.settle(); "
+        "print({'SimpleITK', 'pyhanko'} & set(sys.modules))"
+    )
+    environment = environment_of(tmp_path) | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    told = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment, capture_output=True)
+    assert told.stdout == b"set()\n"
+
+
 @pytest.mark.req("R-RUN-14")
 @pytest.mark.parametrize("words", [["migrate", "--plan"], ["migrate", "--plan", "--skip-checks"], ["seal_audit", "-h"]])
 def test_what_is_loaded_without_decoders_is_also_run_by_hand(tmp_path: Path, words: list[str]) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reportlab.graphics.shapes import Path, Rect
 
@@ -102,6 +102,7 @@ def test_a_hatch_stays_inside_its_bar() -> None:
 @pytest.mark.req("R-REP-05")
 @settings(max_examples=25, deadline=None)
 @given(st.lists(percents, max_size=40))
+@example([Decimal(1321 + 4 * number) / 10 for number in range(6)])
 def test_any_changes_fit_into_both_figures_and_draw_the_same_twice(changes: list[Decimal]) -> None:
     bars = [Bar(label=f"S{i}", change=change, best="SD") for i, change in enumerate(changes)]
     traces = [
