@@ -28,6 +28,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "validation" / "reliability.md"
 # Between two kills. Each child lives long enough not to be taken for one that dies at once.
 PAUSES = (1.0, 6.0)
 DICOM_SENDERS, WEB_SENDERS, NAMED_EVERY = 3, 1, 50
+# Seconds between two objects of a sender: at full speed the road would need hours for what hundreds of rounds leave it.
+REST = 0.1
 # So long the road may need for what it was left with.
 ROAD_SECONDS = 900.0
 
@@ -84,7 +86,8 @@ def _again(hurt: Callable[[], None], mend: Callable[[], None], lab: Lab, ledger:
 def run(*, with_servers: bool, rounds: int, seed: int) -> Outcome:
     outcome, chosen = Outcome(), random.Random(seed)  # noqa: S311  moments, no secrets
     with product.founded(with_servers=with_servers, environment={}) as lab:
-        load = Load(lab, outcome.ledger, over_dicom=DICOM_SENDERS, over_web=WEB_SENDERS, named_every=NAMED_EVERY)
+        senders = {"over_dicom": DICOM_SENDERS, "over_web": WEB_SENDERS}
+        load = Load(lab, outcome.ledger, **senders, named_every=NAMED_EVERY, rest=REST)
         with load.running():
             ways = wounds(lab, outcome.ledger)
             for number in range(rounds):
@@ -120,8 +123,9 @@ def report(outcomes: dict[str, Outcome], command: str) -> str:
         f"Written by `{command}` (`make soak`) on {datetime.now(UTC):%Y-%m-%d}, {machine}.",
         "",
         f"A SIGKILL in turns, at random moments, while {DICOM_SENDERS} senders store over DICOM and {WEB_SENDERS} over",
-        "DICOMweb; at the end everything is killed at once and started again. Then every acknowledged object is",
-        "asked for by storage commitment, which reads it back whole: at once, and again when the road had ended.",
+        f"DICOMweb, each with a rest of {REST} s after an object; at the end everything is killed at once and started",
+        "again. Then every acknowledged object is asked for by storage commitment, which reads it back whole: at once,",
+        "and again when the road had ended.",
         "Seconds are the worst: of a child from its kill until it serves, of a server from its return to the next",
         f"acknowledged object. One of {NAMED_EVERY} requests over DICOMweb goes down the whole road.",
         "",

@@ -41,6 +41,8 @@ class Load:
     over_web: int = 1
     # Of so many requests one names its subject, and goes down the whole road; 0: none.
     named_every: int = 0
+    # Seconds that a sender rests between two objects, or two requests.
+    rest: float = 0.0
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -67,6 +69,7 @@ class Load:
                 except (RuntimeError, ValueError):
                     break
                 self.ledger.note(sent=1, acknowledged=[str(uid)] * is_taken)
+                self._stopped.wait(self.rest)
             if not line.is_established:
                 self._stopped.wait(0.2)
             hang_up(line)
@@ -82,8 +85,7 @@ class Load:
                 objects.append(to_bytes(one))
             taken = self.stow(objects, is_named=bool(self.named_every) and number % self.named_every == 0)
             self.ledger.note(sent=PARTS, acknowledged=taken)
-            if not taken:
-                self._stopped.wait(0.2)
+            self._stopped.wait(self.rest if taken else 0.2)
 
     def stow(self, objects: list[bytes], *, is_named: bool = False) -> list[str]:
         """Store over DICOMweb; return the UIDs that were acknowledged."""
