@@ -27,7 +27,7 @@ from imaging.dicom_node import (
     uids,
     upper,
 )
-from imaging.dicom_node.committer import Committer
+from imaging.dicom_node.committer import Committer, Porter
 from imaging.dicom_node.crew import Crew
 from imaging.dicom_node.reception import SUCCESS, Desk
 from imaging.services.arrivals import Register
@@ -47,11 +47,10 @@ _config.LOG_HANDLER_LEVEL = "none"
 class CorelabAE(AE):
     """An AE that knows its callers from the trials' sites, at the moment they call, and records what they send."""
 
-    def __init__(self, ae_title: str, desk: Desk) -> None:
+    def __init__(self, ae_title: str, desk: Committer) -> None:
         super().__init__(ae_title=ae_title)
-        self.desk = desk
-        # A thread of its own: who knocks waits for no object that is being recorded.
-        self._porter = Committer()
+        self.desk: Desk = desk
+        self._porter = Porter(desk)
 
     @property  # type: ignore[misc]  # the library sets a list once; ours is asked at every call
     def require_calling_aet(self) -> list[str]:
@@ -60,14 +59,13 @@ class CorelabAE(AE):
     def _known_ae_titles(self, caller: Caller) -> list[str]:
         return self._porter.ask(lambda register: register.known_ae_titles(caller))
 
-    def open_lines(self) -> None:
-        """Open both lines to the database: on SQLite each reads all tables and guards first, which is 20 ms."""
-        for desk in (self._porter, self.desk):
-            try:
-                desk.ask(lambda register: register.known_ae_titles(_NO_CALLER))
-            except Exception:
-                # The database may be away: callers are told so, and the line is opened once it is back.
-                log.exception("a line to the database could not be opened")
+    def open_line(self) -> None:
+        """Open the line to the database: on SQLite it reads all tables and guards first, which is 12 ms."""
+        try:
+            self.desk.ask(lambda register: register.known_ae_titles(_NO_CALLER))
+        except Exception:
+            # The database may be away: callers are told so, and the line is opened once it is back.
+            log.exception("a line to the database could not be opened")
 
     @property
     def active_associations(self) -> list[Association]:
@@ -164,7 +162,7 @@ class Node:
 
     def serve(self) -> None:
         """Take callers, in threads; the first process also calls whom somebody is to be told something."""
-        threading.Thread(target=self._ae.open_lines, name="lines", daemon=True).start()
+        threading.Thread(target=self._ae.open_line, name="line", daemon=True).start()
         threading.Thread(target=self._server.serve_forever, name="callers", daemon=True).start()
         if self.crew.number == 0:
             echoing.start(self._ae.desk)

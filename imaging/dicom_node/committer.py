@@ -19,6 +19,10 @@ LARGEST_BATCH = 64
 PATIENCE_SECONDS = 0.01
 # A line to the database that was used so lately still stands; where it does not, senders are told to try again.
 TRUSTED_SECONDS = 1.0
+# So long who knocks waits for the desk: a batch takes it some thousandths, another writer at the gate up to seconds.
+IN_PASSING_SECONDS = 0.25
+# So long a second line to the database is kept for the next one who knocks.
+RESTS_AFTER_SECONDS = 60.0
 T = TypeVar("T")
 
 
@@ -31,26 +35,37 @@ class _Task:
     done: "SimpleQueue[Any]" = field(default_factory=SimpleQueue)
 
 
-class Committer:
-    """The desk of a running node. Its thread starts with the first task and ends with the process."""
+class Busy(Exception):
+    """The thread did not come to a question in time."""
 
-    def __init__(self) -> None:
+
+class Committer:
+    """The desk of a running node. Its thread starts with the first task and ends with the process.
+
+    One that is seldom asked gives its line to the database back after `idle_seconds`: on SQLite it holds 3 MiB.
+    """
+
+    def __init__(self, *, idle_seconds: float | None = None) -> None:
         self._register = Register()
+        self._idle_seconds = idle_seconds
         self._waiting: SimpleQueue[_Task] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._used_at, self._failed = 0.0, False
 
-    def ask(self, act: Callable[[Register], T]) -> T:
-        """Do something in the thread, between two batches; returns or raises what it does."""
-        answer: T = self._put(_Task(act=act))
+    def ask(self, act: Callable[[Register], T], *, within: float | None = None) -> T:
+        """Do something in the thread, between two batches; returns or raises what it does.
+
+        Raises Busy after `within` seconds; it is done later all the same.
+        """
+        answer: T = self._put(_Task(act=act), within=within)
         return answer
 
     def record(self, arrival: Arrival) -> None:
         """Return once the file is recorded, with whatever else waits. Raises ValidationError, DatabaseError."""
         self._put(_Task(arrival=arrival))
 
-    def _put(self, task: _Task) -> Any:
+    def _put(self, task: _Task, *, within: float | None = None) -> Any:
         with self._starting:
             if self._thread is None:
                 # A daemon: associations, which wait for it, are not, so that nothing begun is cut short.
@@ -58,7 +73,7 @@ class Committer:
                 self._thread.start()
         self._waiting.put(task)
         with TURN.left():
-            outcome = task.done.get()
+            outcome = _awaited(task, within)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -96,7 +111,7 @@ class Committer:
 
     def _next(self) -> list[_Task]:
         """Wait for a task; returns it with all that wait behind it."""
-        tasks = [self._waiting.get()]
+        tasks = [self._first()]
         if tasks[0].arrival is not None:
             # An object that is about to come whole is recorded with this one.
             TURN.wait_until_quiet(PATIENCE_SECONDS)
@@ -106,6 +121,13 @@ class Committer:
         except Empty:
             pass
         return tasks
+
+    def _first(self) -> _Task:
+        try:
+            return self._waiting.get(timeout=self._idle_seconds)
+        except Empty:
+            connection.close()
+            return self._waiting.get()
 
     def _record(self, batch: Sequence[_Task]) -> None:
         try:
@@ -129,10 +151,31 @@ class Committer:
             self._record([task])
 
 
+class Porter:
+    """Answers who knocks: by the desk's line to the database, or by its own where the desk is long at work."""
+
+    def __init__(self, desk: Committer) -> None:
+        self._desk, self._other = desk, Committer(idle_seconds=RESTS_AFTER_SECONDS)
+
+    def ask(self, act: Callable[[Register], T]) -> T:
+        """Return or raise what it does. It only reads: it may be done twice."""
+        try:
+            return self._desk.ask(act, within=IN_PASSING_SECONDS)
+        except Busy:
+            return self._other.ask(act)
+
+
 def renew_connection() -> None:
     """Keep the thread's connection to the database unless it broke: opening one costs as much as an object."""
     if connection.connection is not None and not connection.is_usable():
         connection.close()
+
+
+def _awaited(task: _Task, within: float | None) -> Any:
+    try:
+        return task.done.get(timeout=within)
+    except Empty:
+        raise Busy from None
 
 
 def _fail(batch: Sequence[_Task], failure: Exception) -> None:

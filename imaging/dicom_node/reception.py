@@ -79,7 +79,7 @@ class Reception:
     def _add(self, data: memoryview | bytes) -> None:
         begin, self._size = self._size, self._size + len(data)
         if self._size > len(self._data):
-            self._data += bytes(max(KEPT_SIZE, self._size) - len(self._data))
+            self._data += bytes(self._size - len(self._data))
         # Through a view: the bytearray itself would copy what it is to hold once more on the way.
         memoryview(self._data)[begin : self._size] = data
 

@@ -1,6 +1,8 @@
 """Many objects in one transaction: each gets its own answer, and what is not acknowledged leaves nothing."""
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -11,7 +13,7 @@ from audit.models import AuditEvent
 from imaging import quarantine
 from imaging.dicom_node import committer as committers
 from imaging.dicom_node import reception as receptions
-from imaging.dicom_node.committer import Committer, _Task
+from imaging.dicom_node.committer import Committer, Porter, _Task
 from imaging.dicom_node.reception import OUT_OF_RESOURCES, SUCCESS
 from imaging.models import IncomingFile, Submission
 from imaging.services import arrivals, desk, rows
@@ -237,6 +239,34 @@ def test_the_committer_outlives_a_line_that_cannot_even_be_closed(monkeypatch: p
     with pytest.raises(OperationalError):
         committer.ask(lambda _register: "asked")
     assert committer.ask(lambda _register: "asked") == "asked"
+
+
+def _whose_thread(_register: Register) -> str:
+    return str(threading.get_ident())
+
+
+@pytest.mark.req("R-NODE-16")
+def test_who_knocks_is_answered_by_the_desk_and_by_another_line_where_that_is_long_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back, ends = threading.Event(), threading.Event()
+    monkeypatch.setattr(committers, "connection", SimpleNamespace(connection=None, close=given_back.set))
+    monkeypatch.setattr(committers, "RESTS_AFTER_SECONDS", 0.05)
+    desk = Committer()
+    porter = Porter(desk)
+    of_the_desk = desk.ask(_whose_thread)
+    assert porter.ask(_whose_thread) == of_the_desk
+    at_work = threading.Thread(target=desk.ask, args=(lambda _register: ends.wait(60),))
+    at_work.start()
+    try:
+        others = {porter.ask(_whose_thread) for _ in range(3)}
+        assert given_back.wait(60), "the second line is not kept for nobody"
+        others.add(porter.ask(_whose_thread))
+    finally:
+        ends.set()
+        at_work.join()
+    assert len(others - {of_the_desk}) == 1
+    assert of_the_desk not in others
 
 
 @pytest.mark.req("R-NODE-04")
