@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -126,7 +127,9 @@ class Committer:
         try:
             return self._waiting.get(timeout=self._idle_seconds)
         except Empty:
-            connection.close()
+            # One that cannot even be closed is none.
+            with suppress(Exception):
+                connection.close()
             return self._waiting.get()
 
     def _record(self, batch: Sequence[_Task]) -> None:
