@@ -123,7 +123,7 @@ def report(outcomes: dict[str, Outcome], command: str) -> str:
         f"Written by `{command}` (`make soak`) on {datetime.now(UTC):%Y-%m-%d}, {machine}.",
         "",
         f"A SIGKILL in turns, at random moments, while {DICOM_SENDERS} senders store over DICOM and {WEB_SENDERS} over",
-        f"DICOMweb, each with a rest of {REST} s after an object; at the end everything is killed at once and started",
+        f"DICOMweb, each resting {REST} s after each request; at the end everything is killed at once and started",
         "again. Then every acknowledged object is asked for by storage commitment, which reads it back whole: at once,",
         "and again when the road had ended.",
         "Seconds are the worst: of a child from its kill until it serves, of a server from its return to the next",

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from imaging.dicom_node.turns import TURN
 from imaging.services.arrivals import Arrival, Register
 
-# More than associations there may be: nobody waits for a second turn.
+# What is recorded at a time, and who knocks meanwhile.
 LARGEST_BATCH = 64
 # So long a file waits to be recorded with others; a line that receives a large object is at work for long.
 PATIENCE_SECONDS = 0.01
@@ -27,13 +27,14 @@ RESTS_AFTER_SECONDS = 60.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Task:
     """A file to record, or something else to do; `done` gets what came of it, a failure as an exception."""
 
     arrival: Arrival | None = None
     act: Callable[[Register], Any] | None = None
     done: "SimpleQueue[Any]" = field(default_factory=SimpleQueue)
+    is_given_up: bool = False
 
 
 class Busy(Exception):
@@ -57,7 +58,7 @@ class Committer:
     def ask(self, act: Callable[[Register], T], *, within: float | None = None) -> T:
         """Do something in the thread, between two batches; returns or raises what it does.
 
-        Raises Busy after `within` seconds; it is done later all the same.
+        Raises Busy after `within` seconds; what has not been begun by then is not done.
         """
         answer: T = self._put(_Task(act=act), within=within)
         return answer
@@ -121,7 +122,7 @@ class Committer:
                 tasks.append(self._waiting.get_nowait())
         except Empty:
             pass
-        return tasks
+        return [task for task in tasks if not task.is_given_up]
 
     def _first(self) -> _Task:
         try:
@@ -178,6 +179,7 @@ def _awaited(task: _Task, within: float | None) -> Any:
     try:
         return task.done.get(timeout=within)
     except Empty:
+        task.is_given_up = True
         raise Busy from None
 
 

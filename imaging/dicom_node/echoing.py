@@ -34,7 +34,7 @@ def start(desk: Desk) -> threading.Event:
 def _run(stop: threading.Event, desk: Desk) -> None:
     while not stop.wait(_LOOKS_EVERY):
         try:
-            # By a line to the database that is there anyway: one of our own would hold 5 MiB on SQLite.
+            # By a line to the database that is there anyway: one of our own would hold 3 MiB on SQLite.
             if desk.ask(_is_waited):
                 _serve_and_close()
         except Exception:

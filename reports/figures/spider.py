@@ -108,21 +108,26 @@ def _draw_line(drawing: Drawing, trace: Trace, days: Scale, scale: Scale) -> Non
 
 
 def _draw_labels(drawing: Drawing, traces: Sequence[Trace], days: Scale, scale: Scale) -> None:
-    """Put codes beside the last points, pushed apart where lines end close together: upwards while there is room."""
+    """Put codes beside the last points, pushed apart where lines end close together: upwards while there is room.
+
+    A code that finds no place is left out.
+    """
     ends = sorted((scale.at(float(t.points[-1].change)), t.label, t.points[-1].day) for t in traces if t.points)
     taken: list[tuple[float, float]] = []
     for height, label, day in ends:
         x = days.at(day) + 5
         y = _free(height - 2, [other_y for other_x, other_y in taken if abs(x - other_x) < _LABEL_ROOM])
+        if y is None:
+            continue
         taken.append((x, y))
         room = stringWidth(label, FONT, 6)
         drawing.add(Rect(x - 1, y - 1, room + 2, 6, fillColor=PAPER, strokeColor=None))
         drawing.add(text(label, x=x, y=y, size=6))
 
 
-def _free(height: float, taken: Sequence[float]) -> float:
-    """Return the first place from `height` up, below the legend, where a label touches no other; else one down."""
-    ups = (height + step for step in itertools.count())
-    downs = (height - step for step in itertools.count())
-    places = itertools.chain(itertools.takewhile(lambda y: y < TOP - _LABEL_HEIGHT, ups), downs)
-    return next(y for y in places if all(abs(y - other) >= _LABEL_HEIGHT for other in taken))
+def _free(height: float, taken: Sequence[float]) -> float | None:
+    """Return the first place from `height` up, else down, between the axes where a label touches no other; or None."""
+    ups = itertools.takewhile(lambda y: y <= TOP - 2, itertools.count(height))
+    downs = itertools.takewhile(lambda y: y >= BOTTOM - 2, itertools.count(height, -1))
+    places = itertools.chain(ups, downs)
+    return next((y for y in places if all(abs(y - other) >= _LABEL_HEIGHT for other in taken)), None)

@@ -110,11 +110,17 @@ def test_a_demo_that_was_cut_short_is_told_and_never_shown(tmp_path: Path) -> No
 
 
 @pytest.mark.req("R-RUN-16")
-def test_a_ctrl_c_that_sqlite_made_another_error_of_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ctrl_c_that_sqlite_made_another_error_of_is_still_one_and_one_with_what_follows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def press() -> None:
         with closing(sqlite3.connect(":memory:")) as database:
             database.create_function("pressed", 0, lambda: signal.raise_signal(signal.SIGINT))
-            database.execute("SELECT pressed()")
+            try:
+                database.execute("SELECT pressed()")
+            finally:
+                # Whoever told the parent tells its children, too.
+                signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(run_command, "refuse_unsafe", press)
     before = {number: signal.getsignal(number) for number in end_signals()}

@@ -252,19 +252,33 @@ def test_who_knocks_is_answered_by_the_desk_and_by_another_line_where_that_is_lo
     given_back, ends = threading.Event(), threading.Event()
     monkeypatch.setattr(committers, "connection", SimpleNamespace(connection=None, close=given_back.set))
     monkeypatch.setattr(committers, "RESTS_AFTER_SECONDS", 0.05)
+    asked: list[str] = []
     desk = Committer()
     porter = Porter(desk)
     of_the_desk = desk.ask(_whose_thread)
+    begun = threading.Event()
+
+    def work(_register: Register) -> None:
+        begun.set()
+        ends.wait(60)
+
+    def once(register: Register) -> str:
+        asked.append("once")
+        return _whose_thread(register)
+
     assert porter.ask(_whose_thread) == of_the_desk
-    at_work = threading.Thread(target=desk.ask, args=(lambda _register: ends.wait(60),))
+    at_work = threading.Thread(target=desk.ask, args=(work,))
     at_work.start()
     try:
+        assert begun.wait(60)
         others = {porter.ask(_whose_thread) for _ in range(3)}
         assert given_back.wait(60), "the second line is not kept for nobody"
-        others.add(porter.ask(_whose_thread))
+        others.add(porter.ask(once))
     finally:
         ends.set()
         at_work.join()
+    assert desk.ask(_whose_thread) == of_the_desk
+    assert asked == ["once"], "what was answered elsewhere is not asked again"
     assert len(others - {of_the_desk}) == 1
     assert of_the_desk not in others
 

@@ -103,6 +103,7 @@ def test_a_hatch_stays_inside_its_bar() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(percents, max_size=40))
 @example([Decimal(1321 + 4 * number) / 10 for number in range(6)])
+@example([Decimal(-100 + 200 * number // 17) for number in range(17)] + [Decimal(100)] * 13)
 def test_any_changes_fit_into_both_figures_and_draw_the_same_twice(changes: list[Decimal]) -> None:
     bars = [Bar(label=f"S{i}", change=change, best="SD") for i, change in enumerate(changes)]
     traces = [

@@ -1,5 +1,6 @@
 import http.client
 import io
+import math
 import os
 import signal
 import subprocess
@@ -37,22 +38,28 @@ READY_SECONDS = 60
 _HERE = "127.0.0.1"
 # What a shell tells of a command that Ctrl-C ended.
 INTERRUPTED = 130
+# Signals that come so close are one wish: a service manager and a parent each tell a process to stop.
+MOMENT_SECONDS = 1.0
 
 
 class Interrupt:
     """Makes a Ctrl-C of every wish to stop until the supervisor listens, and remembers it.
 
-    What comes within a function that SQLite calls comes out as an error of the database.
+    What comes within a function that SQLite calls comes out as an error of the database. Of several at one moment the
+    first interrupts, and none what is done about it.
     """
 
     def __init__(self) -> None:
-        self.is_told = False
+        self.is_told = self.is_over = False
+        self._told_at = -math.inf
         for number in end_signals():
             signal.signal(number, self._tell)
 
     def _tell(self, *_signal: object) -> None:
-        self.is_told = True
-        raise KeyboardInterrupt
+        is_again = time.monotonic() - self._told_at < MOMENT_SECONDS
+        self.is_told, self._told_at = True, time.monotonic()
+        if not is_again and not self.is_over:
+            raise KeyboardInterrupt
 
 
 class Command(BaseCommand):
@@ -72,6 +79,7 @@ class Command(BaseCommand):
                 require_port(settings.BIND_ADDRESS, settings.DICOM_PORT, variable="CORELAB_DICOM_PORT")
                 self._run(with_demo=not options["no_demo"])
         except (Exception, KeyboardInterrupt) as failure:
+            self.interrupt.is_over = True
             if self.interrupt.is_told:
                 raise CommandError(_interrupted(), returncode=INTERRUPTED) from None
             if isinstance(failure, CannotRun):
@@ -122,6 +130,7 @@ class Command(BaseCommand):
                 self._tell()
             supervisor.watch()
         finally:
+            self.interrupt.is_over = True
             supervisor.end()
 
     def _wait_for_page(self, supervisor: Supervisor, instance: str) -> bool:
